@@ -1,1 +1,5 @@
 //! placeholder
+#![no_std]
+extern crate alloc;
+mod time;
+pub use time::{Duration, Instant};
