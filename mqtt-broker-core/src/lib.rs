@@ -1,5 +1,7 @@
 //! placeholder
 #![no_std]
 extern crate alloc;
+mod store;
 mod time;
+mod timers;
 pub use time::{Duration, Instant};

@@ -1,0 +1,11 @@
+//! The containers that grow, and what they answer when they may not: [`Full`].
+
+mod key;
+mod slab;
+
+pub(crate) use key::Key;
+pub(crate) use slab::Slab;
+
+/// A container is at its limit, or the allocator refused it more memory; nothing was changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Full;

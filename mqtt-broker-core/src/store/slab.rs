@@ -1,0 +1,134 @@
+//! [`Slab`]: values under small integer keys, with a hard limit on their number.
+
+use alloc::vec::Vec;
+use core::mem;
+
+use super::{Full, Key};
+
+/// Values under `u32` keys. A key that was given back is the next to be given out.
+///
+/// It grows by an eighth at a time: the memory it holds stays near what it uses, and is never
+/// given back before the slab is dropped.
+pub(crate) struct Slab<T> {
+    slots: Vec<Slot<T>>,
+    /// The vacant slot to use next; the others follow from slot to slot.
+    vacant: Option<Key>,
+    len: u32,
+    limit: u32,
+}
+
+/// The link of a vacant slot hides beside a niche of `T` where there is one.
+enum Slot<T> {
+    Occupied(T),
+    Vacant(Option<Key>),
+}
+
+impl<T> Slab<T> {
+    /// An empty slab that will hold at most `limit` values. It allocates nothing yet.
+    pub(crate) const fn new(limit: u32) -> Self {
+        Self { slots: Vec::new(), vacant: None, len: 0, limit }
+    }
+
+    /// Stores `value` and answers its key.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] at the limit, or if there is no memory; `value` is dropped.
+    pub(crate) fn insert(&mut self, value: T) -> Result<u32, Full> {
+        if self.len >= self.limit {
+            return Err(Full);
+        }
+        let key = if let Some(vacant) = self.vacant {
+            let slot = self.slots.get_mut(vacant.get() as usize).ok_or(Full)?;
+            if let Slot::Vacant(next) = mem::replace(slot, Slot::Occupied(value)) {
+                self.vacant = next;
+            }
+            vacant.get()
+        } else {
+            let key = u32::try_from(self.slots.len()).map_err(|_| Full)?;
+            self.grow()?;
+            self.slots.push(Slot::Occupied(value));
+            key
+        };
+        self.len += 1;
+        Ok(key)
+    }
+
+    /// Takes the value under `key` out.
+    pub(crate) fn remove(&mut self, key: u32) -> Option<T> {
+        let slot = self.slots.get_mut(key as usize)?;
+        if matches!(slot, Slot::Vacant(_)) {
+            return None;
+        }
+        let Slot::Occupied(value) = mem::replace(slot, Slot::Vacant(self.vacant)) else {
+            return None;
+        };
+        self.vacant = Some(Key::new(key));
+        self.len -= 1;
+        Some(value)
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, key: u32) -> Option<&T> {
+        match self.slots.get(key as usize)? {
+            Slot::Occupied(value) => Some(value),
+            Slot::Vacant(_) => None,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn get_mut(&mut self, key: u32) -> Option<&mut T> {
+        match self.slots.get_mut(key as usize)? {
+            Slot::Occupied(value) => Some(value),
+            Slot::Vacant(_) => None,
+        }
+    }
+
+    pub(crate) const fn len(&self) -> u32 {
+        self.len
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    pub(crate) const fn limit(&self) -> u32 {
+        self.limit
+    }
+
+    /// The values in the order of their keys.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
+        (0u32..).zip(&self.slots).filter_map(|(key, slot)| match slot {
+            Slot::Occupied(value) => Some((key, value)),
+            Slot::Vacant(_) => None,
+        })
+    }
+
+    /// The first value whose key is `key` or more: a scan that can stop and go on later.
+    ///
+    /// It steps over vacant slots, so one call may take as long as the slab was ever large.
+    pub(crate) fn next_from(&self, key: u32) -> Option<(u32, &T)> {
+        (key..).zip(self.slots.get(key as usize..)?).find_map(|(key, slot)| match slot {
+            Slot::Occupied(value) => Some((key, value)),
+            Slot::Vacant(_) => None,
+        })
+    }
+
+    /// The heap memory held, in bytes, without what the values hold themselves.
+    pub(crate) const fn bytes(&self) -> usize {
+        self.slots.capacity() * size_of::<Slot<T>>()
+    }
+
+    /// Makes room for one more slot.
+    fn grow(&mut self) -> Result<(), Full> {
+        if self.slots.len() < self.slots.capacity() {
+            return Ok(());
+        }
+        let room = (self.limit as usize).saturating_sub(self.slots.len());
+        let wanted = (self.slots.len() / 8).max(4).min(room);
+        self.slots.try_reserve_exact(wanted).map_err(|_| Full)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,90 @@
+//! Tests of the slab: against a map, and its layout.
+
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+use proptest::prelude::*;
+
+use super::{Slab, Slot};
+use crate::store::{Full, Key};
+
+#[test]
+fn a_key_given_back_is_the_next_given_out() {
+    let mut slab = Slab::new(10);
+    let keys: Vec<_> = (0..4).map(|value| slab.insert(value).unwrap()).collect();
+    assert_eq!(keys, [0, 1, 2, 3]);
+    assert_eq!(slab.remove(1), Some(1));
+    assert_eq!(slab.remove(3), Some(3));
+    assert_eq!(slab.insert(30), Ok(3));
+    assert_eq!(slab.insert(10), Ok(1));
+    assert_eq!(slab.insert(40), Ok(4));
+}
+
+#[test]
+fn the_limit_is_hard() {
+    let mut slab = Slab::new(2);
+    assert_eq!(slab.insert('a'), Ok(0));
+    assert_eq!(slab.insert('b'), Ok(1));
+    assert_eq!(slab.insert('c'), Err(Full));
+    assert_eq!(slab.len(), slab.limit());
+    assert_eq!(slab.remove(0), Some('a'));
+    assert_eq!(slab.insert('c'), Ok(0));
+    assert_eq!(Slab::new(0).insert(()), Err(Full));
+}
+
+#[test]
+fn an_absent_key_is_harmless() {
+    let mut slab = Slab::new(2);
+    slab.insert(7).unwrap();
+    assert_eq!(slab.remove(1), None);
+    assert_eq!(slab.remove(0), Some(7));
+    assert_eq!(slab.remove(0), None);
+    assert_eq!(slab.get(0), None);
+    assert_eq!(slab.get_mut(u32::MAX), None);
+    assert_eq!(slab.next_from(5), None);
+    assert!(slab.is_empty());
+}
+
+#[test]
+fn a_slot_costs_no_more_than_its_value_where_there_is_a_niche() {
+    assert_eq!(size_of::<Option<Key>>(), 4);
+    assert_eq!(size_of::<Slot<(Key, u32)>>(), 8);
+    assert_eq!(size_of::<Slot<(u64, Box<u8>)>>(), 16);
+    assert!(size_of::<Slot<u64>>() <= 16);
+}
+
+#[test]
+fn memory_stays_near_what_is_used() {
+    let mut slab = Slab::new(u32::MAX);
+    assert_eq!(slab.bytes(), 0);
+    for value in 0..10_000u64 {
+        slab.insert(value).unwrap();
+    }
+    assert!(slab.bytes() <= 10_000 * size_of::<Slot<u64>>() * 9 / 8);
+}
+
+proptest! {
+    #[test]
+    fn behaves_like_a_map(operations in prop::collection::vec((any::<bool>(), 0u32..24), 0..200)) {
+        let mut slab = Slab::new(16);
+        let mut model = BTreeMap::new();
+        for (step, (insert, key)) in operations.into_iter().enumerate() {
+            if insert {
+                match slab.insert(step) {
+                    Ok(key) => prop_assert_eq!(model.insert(key, step), None),
+                    Err(Full) => prop_assert_eq!(model.len(), 16),
+                }
+            } else {
+                prop_assert_eq!(slab.remove(key), model.remove(&key));
+            }
+            prop_assert_eq!(slab.len() as usize, model.len());
+            prop_assert!(slab.iter().eq(model.iter().map(|(key, value)| (*key, value))));
+            prop_assert_eq!(
+                slab.next_from(key),
+                model.range(key..).next().map(|(key, value)| (*key, value))
+            );
+            prop_assert_eq!(slab.get(key), model.get(&key));
+        }
+    }
+}
