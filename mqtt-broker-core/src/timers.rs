@@ -122,7 +122,7 @@ impl<K: Copy> Timers<K> {
     }
 
     /// The heap memory held, in bytes.
-    pub(crate) const fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.heap.capacity() * size_of::<Entry>() + self.armed.bytes()
     }
 

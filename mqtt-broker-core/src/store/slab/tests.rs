@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use proptest::prelude::*;
 
-use super::{Slab, Slot};
+use super::{CHUNK_BYTES, Slab, Slot};
 use crate::store::{Full, Key};
 
 #[test]
@@ -58,10 +58,40 @@ fn a_slot_costs_no_more_than_its_value_where_there_is_a_niche() {
 fn memory_stays_near_what_is_used() {
     let mut slab = Slab::new(u32::MAX);
     assert_eq!(slab.bytes(), 0);
-    for value in 0..10_000u64 {
-        slab.insert(value).unwrap();
+    for value in 0..100_000u32 {
+        slab.insert(u64::from(value)).unwrap();
+        let used = (value as usize + 1) * size_of::<Slot<u64>>();
+        assert!(slab.bytes() <= used + (used / 8).clamp(256, CHUNK_BYTES + 4096));
     }
-    assert!(slab.bytes() <= 10_000 * size_of::<Slot<u64>>() * 9 / 8);
+}
+
+#[test]
+fn keys_run_on_from_chunk_to_chunk() {
+    let mut slab = Slab::new(u32::MAX);
+    let per_chunk = 1 << Slab::<[u8; 5000]>::SHIFT;
+    assert_eq!(per_chunk, 8);
+    for value in 0..20u8 {
+        assert_eq!(slab.insert([value; 5000]), Ok(u32::from(value)));
+    }
+    for key in 4..18 {
+        slab.remove(key).unwrap();
+    }
+    let left: Vec<_> = slab.iter().map(|(key, value)| (key, value[0])).collect();
+    assert_eq!(left, [(0, 0), (1, 1), (2, 2), (3, 3), (18, 18), (19, 19)]);
+    assert_eq!(slab.next_from(4).map(|(key, _)| key), Some(18));
+    assert_eq!(slab.next_from(19).map(|(key, _)| key), Some(19));
+    assert_eq!(slab.next_from(24), None);
+    assert_eq!(Slab::<[u8; 100_000]>::SHIFT, 0);
+}
+
+#[test]
+fn a_limit_at_the_end_of_a_chunk_holds() {
+    let mut slab = Slab::new(8);
+    for value in 0..8u8 {
+        slab.insert([value; 5000]).unwrap();
+    }
+    assert_eq!(slab.insert([8; 5000]), Err(Full));
+    assert_eq!(slab.iter().count(), 8);
 }
 
 proptest! {
