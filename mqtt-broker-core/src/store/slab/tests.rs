@@ -61,7 +61,7 @@ fn memory_stays_near_what_is_used() {
     for value in 0..100_000u32 {
         slab.insert(u64::from(value)).unwrap();
         let used = (value as usize + 1) * size_of::<Slot<u64>>();
-        assert!(slab.bytes() <= used + 256 + (used / 8).min(CHUNK_BYTES));
+        assert!(slab.bytes() <= used + 1024 + (used / 8).min(CHUNK_BYTES));
     }
 }
 
