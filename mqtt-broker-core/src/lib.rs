@@ -4,4 +4,5 @@ extern crate alloc;
 mod store;
 mod time;
 mod timers;
+mod topic_tree;
 pub use time::{Duration, Instant};

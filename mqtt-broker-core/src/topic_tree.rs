@@ -1,0 +1,264 @@
+//! [`TopicTree`]: values filed under the levels of Topic Names or Topic Filters.
+
+mod level;
+mod node;
+mod siblings;
+
+use alloc::vec::Vec;
+
+use foldhash::SharedSeed;
+use hashbrown::HashTable;
+use smallvec::SmallVec;
+
+use crate::store::{Full, Key, Slab};
+pub(crate) use level::Level;
+use level::Texts;
+use node::{Children, Node};
+pub(crate) use siblings::{Ordered, Siblings, Unordered};
+
+/// A tree with one node for each distinct path of topic levels, and a `V` on each node.
+///
+/// A node lives as long as it has a value or a child. An only child is found through its parent
+/// alone, any other through a hash table keyed by parent and level text, so a lookup costs the same
+/// whatever the number of children. With `S` = [`Ordered`] children can also be listed.
+///
+/// The hash is seeded: the texts are a stranger's data.
+pub(crate) struct TopicTree<V, S = Unordered> {
+    nodes: Slab<Node<V, S>>,
+    texts: Texts,
+    /// The nodes that have siblings, or had some since their parent last had no child.
+    index: HashTable<u32>,
+    seed: SharedSeed,
+}
+
+/// What a [`TopicTree`] files.
+pub(crate) trait Filed: Default {
+    /// A node whose value is vacant, and that has no children, is removed.
+    fn is_vacant(&self) -> bool;
+}
+
+/// The node above the first level. It is always there and its value is not used.
+pub(crate) const ROOT: u32 = 0;
+
+/// The levels of a path: what stands between the slashes, empty levels included
+//= [MQTT-4.7.3-4]
+pub(crate) fn levels(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    path.split(|byte| *byte == b'/')
+}
+
+impl<V: Filed, S: Siblings> TopicTree<V, S> {
+    /// An empty tree of at most `limit` nodes (and never more than [`Children::MAXIMUM`]).
+    pub(crate) fn new(seed: u64, limit: u32) -> Self {
+        let limit = limit.min(Children::MAXIMUM);
+        let mut nodes = Slab::new(limit.saturating_add(1));
+        // The first key of a slab is 0, `ROOT`.
+        let _ = nodes.insert(Node::new(ROOT, Level::new(&[]).text()));
+        Self {
+            nodes,
+            texts: Texts::new(limit),
+            index: HashTable::new(),
+            seed: SharedSeed::from_u64(seed),
+        }
+    }
+
+    /// The node of `path`.
+    pub(crate) fn find<'a>(&self, path: impl Iterator<Item = &'a [u8]>) -> Option<u32> {
+        let mut key = ROOT;
+        for text in path {
+            key = self.child(key, self.nodes.get(key)?, &Level::new(text))?;
+        }
+        Some(key)
+    }
+
+    /// The node of `path`, made if need be; [`TopicTree::prune`] it if no value is put there.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] at the limit of nodes; nothing is changed.
+    pub(crate) fn insert<'a>(&mut self, path: impl Iterator<Item = &'a [u8]>) -> Result<u32, Full> {
+        let mut key = ROOT;
+        for text in path {
+            let level = Level::new(text);
+            let node = self.nodes.get(key).ok_or(Full)?;
+            key = match self.child(key, node, &level) {
+                Some(child) => child,
+                None => match self.add(key, &level) {
+                    Ok(child) => child,
+                    Err(full) => {
+                        self.prune(key);
+                        return Err(full);
+                    }
+                },
+            };
+        }
+        Ok(key)
+    }
+
+    /// Removes the node, if it has neither value nor child, and then its ancestors likewise.
+    pub(crate) fn prune(&mut self, key: u32) {
+        let mut key = key;
+        while key != ROOT {
+            match self.nodes.get(key) {
+                Some(node) if node.children.is_empty() && node.value.is_vacant() => {}
+                _ => return,
+            }
+            match self.remove(key) {
+                Some(parent) => key = parent,
+                None => return,
+            }
+        }
+    }
+
+    #[inline]
+    pub(crate) fn node(&self, key: u32) -> Option<&Node<V, S>> {
+        self.nodes.get(key)
+    }
+
+    pub(crate) fn value(&self, key: u32) -> Option<&V> {
+        self.nodes.get(key).map(|node| &node.value)
+    }
+
+    pub(crate) fn value_mut(&mut self, key: u32) -> Option<&mut V> {
+        self.nodes.get_mut(key).map(|node| &mut node.value)
+    }
+
+    /// The child of the node `key`, which is `node`, that has the text of `level`.
+    #[inline]
+    pub(crate) fn child(&self, key: u32, node: &Node<V, S>, level: &Level<'_>) -> Option<u32> {
+        match node.children.only() {
+            Some(child) => self.has_text(child, level).then_some(child),
+            None if node.children.is_empty() => None,
+            None => {
+                let hash = level.hash(&self.seed, key);
+                let found = self.index.find(hash, |child| {
+                    self.nodes.get(*child).is_some_and(|candidate| {
+                        candidate.parent.get() == key && self.texts.matches(&candidate.text, level)
+                    })
+                });
+                found.copied()
+            }
+        }
+    }
+
+    /// The child of the node `key`, which is `node`, for the filter level `+`.
+    #[inline]
+    pub(crate) fn single_level_child(&self, key: u32, node: &Node<V, S>) -> Option<u32> {
+        if node.children.has_single_level() { self.child(key, node, &Level::SINGLE) } else { None }
+    }
+
+    /// The child of the node `key`, which is `node`, for the filter level `#`.
+    #[inline]
+    pub(crate) fn multi_level_child(&self, key: u32, node: &Node<V, S>) -> Option<u32> {
+        if node.children.has_multi_level() { self.child(key, node, &Level::MULTI) } else { None }
+    }
+
+    /// Appends the path of the node to `path`, with a slash between levels.
+    pub(crate) fn write_path(&self, key: u32, path: &mut Vec<u8>) {
+        let mut ascent: SmallVec<[&Node<V, S>; 16]> = SmallVec::new();
+        let mut key = key;
+        while let Some(node) = self.nodes.get(key).filter(|_| key != ROOT) {
+            ascent.push(node);
+            key = node.parent.get();
+        }
+        for (depth, node) in ascent.iter().rev().enumerate() {
+            if depth > 0 {
+                path.push(b'/');
+            }
+            path.extend_from_slice(self.texts.bytes_of(&node.text));
+        }
+    }
+
+    /// How many nodes there are besides the root.
+    pub(crate) const fn len(&self) -> u32 {
+        self.nodes.len().saturating_sub(1)
+    }
+
+    /// The heap memory held, in bytes, without what the values hold themselves.
+    pub(crate) fn bytes(&self) -> usize {
+        self.nodes.bytes() + self.texts.bytes() + self.index.allocation_size()
+    }
+
+    #[inline]
+    fn has_text(&self, key: u32, level: &Level<'_>) -> bool {
+        self.nodes.get(key).is_some_and(|node| self.texts.matches(&node.text, level))
+    }
+
+    fn add(&mut self, parent: u32, level: &Level<'_>) -> Result<u32, Full> {
+        let siblings = self.nodes.get(parent).ok_or(Full)?.children;
+        if !siblings.is_empty() {
+            let (nodes, texts, seed) = (&self.nodes, &self.texts, &self.seed);
+            self.index.try_reserve(2, |key| hash_of(nodes, texts, seed, *key)).map_err(|_| Full)?;
+        }
+        let text = self.texts.store(level)?;
+        let key = match self.nodes.insert(Node::new(parent, text)) {
+            Ok(key) => key,
+            Err(full) => {
+                self.texts.remove(&text);
+                return Err(full);
+            }
+        };
+        if let Some(only) = siblings.only() {
+            self.enter(only);
+        }
+        if !siblings.is_empty() {
+            self.enter(key);
+        }
+        if let Some(node) = self.nodes.get_mut(parent) {
+            node.children = siblings.with(key, level);
+        }
+        S::link(&mut self.nodes, parent, key);
+        Ok(key)
+    }
+
+    /// Puts a node into the index, which has room for it.
+    fn enter(&mut self, key: u32) {
+        let (nodes, texts, seed) = (&self.nodes, &self.texts, &self.seed);
+        let hasher = |key: &u32| hash_of(nodes, texts, seed, *key);
+        self.index.insert_unique(hasher(&key), key, hasher);
+    }
+
+    /// Removes a node that has no children, and answers its parent.
+    fn remove(&mut self, key: u32) -> Option<u32> {
+        let hash = hash_of(&self.nodes, &self.texts, &self.seed, key);
+        S::unlink(&mut self.nodes, key);
+        let Node { parent, text, .. } = self.nodes.remove(key)?;
+        self.texts.remove(&text);
+        let parent = parent.get();
+        let siblings = self.nodes.get(parent)?.children;
+        if siblings.only().is_none() {
+            if let Ok(entry) = self.index.find_entry(hash, |candidate| *candidate == key) {
+                entry.remove();
+            }
+        }
+        self.nodes.get_mut(parent)?.children = siblings.without(&text);
+        Some(parent)
+    }
+}
+
+impl<V: Filed> TopicTree<V, Ordered> {
+    /// The youngest child of a node.
+    pub(crate) fn first_child(&self, key: u32) -> Option<u32> {
+        self.nodes.get(key)?.siblings.first_child.map(Key::get)
+    }
+
+    /// The child of the same parent that is next in age.
+    pub(crate) fn next_sibling(&self, key: u32) -> Option<u32> {
+        self.nodes.get(key)?.siblings.next.map(Key::get)
+    }
+
+    pub(crate) fn parent(&self, key: u32) -> Option<u32> {
+        self.nodes.get(key).map(|node| node.parent.get())
+    }
+
+    /// Whether the text of the node starts with `$`.
+    pub(crate) fn is_system(&self, key: u32) -> bool {
+        self.nodes.get(key).is_some_and(|node| self.texts.bytes_of(&node.text).starts_with(b"$"))
+    }
+}
+
+fn hash_of<V, S>(nodes: &Slab<Node<V, S>>, texts: &Texts, seed: &SharedSeed, key: u32) -> u64 {
+    nodes.get(key).map_or(0, |node| texts.hash(&node.text, seed, node.parent.get()))
+}
+
+#[cfg(test)]
+mod tests;

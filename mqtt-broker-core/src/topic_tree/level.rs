@@ -1,0 +1,153 @@
+//! The text of one topic level: made ready to look up ([`Level`]), and as a node stores it ([`Text`]).
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::hash::Hasher;
+
+use foldhash::SharedSeed;
+use foldhash::fast::FoldHasher;
+
+use crate::store::{Full, Slab};
+
+/// A level of a topic, ready to be looked up under any number of nodes.
+pub(crate) struct Level<'a> {
+    bytes: &'a [u8],
+    text: Text,
+}
+
+impl<'a> Level<'a> {
+    /// The single-level wildcard.
+    pub(crate) const SINGLE: Level<'static> = Level { bytes: b"+", text: Text::SINGLE };
+    /// The multi-level wildcard.
+    pub(crate) const MULTI: Level<'static> = Level { bytes: b"#", text: Text::MULTI };
+
+    #[inline]
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, text: Text::inline(bytes).unwrap_or(Text::LONG) }
+    }
+
+    pub(super) const fn text(&self) -> Text {
+        self.text
+    }
+
+    /// The hash of this level under the node `parent`.
+    #[inline]
+    pub(super) fn hash(&self, seed: &SharedSeed, parent: u32) -> u64 {
+        hash(seed, parent, self.text, self.bytes)
+    }
+}
+
+/// A level's text as a node keeps it: up to 15 bytes in place, a longer one in [`Texts`].
+///
+/// The first byte is the length, or 255 before the key of a long text; unused bytes are zero, so
+/// that texts in place are equal when the arrays are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Text([u8; 16]);
+
+impl Text {
+    pub(super) const SINGLE: Self = Self::wildcard(b'+');
+    pub(super) const MULTI: Self = Self::wildcard(b'#');
+    const LONG: Self = Self::long(0);
+    const LONG_MARK: u8 = 255;
+
+    const fn wildcard(byte: u8) -> Self {
+        Self([1, byte, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])
+    }
+
+    const fn long(key: u32) -> Self {
+        let [a, b, c, d] = key.to_le_bytes();
+        Self([Self::LONG_MARK, a, b, c, d, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])
+    }
+
+    #[inline]
+    fn inline(bytes: &[u8]) -> Option<Self> {
+        let mut text = [0; 16];
+        let [len, place @ ..] = &mut text;
+        place.get_mut(..bytes.len())?.copy_from_slice(bytes);
+        *len = u8::try_from(bytes.len()).ok()?;
+        Some(Self(text))
+    }
+
+    #[inline]
+    const fn is_long(self) -> bool {
+        let [mark, ..] = self.0;
+        mark == Self::LONG_MARK
+    }
+
+    /// The key of a long text.
+    const fn key(self) -> u32 {
+        let [_, a, b, c, d, ..] = self.0;
+        u32::from_le_bytes([a, b, c, d])
+    }
+}
+
+/// The texts that are too long to be kept in their node.
+pub(super) struct Texts {
+    long: Slab<Box<[u8]>>,
+    /// The sum of their lengths.
+    pub(super) bytes: usize,
+}
+
+impl Texts {
+    pub(super) const fn new(limit: u32) -> Self {
+        Self { long: Slab::new(limit), bytes: 0 }
+    }
+
+    pub(super) fn store(&mut self, level: &Level<'_>) -> Result<Text, Full> {
+        if !level.text.is_long() {
+            return Ok(level.text);
+        }
+        let mut bytes = Vec::new();
+        bytes.try_reserve_exact(level.bytes.len()).map_err(|_| Full)?;
+        bytes.extend_from_slice(level.bytes);
+        let key = self.long.insert(bytes.into_boxed_slice())?;
+        self.bytes += level.bytes.len();
+        Ok(Text::long(key))
+    }
+
+    pub(super) fn remove(&mut self, text: &Text) {
+        if text.is_long() {
+            let bytes = self.long.remove(text.key());
+            self.bytes -= bytes.map_or(0, |bytes| bytes.len());
+        }
+    }
+
+    #[inline]
+    pub(super) fn matches(&self, text: &Text, level: &Level<'_>) -> bool {
+        if text.is_long() {
+            level.text.is_long() && self.bytes_of(text) == level.bytes
+        } else {
+            *text == level.text
+        }
+    }
+
+    pub(super) fn bytes_of<'a>(&'a self, text: &'a Text) -> &'a [u8] {
+        if text.is_long() {
+            self.long.get(text.key()).map(|bytes| &**bytes).unwrap_or_default()
+        } else {
+            let [len, place @ ..] = &text.0;
+            place.get(..usize::from(*len)).unwrap_or_default()
+        }
+    }
+
+    pub(super) fn hash(&self, text: &Text, seed: &SharedSeed, parent: u32) -> u64 {
+        hash(seed, parent, *text, self.bytes_of(text))
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.long.bytes() + self.bytes
+    }
+}
+
+/// A text in place is hashed as one number, which is quicker than as bytes.
+#[inline]
+fn hash(seed: &SharedSeed, parent: u32, text: Text, bytes: &[u8]) -> u64 {
+    let mut hasher = FoldHasher::with_seed(0, seed);
+    if text.is_long() {
+        hasher.write(bytes);
+    } else {
+        hasher.write_u128(u128::from_le_bytes(text.0));
+    }
+    hasher.write_u32(parent);
+    hasher.finish()
+}
