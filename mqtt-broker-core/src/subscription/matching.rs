@@ -1,0 +1,93 @@
+//! The walk from a Topic Name to the subscriptions whose filters match it.
+
+use alloc::vec::Vec;
+use core::mem;
+
+use mqtt_codec::{SubscriptionIdentifier, SubscriptionOptions, TopicName};
+
+use super::table::SiteList;
+use super::{GroupKey, Subscriber, Subscriptions};
+use crate::topic_tree::{Level, ROOT, levels};
+
+/// One matching subscription.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Match {
+    pub(crate) subscriber: Subscriber,
+    pub(crate) options: SubscriptionOptions,
+    pub(crate) identifier: Option<SubscriptionIdentifier>,
+}
+
+/// What matched: buffers for the caller to keep, so that matching does not allocate.
+#[derive(Debug, Default)]
+pub(crate) struct Matches {
+    /// One for each matching subscription: a subscriber may be there more than once.
+    pub(crate) subscribers: Vec<Match>,
+    /// The share groups, each of which gets the message once.
+    pub(crate) groups: Vec<GroupKey>,
+    /// The nodes that match the levels walked so far, and those that match one more.
+    frontier: Vec<u32>,
+    advance: Vec<u32>,
+}
+
+impl Subscriptions {
+    /// Finds every subscription whose Topic Filter matches, and replaces what was in `found`.
+    ///
+    /// The walk goes level by level over all nodes that match so far. There are at most twice as
+    /// many with each level, and never more than subscriptions have made.
+    pub(crate) fn matches(&self, topic: TopicName<'_>, found: &mut Matches) {
+        found.subscribers.clear();
+        found.groups.clear();
+        let mut frontier = mem::take(&mut found.frontier);
+        let mut advance = mem::take(&mut found.advance);
+        frontier.clear();
+        frontier.push(ROOT);
+        //= [MQTT-4.7.2-1]
+        let mut wildcards = !topic.is_system();
+        for text in levels(topic.as_bytes()) {
+            let level = Level::new(text);
+            advance.clear();
+            for &key in &frontier {
+                let Some(node) = self.tree.node(key) else { continue };
+                if wildcards {
+                    advance.extend(self.tree.single_level_child(key, node));
+                    self.collect_at(self.tree.multi_level_child(key, node), found);
+                }
+                advance.extend(self.tree.child(key, node, &level));
+            }
+            wildcards = true;
+            mem::swap(&mut frontier, &mut advance);
+            if frontier.is_empty() {
+                break;
+            }
+        }
+        for &key in &frontier {
+            let Some(node) = self.tree.node(key) else { continue };
+            self.collect(node.value, found);
+            // The multi-level wildcard stands for the parent level too.
+            self.collect_at(self.tree.multi_level_child(key, node), found);
+        }
+        found.frontier = frontier;
+        found.advance = advance;
+    }
+
+    #[inline]
+    fn collect_at(&self, key: Option<u32>, found: &mut Matches) {
+        if let Some(node) = key.and_then(|key| self.tree.node(key)) {
+            self.collect(node.value, found);
+        }
+    }
+
+    #[inline]
+    fn collect(&self, list: SiteList, found: &mut Matches) {
+        for (_, subscription) in self.table.at_site(list) {
+            match subscription.options {
+                Some(options) => found.subscribers.push(Match {
+                    subscriber: subscription.subscriber,
+                    options,
+                    identifier: subscription.identifier,
+                }),
+                None => found.groups.push(GroupKey::new(subscription.subscriber)),
+            }
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! Shared Subscriptions: groups of subscribers of which one gets each message.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::hash::Hasher;
+
+use foldhash::SharedSeed;
+use foldhash::fast::FoldHasher;
+use hashbrown::HashTable;
+
+use super::table::{Site, SiteList, Table};
+use super::{Match, Subscriber, Subscriptions};
+use crate::store::{Full, Key, Slab};
+use crate::topic_tree::TopicTree;
+
+/// A share group that matched; valid until a subscription is made or removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct GroupKey(u32);
+
+impl GroupKey {
+    pub(super) const fn new(key: u32) -> Self {
+        Self(key)
+    }
+}
+
+/// How well a member of a group can take a message now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Preference {
+    /// It is connected.
+    Ready,
+    /// It would keep the message for later: its session is offline.
+    Willing,
+    /// It cannot take the message.
+    Refused,
+}
+
+impl Subscriptions {
+    /// The members of a group, the youngest first.
+    pub(crate) fn members(&self, group: GroupKey) -> impl Iterator<Item = Match> {
+        let list = self.groups.slab.get(group.0).map(|group| group.members).unwrap_or_default();
+        self.table.at_site(list).filter_map(|(_, member)| {
+            let (subscriber, identifier) = (member.subscriber, member.identifier);
+            Some(Match { subscriber, options: member.options?, identifier })
+        })
+    }
+
+    /// The member whose turn it is: the next one that is ready, else the next one that is willing.
+    ///
+    /// It asks each member at most once, and stops at the first that is ready.
+    pub(crate) fn next_member(
+        &mut self,
+        group: GroupKey,
+        mut accepts: impl FnMut(Subscriber) -> Preference,
+    ) -> Option<Match> {
+        let group = self.groups.slab.get_mut(group.0)?;
+        let from_turn = core::iter::successors(group.turn, |key| self.table.get(key.get())?.next());
+        let from_first = self.table.at_site(group.members).map(|(key, _)| Key::new(key));
+        let until = group.turn;
+        let around = from_turn.chain(from_first.take_while(|key| Some(*key) != until));
+        let mut willing = None;
+        let mut chosen = None;
+        for key in around {
+            let Some(member) = self.table.get(key.get()) else { continue };
+            match accepts(member.subscriber) {
+                Preference::Ready => {
+                    chosen = Some(member);
+                    break;
+                }
+                Preference::Willing => willing = willing.or(Some(member)),
+                Preference::Refused => {}
+            }
+        }
+        let member = chosen.or(willing)?;
+        group.turn = member.next();
+        let (subscriber, identifier) = (member.subscriber, member.identifier);
+        Some(Match { subscriber, options: member.options?, identifier })
+    }
+}
+
+pub(super) struct Group {
+    name: Box<[u8]>,
+    /// The node of the filter after the Share Name.
+    node: u32,
+    /// The entry of the group in the list of that node.
+    entry: u32,
+    members: SiteList,
+    /// The member to ask first; `None`: the first of the list.
+    turn: Option<Key>,
+}
+
+/// The share groups: one for each Share Name and filter.
+pub(super) struct Groups {
+    pub(super) slab: Slab<Group>,
+    /// Keyed by node and Share Name.
+    pub(super) index: HashTable<u32>,
+    seed: SharedSeed,
+    /// The sum of the lengths of the names.
+    pub(super) name_bytes: usize,
+}
+
+impl Groups {
+    pub(super) const fn new(seed: u64, limit: u32) -> Self {
+        Self {
+            slab: Slab::new(limit),
+            index: HashTable::new(),
+            seed: SharedSeed::from_u64(seed),
+            name_bytes: 0,
+        }
+    }
+
+    pub(super) fn find(&self, node: u32, name: &[u8]) -> Option<u32> {
+        let found = self.index.find(hash(&self.seed, node, name), |key| {
+            self.slab.get(*key).is_some_and(|group| group.node == node && *group.name == *name)
+        });
+        found.copied()
+    }
+
+    /// Makes a group that is not there yet, and enters it in the list of its node.
+    pub(super) fn insert(
+        &mut self,
+        table: &mut Table,
+        list: &mut SiteList,
+        node: u32,
+        name: &[u8],
+    ) -> Result<u32, Full> {
+        let (slab, seed) = (&self.slab, &self.seed);
+        let hasher = |key: &u32| hash_of(slab, seed, *key);
+        self.index.try_reserve(1, hasher).map_err(|_| Full)?;
+        let mut stored = Vec::new();
+        stored.try_reserve_exact(name.len()).map_err(|_| Full)?;
+        stored.extend_from_slice(name);
+        let (name, members) = (stored.into_boxed_slice(), SiteList::default());
+        let bytes = name.len();
+        let key = self.slab.insert(Group { name, node, entry: 0, members, turn: None })?;
+        match (table.insert_group(list, node, key), self.slab.get_mut(key)) {
+            (Ok(entry), Some(group)) => group.entry = entry,
+            _ => {
+                self.slab.remove(key);
+                return Err(Full);
+            }
+        }
+        let (slab, seed) = (&self.slab, &self.seed);
+        let hasher = |key: &u32| hash_of(slab, seed, *key);
+        self.index.insert_unique(hasher(&key), key, hasher);
+        self.name_bytes += bytes;
+        Ok(key)
+    }
+
+    /// Removes a group, and its entry in the list of its node.
+    pub(super) fn remove(&mut self, table: &mut Table, list: &mut SiteList, key: u32) {
+        let hash = hash_of(&self.slab, &self.seed, key);
+        let Some(group) = self.slab.remove(key) else { return };
+        table.remove(list, None, group.entry);
+        if let Ok(entry) = self.index.find_entry(hash, |found| *found == key) {
+            entry.remove();
+        }
+        self.name_bytes -= group.name.len();
+    }
+
+    /// The node of a group that has no member.
+    pub(super) fn node_if_empty(&self, key: u32) -> Option<u32> {
+        self.slab.get(key).filter(|group| group.members.first().is_none()).map(|group| group.node)
+    }
+
+    /// A member is about to leave: if it is its turn, it is the next one's.
+    pub(super) fn pass_over(&mut self, table: &Table, key: u32, member: u32) {
+        if let Some(group) = self.slab.get_mut(key) {
+            if group.turn == Some(Key::new(member)) {
+                group.turn = table.get(member).and_then(|member| member.next());
+            }
+        }
+    }
+
+    pub(super) fn site_list(&self, tree: &TopicTree<SiteList>, site: Site) -> Option<SiteList> {
+        match site.as_group() {
+            Some(group) => self.slab.get(group).map(|group| group.members),
+            None => tree.value(site.index()).copied(),
+        }
+    }
+
+    pub(super) fn site_list_mut<'a>(
+        &'a mut self,
+        tree: &'a mut TopicTree<SiteList>,
+        site: Site,
+    ) -> Option<&'a mut SiteList> {
+        match site.as_group() {
+            Some(group) => self.slab.get_mut(group).map(|group| &mut group.members),
+            None => tree.value_mut(site.index()),
+        }
+    }
+
+    /// Appends `$share/NAME/`, and answers the node of the filter that follows.
+    pub(super) fn write_share(&self, key: u32, filter: &mut Vec<u8>) -> Option<u32> {
+        let group = self.slab.get(key)?;
+        filter.extend_from_slice(b"$share/");
+        filter.extend_from_slice(&group.name);
+        filter.push(b'/');
+        Some(group.node)
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.slab.bytes() + self.index.allocation_size() + self.name_bytes
+    }
+}
+
+fn hash_of(slab: &Slab<Group>, seed: &SharedSeed, key: u32) -> u64 {
+    slab.get(key).map_or(0, |group| hash(seed, group.node, &group.name))
+}
+
+fn hash(seed: &SharedSeed, node: u32, name: &[u8]) -> u64 {
+    let mut hasher = FoldHasher::with_seed(0, seed);
+    hasher.write_u32(node);
+    hasher.write(name);
+    hasher.finish()
+}

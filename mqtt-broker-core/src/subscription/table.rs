@@ -1,0 +1,332 @@
+//! The subscriptions themselves, and the two lists each one stands in.
+
+use core::hash::Hasher;
+
+use foldhash::SharedSeed;
+use foldhash::fast::FoldHasher;
+use hashbrown::HashTable;
+use mqtt_codec::{SubscriptionIdentifier, SubscriptionOptions};
+
+use super::Subscriber;
+use crate::store::{Full, Key, Slab};
+use crate::topic_tree::Filed;
+
+/// One subscription, or one share group in the list of its filter's node.
+pub(super) struct Subscription {
+    /// The subscriber; for a group, its key.
+    pub(super) subscriber: Subscriber,
+    pub(super) site: Site,
+    /// `None` marks a group.
+    pub(super) options: Option<SubscriptionOptions>,
+    pub(super) identifier: Option<SubscriptionIdentifier>,
+    in_site: Links,
+    in_subscriber: Links,
+}
+
+impl Subscription {
+    pub(super) const fn new(
+        subscriber: Subscriber,
+        site: Site,
+        options: SubscriptionOptions,
+        identifier: Option<SubscriptionIdentifier>,
+    ) -> Self {
+        let (in_site, in_subscriber) = (Links::NONE, Links::NONE);
+        Self { subscriber, site, options: Some(options), identifier, in_site, in_subscriber }
+    }
+
+    const fn group(group: u32, site: Site) -> Self {
+        let (in_site, in_subscriber) = (Links::NONE, Links::NONE);
+        Self { subscriber: group, site, options: None, identifier: None, in_site, in_subscriber }
+    }
+
+    /// The subscription after this one in the list of the site.
+    pub(super) const fn next(&self) -> Option<Key> {
+        self.in_site.next
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Links {
+    next: Option<Key>,
+    previous: Option<Key>,
+}
+
+impl Links {
+    const NONE: Self = Self { next: None, previous: None };
+}
+
+/// Where a subscription stands: the node of its Topic Filter, or its share group (top bit).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Site(u32);
+
+impl Site {
+    const GROUP: u32 = 1 << 31;
+
+    pub(super) const fn filter(node: u32) -> Self {
+        Self(node)
+    }
+
+    pub(super) const fn group(group: u32) -> Self {
+        Self(group | Self::GROUP)
+    }
+
+    pub(super) const fn as_group(self) -> Option<u32> {
+        if self.0 & Self::GROUP == 0 { None } else { Some(self.index()) }
+    }
+
+    /// The key of the node or of the group.
+    pub(super) const fn index(self) -> u32 {
+        self.0 & !Self::GROUP
+    }
+}
+
+/// The list of a site: the first subscription, and whether they are in the index (top bit).
+#[derive(Clone, Copy, Default)]
+pub(crate) struct SiteList(u32);
+
+impl SiteList {
+    const INDEXED: u32 = 1 << 31;
+
+    #[inline]
+    pub(super) const fn first(self) -> Option<u32> {
+        (self.0 & !Self::INDEXED).checked_sub(1)
+    }
+
+    const fn is_indexed(self) -> bool {
+        self.0 & Self::INDEXED != 0
+    }
+
+    fn set_first(&mut self, first: Option<Key>) {
+        self.0 = first.map_or(0, |key| (key.get() + 1) | (self.0 & Self::INDEXED));
+    }
+}
+
+impl Filed for SiteList {
+    fn is_vacant(&self) -> bool {
+        self.first().is_none()
+    }
+}
+
+/// The subscriptions of one subscriber, which holds this.
+#[derive(Debug, Default)]
+pub(crate) struct SubscriberList {
+    first: Option<Key>,
+    len: u32,
+}
+
+impl SubscriberList {
+    pub(crate) const fn len(&self) -> u32 {
+        self.len
+    }
+
+    pub(super) fn first(&self) -> Option<u32> {
+        self.first.map(Key::get)
+    }
+}
+
+/// Every subscription, and an index of those that stand in a long site list.
+pub(super) struct Table {
+    pub(super) slab: Slab<Subscription>,
+    /// Keyed by site and subscriber.
+    pub(super) index: HashTable<u32>,
+    seed: SharedSeed,
+}
+
+impl Table {
+    /// A site list that has this many is indexed; a shorter one is searched from end to end.
+    const INDEX_FROM: usize = 16;
+    /// What [`SiteList`] and [`Site`] have room for.
+    const MAXIMUM: u32 = (1 << 31) - 2;
+
+    /// Room for `limit` subscriptions and as many groups.
+    pub(super) const fn new(seed: u64, limit: u32) -> Self {
+        let limit = limit.saturating_mul(2);
+        let limit = if limit < Self::MAXIMUM { limit } else { Self::MAXIMUM };
+        Self { slab: Slab::new(limit), index: HashTable::new(), seed: SharedSeed::from_u64(seed) }
+    }
+
+    #[inline]
+    pub(super) fn get(&self, key: u32) -> Option<&Subscription> {
+        self.slab.get(key)
+    }
+
+    /// The subscriptions and groups at a site, the youngest first.
+    #[inline]
+    pub(super) fn at_site(&self, list: SiteList) -> impl Iterator<Item = (u32, &Subscription)> {
+        let mut next = list.first();
+        core::iter::from_fn(move || {
+            let key = next?;
+            let subscription = self.slab.get(key)?;
+            next = subscription.in_site.next.map(Key::get);
+            Some((key, subscription))
+        })
+    }
+
+    pub(super) fn of_subscriber(
+        &self,
+        list: &SubscriberList,
+    ) -> impl Iterator<Item = &Subscription> {
+        let mut next = list.first;
+        core::iter::from_fn(move || {
+            let subscription = self.slab.get(next?.get())?;
+            next = subscription.in_subscriber.next;
+            Some(subscription)
+        })
+    }
+
+    /// The subscription of `subscriber` at `site`, whose list is given.
+    pub(super) fn find(&self, list: SiteList, site: Site, subscriber: Subscriber) -> Option<u32> {
+        let is_it = |found: &Subscription| {
+            found.subscriber == subscriber && found.site == site && found.options.is_some()
+        };
+        if list.is_indexed() {
+            let hash = hash(&self.seed, site, subscriber);
+            let found = self.index.find(hash, |key| self.slab.get(*key).is_some_and(is_it));
+            return found.copied();
+        }
+        self.at_site(list).find(|(_, found)| is_it(found)).map(|(key, _)| key)
+    }
+
+    pub(super) fn replace(
+        &mut self,
+        key: u32,
+        options: SubscriptionOptions,
+        identifier: Option<SubscriptionIdentifier>,
+    ) {
+        if let Some(subscription) = self.slab.get_mut(key) {
+            subscription.options = Some(options);
+            subscription.identifier = identifier;
+        }
+    }
+
+    /// Adds a subscription that is not there yet to both lists.
+    pub(super) fn insert(
+        &mut self,
+        site: &mut SiteList,
+        subscriber: &mut SubscriberList,
+        subscription: Subscription,
+    ) -> Result<u32, Full> {
+        let key = self.insert_at_site(site, subscription)?;
+        let next = subscriber.first.replace(Key::new(key));
+        subscriber.len += 1;
+        if let Some(added) = self.slab.get_mut(key) {
+            added.in_subscriber.next = next;
+        }
+        if let Some(after) = next.and_then(|next| self.slab.get_mut(next.get())) {
+            after.in_subscriber.previous = Some(Key::new(key));
+        }
+        Ok(key)
+    }
+
+    /// Adds the entry of a share group to the list of its filter's node.
+    pub(super) fn insert_group(
+        &mut self,
+        site: &mut SiteList,
+        node: u32,
+        group: u32,
+    ) -> Result<u32, Full> {
+        self.insert_at_site(site, Subscription::group(group, Site::filter(node)))
+    }
+
+    /// Removes a subscription from both lists; a group has no list of a subscriber.
+    pub(super) fn remove(
+        &mut self,
+        site: &mut SiteList,
+        subscriber: Option<&mut SubscriberList>,
+        key: u32,
+    ) {
+        let Some(removed) = self.slab.remove(key) else { return };
+        if site.is_indexed() && removed.options.is_some() {
+            let hash = hash(&self.seed, removed.site, removed.subscriber);
+            if let Ok(entry) = self.index.find_entry(hash, |found| *found == key) {
+                entry.remove();
+            }
+        }
+        let Links { next, previous } = removed.in_site;
+        match previous.and_then(|previous| self.slab.get_mut(previous.get())) {
+            Some(before) => before.in_site.next = next,
+            None => site.set_first(next),
+        }
+        if let Some(after) = next.and_then(|next| self.slab.get_mut(next.get())) {
+            after.in_site.previous = previous;
+        }
+        let Some(subscriber) = subscriber else { return };
+        subscriber.len -= 1;
+        let Links { next, previous } = removed.in_subscriber;
+        match previous.and_then(|previous| self.slab.get_mut(previous.get())) {
+            Some(before) => before.in_subscriber.next = next,
+            None => subscriber.first = next,
+        }
+        if let Some(after) = next.and_then(|next| self.slab.get_mut(next.get())) {
+            after.in_subscriber.previous = previous;
+        }
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.slab.bytes() + self.index.allocation_size()
+    }
+
+    fn insert_at_site(
+        &mut self,
+        site: &mut SiteList,
+        subscription: Subscription,
+    ) -> Result<u32, Full> {
+        if !site.is_indexed() && self.at_site(*site).nth(Self::INDEX_FROM - 1).is_some() {
+            self.index_site(site)?;
+        }
+        if site.is_indexed() {
+            self.reserve(1)?;
+        }
+        let is_group = subscription.options.is_none();
+        let key = self.slab.insert(subscription)?;
+        if site.is_indexed() && !is_group {
+            self.enter(key);
+        }
+        let next = site.first().map(Key::new);
+        site.set_first(Some(Key::new(key)));
+        if let Some(added) = self.slab.get_mut(key) {
+            added.in_site.next = next;
+        }
+        if let Some(after) = next.and_then(|next| self.slab.get_mut(next.get())) {
+            after.in_site.previous = Some(Key::new(key));
+        }
+        Ok(key)
+    }
+
+    /// Puts every subscription of a site into the index. It stays so until the list is empty.
+    fn index_site(&mut self, site: &mut SiteList) -> Result<(), Full> {
+        self.reserve(Self::INDEX_FROM)?;
+        let mut next = site.first();
+        while let Some((key, subscription)) = next.and_then(|key| Some((key, self.get(key)?))) {
+            next = subscription.in_site.next.map(Key::get);
+            if subscription.options.is_some() {
+                self.enter(key);
+            }
+        }
+        site.0 |= SiteList::INDEXED;
+        Ok(())
+    }
+
+    fn reserve(&mut self, additional: usize) -> Result<(), Full> {
+        let (slab, seed) = (&self.slab, &self.seed);
+        self.index.try_reserve(additional, |key| hash_of(slab, seed, *key)).map_err(|_| Full)
+    }
+
+    /// Puts a subscription into the index, which has room for it.
+    fn enter(&mut self, key: u32) {
+        let (slab, seed) = (&self.slab, &self.seed);
+        let hasher = |key: &u32| hash_of(slab, seed, *key);
+        self.index.insert_unique(hasher(&key), key, hasher);
+    }
+}
+
+fn hash_of(slab: &Slab<Subscription>, seed: &SharedSeed, key: u32) -> u64 {
+    slab.get(key).map_or(0, |found| hash(seed, found.site, found.subscriber))
+}
+
+fn hash(seed: &SharedSeed, site: Site, subscriber: Subscriber) -> u64 {
+    let mut hasher = FoldHasher::with_seed(0, seed);
+    hasher.write_u32(site.0);
+    hasher.write_u32(subscriber);
+    hasher.finish()
+}
