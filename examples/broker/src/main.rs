@@ -1,2 +1,72 @@
-//! placeholder
-fn main() {}
+//! `mqtt-broker`: an MQTT broker in one command. It reads its configuration, binds the sockets,
+//! says how to connect, and leaves MQTT to `mqtt-broker-tokio` and `mqtt-broker-core`.
+
+#![allow(
+    clippy::std_instead_of_alloc,
+    reason = "a program has std; the lint is there for the crates without"
+)]
+
+mod address;
+mod allowance;
+mod arguments;
+mod card;
+mod configuration;
+mod cure;
+mod event_log;
+mod file_descriptors;
+mod log;
+mod policy;
+mod server;
+mod signals;
+
+use core::error::Error;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use arguments::{Arguments, Command};
+use configuration::Configuration;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let done = match arguments.command {
+        None => run(&arguments.settings),
+        Some(Command::Check { file }) => {
+            Configuration::read(&file).map_err(Into::into).map(|_| say("ok\n"))
+        }
+        Some(Command::Config(settings)) => {
+            settings.configuration().map_err(Into::into).map(|all| say(&all.annotated()))
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&*error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(settings: &arguments::Settings) -> Result<(), Box<dyn Error>> {
+    let configuration = settings.configuration()?;
+    log::start(configuration.log);
+    server::run(configuration)
+}
+
+/// Prints to stdout. Nobody listening there is no reason to end.
+fn say(text: &str) {
+    let mut stdout = io::stdout().lock();
+    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+}
+
+/// Prints what went wrong, and why.
+fn complain(error: &dyn Error) {
+    let mut text = format!("mqtt-broker: {error}");
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(&format!(": {cause}"));
+        source = cause.source();
+    }
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}

@@ -1,0 +1,330 @@
+//! The keys of `[mqtt]` and `[limits]`: the one table from which names, ranges, documentation,
+//! defaults and setters come.
+
+use core::fmt;
+use core::ops::RangeInclusive;
+
+use mqtt_broker_core::{Config, QueueOverflow};
+use mqtt_codec::QoS;
+
+use super::value::{self, Value, grouped};
+
+/// The largest packet there can be: a fixed header of 5 bytes and the largest Remaining Length.
+const LARGEST_PACKET: u64 = 268_435_455 + 5;
+const U16: u64 = u16::MAX as u64;
+const U32: u64 = u32::MAX as u64;
+
+/// A table of the configuration file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Section {
+    /// What the standard leaves to the server, and the limits that a client can see.
+    Mqtt,
+    /// The other bounds on what clients can make grow.
+    Limits,
+}
+
+impl Section {
+    /// All of them, in the order of the printed configuration.
+    pub(crate) const ALL: [Self; 2] = [Self::Mqtt, Self::Limits];
+
+    /// The table's name.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Mqtt => "mqtt",
+            Self::Limits => "limits",
+        }
+    }
+}
+
+/// What a value means, and so how it may be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A number of things.
+    Count,
+    /// Bytes; units are understood.
+    Size,
+    /// Seconds; units are understood.
+    Duration,
+    /// Seconds; units are understood, and `never` is the largest number.
+    DurationOrNever,
+    /// Yes or no.
+    Flag,
+    /// One of these words; the value is its place among them.
+    Word(&'static [&'static str]),
+}
+
+/// One key.
+pub(crate) struct Key {
+    /// The table it stands in.
+    pub(crate) section: Section,
+    /// Its name there: that of the field of [`Config`] or of its limits.
+    pub(crate) name: &'static str,
+    /// One line for the operator.
+    pub(crate) about: &'static str,
+    /// What its value means.
+    pub(crate) kind: Kind,
+    /// The values allowed.
+    pub(crate) range: RangeInclusive<u64>,
+    read: fn(&Config) -> u64,
+    write: fn(&mut Config, u64) -> Option<()>,
+}
+
+impl Key {
+    /// The key of this name, if there is one.
+    pub(crate) fn find(section: Section, name: &str) -> Option<&'static Self> {
+        KEYS.iter().find(|key| key.section == section && key.name == name)
+    }
+
+    /// Its value in a configuration, as it is written in a file.
+    pub(crate) fn show(&self, config: &Config) -> String {
+        let number = (self.read)(config);
+        match self.kind {
+            Kind::Count => number.to_string(),
+            Kind::Size => format!("\"{}\"", value::size_text(number)),
+            Kind::DurationOrNever if number == *self.range.end() => "\"never\"".to_owned(),
+            Kind::Duration | Kind::DurationOrNever => {
+                format!("\"{}\"", value::duration_text(number))
+            }
+            Kind::Flag => (number != 0).to_string(),
+            Kind::Word(words) => {
+                let place = usize::try_from(number).unwrap_or(usize::MAX);
+                format!("\"{}\"", words.get(place).copied().unwrap_or_default())
+            }
+        }
+    }
+
+    /// Twice its value in a configuration, as far as its range goes.
+    pub(crate) fn doubled(&self, config: &Config) -> u64 {
+        (self.read)(config).saturating_mul(2).clamp(*self.range.start(), *self.range.end())
+    }
+
+    /// Gives it a value.
+    ///
+    /// # Errors
+    ///
+    /// What the value should have been.
+    pub(crate) fn assign(&self, config: &mut Config, value: &Value) -> Result<(), WrongValue<'_>> {
+        let wrong = || WrongValue { key: self, found: value.described().into_owned() };
+        let number = self.number(value).ok_or_else(wrong)?;
+        if !self.range.contains(&number) {
+            return Err(wrong());
+        }
+        (self.write)(config, number).ok_or_else(wrong)
+    }
+
+    fn number(&self, value: &Value) -> Option<u64> {
+        match (self.kind, value) {
+            (Kind::Flag, Value::Flag(flag)) => Some(u64::from(*flag)),
+            (Kind::Flag | Kind::Word(_), Value::Number(_)) => None,
+            (_, Value::Number(number)) => u64::try_from(*number).ok(),
+            (Kind::Size, Value::Text(text)) => value::parse_size(text),
+            (Kind::DurationOrNever, Value::Text(text)) if text == "never" => {
+                Some(*self.range.end())
+            }
+            (Kind::Duration | Kind::DurationOrNever, Value::Text(text)) => {
+                value::parse_duration(text)
+            }
+            (Kind::Word(words), Value::Text(text)) => {
+                let place = words.iter().position(|word| word == text)?;
+                u64::try_from(place).ok()
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The values that a key takes, in words.
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (low, high) = (*self.range.start(), *self.range.end());
+        match self.kind {
+            Kind::Count => {
+                write!(f, "{} to {}", grouped(low.into()), grouped(high.into()))
+            }
+            Kind::Size => write!(
+                f,
+                "{} to {} bytes, as a number or a text such as \"16 MiB\"",
+                grouped(low.into()),
+                grouped(high.into())
+            ),
+            Kind::Duration => write!(
+                f,
+                "{low} to {} seconds, as a number or a text such as \"30s\" or \"1h\"",
+                grouped(high.into())
+            ),
+            Kind::DurationOrNever => write!(
+                f,
+                "{low} to {} seconds, as a number, a text such as \"30s\" or \"1h\", or \"never\"",
+                grouped(high.into())
+            ),
+            Kind::Flag => f.write_str("true or false"),
+            Kind::Word(words) => {
+                for (place, word) in words.iter().enumerate() {
+                    let before = match place {
+                        0 => "",
+                        _ if place + 1 == words.len() => " or ",
+                        _ => ", ",
+                    };
+                    write!(f, "{before}\"{word}\"")?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// A value that a key does not take.
+#[derive(Clone)]
+pub(crate) struct WrongValue<'a> {
+    key: &'a Key,
+    found: String,
+}
+
+impl fmt::Display for WrongValue<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { key, found } = self;
+        write!(f, "`{}.{}` takes {key}, not {found}", key.section.name(), key.name)
+    }
+}
+
+/// A key whose field is a number, or is turned into one and back by the functions given.
+macro_rules! key {
+    ($section:ident, $name:ident, $kind:ident $range:expr, $about:literal) => {
+        key!($section, $name, (config.$name), $kind $range, $about)
+    };
+    ($section:ident, $name:ident, ($config:ident $(. $field:ident)+), Flag $range:expr, $about:literal) => {
+        key!(
+            $section, $name, Kind::Flag, $range, $about,
+            |$config| u64::from($config $(. $field)+),
+            |$config, number| { $config $(. $field)+ = number != 0; Some(()) }
+        )
+    };
+    ($section:ident, $name:ident, ($config:ident $(. $field:ident)+), $kind:ident $range:expr, $about:literal) => {
+        key!(
+            $section, $name, Kind::$kind, $range, $about,
+            |$config| $config $(. $field)+ as u64,
+            |$config, number| { $config $(. $field)+ = number.try_into().ok()?; Some(()) }
+        )
+    };
+    ($section:ident, $name:ident, $kind:expr, $range:expr, $about:literal, $read:expr, $write:expr) => {
+        Key {
+            section: Section::$section,
+            name: stringify!($name),
+            about: $about,
+            kind: $kind,
+            range: $range,
+            read: $read,
+            write: $write,
+        }
+    };
+}
+
+const OVERFLOW_WORDS: &[&str] = &["drop-oldest", "drop-newest", "disconnect"];
+
+fn read_overflow(config: &Config) -> u64 {
+    match config.queue_overflow {
+        QueueOverflow::DropOldest => 0,
+        QueueOverflow::Disconnect => 2,
+        _ => 1,
+    }
+}
+
+fn write_overflow(config: &mut Config, number: u64) -> Option<()> {
+    config.queue_overflow = match number {
+        0 => QueueOverflow::DropOldest,
+        1 => QueueOverflow::DropNewest,
+        2 => QueueOverflow::Disconnect,
+        _ => return None,
+    };
+    Some(())
+}
+
+fn read_maximum_qos(config: &Config) -> u64 {
+    match config.maximum_qos {
+        QoS::AtMostOnce => 0,
+        QoS::AtLeastOnce => 1,
+        QoS::ExactlyOnce => 2,
+    }
+}
+
+fn write_maximum_qos(config: &mut Config, number: u64) -> Option<()> {
+    config.maximum_qos = QoS::from_u8(u8::try_from(number).ok()?)?;
+    Some(())
+}
+
+/// Every key, in the order of the printed configuration.
+#[rustfmt::skip]
+pub(crate) static KEYS: &[Key] = &[
+    key!(Mqtt, receive_maximum, Count 1..=U16,
+        "QoS 1 and 2 messages that a client may have under way to the broker."),
+    key!(Mqtt, maximum_packet_size, Size 128..=LARGEST_PACKET,
+        "The largest packet accepted, all of it counted."),
+    key!(Mqtt, topic_alias_maximum, Count 0..=U16,
+        "Topic Aliases that a client may use on one connection."),
+    key!(Mqtt, topic_alias_outgoing, Count 0..=U16,
+        "Topic Aliases that the broker uses towards a client that takes as many."),
+    key!(Mqtt, maximum_qos, Kind::Count, 0..=2,
+        "The highest Quality of Service.", read_maximum_qos, write_maximum_qos),
+    key!(Mqtt, retain_available, Flag 0..=1,
+        "Whether retained messages are kept."),
+    key!(Mqtt, wildcard_subscriptions, Flag 0..=1,
+        "Whether Topic Filters may have + and #."),
+    key!(Mqtt, shared_subscriptions, Flag 0..=1,
+        "Whether $share/NAME/FILTER works."),
+    key!(Mqtt, subscription_identifiers, Flag 0..=1,
+        "Whether subscriptions may have identifiers."),
+    key!(Mqtt, server_keep_alive, Duration 0..=U16,
+        "The longest Keep Alive, imposed on 5.0 clients; 0 leaves it to them."),
+    key!(Mqtt, session_expiry_maximum, DurationOrNever 0..=U32,
+        "The longest that a Session outlives its connection."),
+    key!(Mqtt, message_expiry_maximum, DurationOrNever 1..=U32,
+        "The longest that a message waits, whatever its publisher asked for."),
+    key!(Mqtt, inflight_messages, Count 1..=U16,
+        "QoS 1 and 2 messages under way to a client that states no Receive Maximum."),
+    key!(Mqtt, queue_messages, Count 0..=U32,
+        "Messages that may wait for one client."),
+    key!(Mqtt, queue_bytes, Size 0..=U32,
+        "Bytes that may wait for one client."),
+    key!(Mqtt, queue_overflow, Kind::Word(OVERFLOW_WORDS), 0..=2,
+        "What gives way when a message does not fit in a client's queue.",
+        read_overflow, write_overflow),
+    key!(Mqtt, queue_qos0, Flag 0..=1,
+        "Whether QoS 0 messages wait for a client that is not connected."),
+    key!(Mqtt, allow_empty_client_id, Flag 0..=1,
+        "Whether a client may leave its Client Identifier to the broker."),
+    key!(Mqtt, connect_timeout, Duration 1..=U16,
+        "How long a new connection has for its CONNECT."),
+    key!(Mqtt, decision_timeout, Duration 1..=U16,
+        "How long an answer about a client's rights may take; then it is no."),
+    key!(Mqtt, validate_payload_format, Flag 0..=1,
+        "Whether a payload that is declared UTF-8 is checked to be."),
+    key!(Mqtt, connections, (config.limits.connections), Count 1..=U32,
+        "Network Connections open at once."),
+    key!(Mqtt, subscriptions_per_client, (config.limits.subscriptions_per_client), Count 0..=U32,
+        "Subscriptions of one client."),
+    key!(Mqtt, topic_levels, (config.limits.topic_levels), Count 1..=U16,
+        "Levels of a Topic Name or Topic Filter."),
+    key!(Limits, sessions, (config.limits.sessions), Count 1..=U32,
+        "Sessions, connected or not."),
+    key!(Limits, subscriptions, (config.limits.subscriptions), Count 0..=U32,
+        "Subscriptions of all clients together."),
+    key!(Limits, local_subscriptions, (config.limits.local_subscriptions), Count 0..=U32,
+        "Subscriptions of the broker's own host."),
+    key!(Limits, retained, (config.limits.retained), Count 0..=U32,
+        "Retained messages."),
+    key!(Limits, publications, (config.limits.publications), Count 1..=U32,
+        "Messages held at once: retained, queued, under way, and wills."),
+    key!(Limits, publication_bytes, (config.limits.publication_bytes), Size 0..=(usize::MAX as u64),
+        "Bytes of all messages held: topics, properties and payloads."),
+    key!(Limits, entries, (config.limits.entries), Count 1..=U32,
+        "Entries of all queues together: one for each copy that waits or is under way."),
+    key!(Limits, connect_packet_size, (config.limits.connect_packet_size), Size 128..=LARGEST_PACKET,
+        "The largest first packet of a connection."),
+    key!(Limits, outgoing, (config.limits.outgoing), Size 128..=U32,
+        "Bytes of answers that a connection may leave unread before its input waits."),
+    key!(Limits, outputs, (config.limits.outputs), Count 1..=U32,
+        "Events and messages that wait for the host; the rest is dropped and counted."),
+];
+
+#[cfg(test)]
+mod tests;

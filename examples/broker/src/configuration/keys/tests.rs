@@ -1,0 +1,118 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::*;
+
+/// Set by the program itself: the seed is drawn, the journal comes with a store, events feed the
+/// log.
+const NOT_FOR_OPERATORS: [&str; 4] = ["seed", "journal", "events", "limits"];
+
+/// The fields of a configuration with their values, as its `Debug` form names them: a new field
+/// shows up here without anybody remembering this test.
+fn fields(config: &Config) -> BTreeMap<String, String> {
+    format!("{config:#?}")
+        .lines()
+        .filter_map(|line| line.trim().split_once(": "))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
+}
+
+fn key(name: &str) -> &'static Key {
+    KEYS.iter().find(|key| key.name == name).unwrap()
+}
+
+fn assigned(name: &str, value: &Value) -> Result<Config, String> {
+    let mut config = Config::default();
+    key(name).assign(&mut config, value).map_err(|error| error.to_string())?;
+    Ok(config)
+}
+
+#[test]
+fn every_field_for_operators_has_one_key() {
+    let mut fields: BTreeSet<String> = fields(&Config::default()).into_keys().collect();
+    for name in NOT_FOR_OPERATORS {
+        assert!(fields.remove(name), "{name} is no field any more");
+    }
+    let names: BTreeSet<String> = KEYS.iter().map(|key| key.name.to_owned()).collect();
+    assert_eq!(names, fields);
+    assert_eq!(KEYS.len(), names.len(), "a name stands in one section only");
+}
+
+#[test]
+fn every_key_changes_its_own_field_and_no_other() {
+    let default = Config::default();
+    for key in KEYS {
+        for bound in [*key.range.start(), *key.range.end()] {
+            let mut config = default.clone();
+            (key.write)(&mut config, bound).unwrap();
+            assert_eq!((key.read)(&config), bound, "{}", key.name);
+            let (before, after) = (fields(&default), fields(&config));
+            let changed: Vec<&String> =
+                before.keys().filter(|name| before[*name] != after[*name]).collect();
+            assert!(changed.is_empty() || changed == [key.name], "{}: {changed:?}", key.name);
+        }
+    }
+}
+
+#[test]
+fn every_default_is_in_range_and_is_read_back_as_shown() {
+    let default = Config::default();
+    for key in KEYS {
+        assert!(key.range.contains(&(key.read)(&default)), "{}", key.name);
+        let mut config = default.clone();
+        // Away from the default first, so that reading it back must do something.
+        (key.write)(&mut config, *key.range.start()).unwrap();
+        key.assign(&mut config, &Value::of_argument(&key.show(&default)))
+            .unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(config, default, "{}", key.name);
+    }
+}
+
+#[test]
+fn a_value_out_of_range_is_refused_with_the_range() {
+    assert_eq!(
+        assigned("receive_maximum", &Value::Number(0)).unwrap_err(),
+        "`mqtt.receive_maximum` takes 1 to 65,535, not 0"
+    );
+    assert_eq!(
+        assigned("receive_maximum", &Value::Number(65_536)).unwrap_err(),
+        "`mqtt.receive_maximum` takes 1 to 65,535, not 65,536"
+    );
+    assert_eq!(
+        assigned("maximum_packet_size", &Value::Text("1 GiB".to_owned())).unwrap_err(),
+        "`mqtt.maximum_packet_size` takes 128 to 268,435,460 bytes, as a number or a text such \
+         as \"16 MiB\", not \"1 GiB\""
+    );
+    assert_eq!(
+        assigned("queue_overflow", &Value::Text("drop".to_owned())).unwrap_err(),
+        "`mqtt.queue_overflow` takes \"drop-oldest\", \"drop-newest\" or \"disconnect\", not \
+         \"drop\""
+    );
+    assert_eq!(
+        assigned("queue_qos0", &Value::Number(1)).unwrap_err(),
+        "`mqtt.queue_qos0` takes true or false, not 1"
+    );
+    for key in KEYS {
+        for beyond in [key.range.start().checked_sub(1), key.range.end().checked_add(1)] {
+            let Some(beyond) = beyond else { continue };
+            let mut config = Config::default();
+            assert!(key.assign(&mut config, &Value::Number(beyond.into())).is_err());
+            assert_eq!(config, Config::default(), "{}", key.name);
+        }
+        assert!(key.assign(&mut Config::default(), &Value::Number(-1)).is_err(), "{}", key.name);
+    }
+}
+
+#[test]
+fn units_and_words_are_understood() {
+    let config = assigned("queue_bytes", &Value::Text("2 MiB".to_owned())).unwrap();
+    assert_eq!(config.queue_bytes, 2 << 20);
+    let config = assigned("session_expiry_maximum", &Value::Text("7d".to_owned())).unwrap();
+    assert_eq!(config.session_expiry_maximum, 604_800);
+    let config = assigned("session_expiry_maximum", &Value::Text("never".to_owned())).unwrap();
+    assert_eq!(config.session_expiry_maximum, u32::MAX);
+    let config = assigned("queue_overflow", &Value::Text("drop-oldest".to_owned())).unwrap();
+    assert_eq!(config.queue_overflow, QueueOverflow::DropOldest);
+    let config = assigned("maximum_qos", &Value::Number(1)).unwrap();
+    assert_eq!(config.maximum_qos, QoS::AtLeastOnce);
+    assert!(assigned("connect_timeout", &Value::Text("never".to_owned())).is_err());
+}

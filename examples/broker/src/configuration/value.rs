@@ -1,0 +1,149 @@
+//! A value as it is written in a configuration file or after `--set KEY=`, and the units in which
+//! sizes and durations may be given.
+
+use std::borrow::Cow;
+
+use toml::de::DeValue;
+
+/// A written value, before its key says what it must be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Value {
+    /// `1000`, `1_000`, `0x10`.
+    Number(i128),
+    /// `true`, `false`.
+    Flag(bool),
+    /// `"16 MiB"`, `"never"`, `"drop-oldest"`.
+    Text(String),
+    /// `[…]`.
+    List(Vec<Value>),
+    /// A form that no key takes, by its name.
+    Other(&'static str),
+}
+
+impl Value {
+    /// A value of a TOML document.
+    pub(crate) fn of_toml(value: &DeValue<'_>) -> Self {
+        match value {
+            DeValue::String(text) => Self::Text(text.clone().into_owned()),
+            DeValue::Integer(number) => {
+                match i128::from_str_radix(&number.as_str().replace('_', ""), number.radix()) {
+                    Ok(number) => Self::Number(number),
+                    Err(_) => Self::Other("a number beyond all bounds"),
+                }
+            }
+            DeValue::Boolean(flag) => Self::Flag(*flag),
+            DeValue::Array(items) => {
+                Self::List(items.iter().map(|item| Self::of_toml(item.get_ref())).collect())
+            }
+            DeValue::Float(_) => Self::Other("a number with a fraction"),
+            DeValue::Datetime(_) => Self::Other("a date"),
+            DeValue::Table(_) => Self::Other("a table"),
+        }
+    }
+
+    /// The text after the `=` of `--set KEY=VALUE`: written as in a file, but quotation marks may
+    /// be left out, since the shell eats them.
+    pub(crate) fn of_argument(text: &str) -> Self {
+        let text = text.trim();
+        if let Some(items) = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) {
+            let items = items.split(',').map(str::trim).filter(|item| !item.is_empty());
+            return Self::List(items.map(Self::of_argument).collect());
+        }
+        let unquoted = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+        match text {
+            "true" => Self::Flag(true),
+            "false" => Self::Flag(false),
+            _ => match (unquoted, text.replace('_', "").parse()) {
+                (Some(text), _) => Self::Text(text.to_owned()),
+                (None, Ok(number)) => Self::Number(number),
+                (None, Err(_)) => Self::Text(text.to_owned()),
+            },
+        }
+    }
+
+    /// How the value is called in a message about it.
+    pub(crate) fn described(&self) -> Cow<'static, str> {
+        match self {
+            Self::Number(number) => grouped(*number).into(),
+            Self::Flag(flag) => flag.to_string().into(),
+            Self::Text(text) => format!("{text:?}").into(),
+            Self::List(_) => "a list".into(),
+            Self::Other(what) => (*what).into(),
+        }
+    }
+}
+
+/// The units of sizes, with what each is in bytes. The largest that divides a size comes first
+/// among those that [`size_text`] shows.
+const SIZE_UNITS: [(&str, u64); 9] = [
+    ("GiB", 1 << 30),
+    ("MiB", 1 << 20),
+    ("KiB", 1 << 10),
+    ("B", 1),
+    ("kB", 1_000),
+    ("MB", 1_000_000),
+    ("GB", 1_000_000_000),
+    ("byte", 1),
+    ("bytes", 1),
+];
+
+/// The units of durations, with what each is in seconds, the largest first.
+const DURATION_UNITS: [(&str, u64); 5] =
+    [("d", 86_400), ("h", 3_600), ("min", 60), ("m", 60), ("s", 1)];
+
+/// Bytes, from a text such as `16 MiB`; `None` if it is none.
+pub(crate) fn parse_size(text: &str) -> Option<u64> {
+    with_unit(text, &SIZE_UNITS)
+}
+
+/// Seconds, from a text such as `30s` or `1h`; `None` if it is none.
+pub(crate) fn parse_duration(text: &str) -> Option<u64> {
+    with_unit(text, &DURATION_UNITS)
+}
+
+/// Bytes as a person reads them: `16 MiB`, `1500 B`.
+pub(crate) fn size_text(bytes: u64) -> String {
+    let (unit, factor) = SIZE_UNITS
+        .into_iter()
+        .find(|(_, factor)| bytes >= *factor && bytes.is_multiple_of(*factor))
+        .unwrap_or(("B", 1));
+    format!("{} {unit}", bytes / factor)
+}
+
+/// Seconds as a person reads them: `10s`, `1h`.
+pub(crate) fn duration_text(seconds: u64) -> String {
+    let (unit, factor) = DURATION_UNITS
+        .into_iter()
+        .find(|(_, factor)| seconds >= *factor && seconds.is_multiple_of(*factor))
+        .unwrap_or(("s", 1));
+    format!("{}{unit}", seconds / factor)
+}
+
+/// A number with its thousands set apart: `65,535`.
+pub(crate) fn grouped(number: i128) -> String {
+    let digits = number.unsigned_abs().to_string();
+    let mut text = String::from(if number < 0 { "-" } else { "" });
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+fn with_unit(text: &str, units: &[(&str, u64)]) -> Option<u64> {
+    let text = text.trim();
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '_').unwrap_or(text.len());
+    let (number, unit) = text.split_at(end);
+    let number: u64 = number.replace('_', "").parse().ok()?;
+    let unit = unit.trim();
+    if unit.is_empty() {
+        return Some(number);
+    }
+    let (_, factor) = units.iter().find(|(name, _)| name.eq_ignore_ascii_case(unit))?;
+    number.checked_mul(*factor)
+}
+
+#[cfg(test)]
+mod tests;

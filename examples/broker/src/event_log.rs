@@ -1,0 +1,208 @@
+//! The log of what happens to clients, written on a thread of its own: a terminal or a pipe that
+//! takes no more holds back the log, never the broker.
+
+use core::fmt;
+use core::sync::atomic::{AtomicU64, Ordering};
+use core::time::Duration;
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
+use std::thread::{self, JoinHandle};
+use std::time::Instant;
+
+use mqtt_broker_core::{Event, Peer, ReasonCode, RefusalCause};
+use tracing::{debug, info, warn};
+
+use crate::allowance::Allowance;
+use crate::cure::Cures;
+use crate::log::LogLevel;
+
+/// Events that may wait for the log; what comes beyond is counted.
+const WAITING: usize = 8192;
+/// Lines that refusals, and drops, may each cause in one [`STRETCH`].
+const LINES: u32 = 20;
+const STRETCH: Duration = Duration::from_secs(10);
+/// Characters of a client's text that one line shows.
+const SHOWN: usize = 80;
+
+/// The end of the log that the broker holds; never blocks.
+#[derive(Clone, Debug)]
+pub(crate) struct EventSender {
+    events: SyncSender<Event>,
+    lost: Arc<AtomicU64>,
+    level: LogLevel,
+}
+
+impl EventSender {
+    /// Notes an event, if the level asks for it.
+    pub(crate) fn send(&self, event: Event) {
+        if level_of(&event) <= self.level && self.events.try_send(event).is_err() {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The thread that writes. It ends when the last [`EventSender`] is gone.
+#[derive(Debug)]
+pub(crate) struct EventLog(JoinHandle<()>);
+
+impl EventLog {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    ///
+    /// The system's, if it gives no thread.
+    pub(crate) fn start(level: LogLevel, cures: Cures) -> io::Result<(EventSender, Self)> {
+        let (sender, receiver) = mpsc::sync_channel(WAITING);
+        let lost = Arc::new(AtomicU64::new(0));
+        let writer = Writer {
+            cures,
+            lost: Arc::clone(&lost),
+            refusals: Allowance::new(LINES, STRETCH),
+            drops: Allowance::new(LINES, STRETCH),
+        };
+        let thread =
+            thread::Builder::new().name("log".into()).spawn(move || writer.run(&receiver))?;
+        Ok((EventSender { events: sender, lost, level }, Self(thread)))
+    }
+
+    /// Waits until everything is written; every [`EventSender`] must be gone or going.
+    pub(crate) fn finish(self) {
+        // A panic of the thread has been printed already, and only cost log lines.
+        let _ = self.0.join();
+    }
+}
+
+fn level_of(event: &Event) -> LogLevel {
+    match event {
+        Event::Refused { .. } | Event::Dropped { .. } => LogLevel::Warn,
+        Event::Connected { .. } | Event::Disconnected { .. } => LogLevel::Info,
+        _ => LogLevel::Debug,
+    }
+}
+
+#[derive(Debug)]
+struct Writer {
+    cures: Cures,
+    lost: Arc<AtomicU64>,
+    refusals: Allowance,
+    drops: Allowance,
+}
+
+impl Writer {
+    fn run(mut self, events: &Receiver<Event>) {
+        loop {
+            let event = match self.patience() {
+                None => events.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(patience) => events.recv_timeout(patience),
+            };
+            self.settle(Instant::now());
+            match event {
+                Ok(event) => self.write(&event),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        tell_left_out("refusals", self.refusals.finish());
+        tell_left_out("dropped messages", self.drops.finish());
+        self.tell_lost();
+    }
+
+    /// How long to wait for an event before there is something else to tell.
+    fn patience(&self) -> Option<Duration> {
+        if self.lost.load(Ordering::Relaxed) > 0 {
+            return Some(Duration::ZERO);
+        }
+        let deadline =
+            [self.refusals.deadline(), self.drops.deadline()].into_iter().flatten().min();
+        deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
+    }
+
+    fn settle(&mut self, now: Instant) {
+        tell_left_out("refusals", self.refusals.settle(now));
+        tell_left_out("dropped messages", self.drops.settle(now));
+        self.tell_lost();
+    }
+
+    fn tell_lost(&self) {
+        let lost = self.lost.swap(0, Ordering::Relaxed);
+        if lost > 0 {
+            warn!("{lost} events are missing here: the log is slower than the broker");
+        }
+    }
+
+    fn write(&mut self, event: &Event) {
+        match event {
+            Event::Connected { client_identifier, peer, version, session_present, .. } => {
+                let client = Text(client_identifier);
+                info!(%client, %peer, %version, session_present, "client connected");
+            }
+            Event::Disconnected { client_identifier, peer, reason, .. } => {
+                let client = Text(client_identifier);
+                info!(%client, %peer, cause = %reason, "client disconnected");
+            }
+            Event::Refused { client_identifier, peer, reason_code, cause } => {
+                if self.refusals.take(Instant::now()) {
+                    self.write_refusal(client_identifier, *peer, *reason_code, *cause);
+                }
+            }
+            Event::Dropped { client_identifier, topic, cause } => {
+                if self.drops.take(Instant::now()) {
+                    let client = Text(client_identifier);
+                    warn!(%client, topic = %Text(topic), %cause, "message dropped");
+                }
+            }
+            Event::Subscribed { client_identifier, filter, qos } => {
+                let client = Text(client_identifier);
+                debug!(%client, filter = %Text(filter), %qos, "client subscribed");
+            }
+            Event::Unsubscribed { client_identifier, filter } => {
+                let client = Text(client_identifier);
+                debug!(%client, filter = %Text(filter), "client unsubscribed");
+            }
+            Event::SessionEnded { client_identifier } => {
+                debug!(client = %Text(client_identifier), "session ended");
+            }
+            other => debug!("{other:?}"),
+        }
+    }
+
+    fn write_refusal(&self, client: &str, peer: Peer, code: ReasonCode, cause: RefusalCause) {
+        let reason = match cause {
+            RefusalCause::Policy => "this broker takes clients of its own machine only".to_owned(),
+            other => other.to_string(),
+        };
+        let client_shown = Text(client);
+        match self.cures.of(cause, client) {
+            Some(cure) => warn!(
+                client = %client_shown, %peer, %code, "client refused: {reason}; to let it in: {cure}"
+            ),
+            None => warn!(client = %client_shown, %peer, %code, "client refused: {reason}"),
+        }
+    }
+}
+
+fn tell_left_out(what: &str, left_out: Option<u64>) {
+    if let Some(left_out) = left_out {
+        let seconds = STRETCH.as_secs();
+        warn!("{left_out} more {what} within {seconds} s are not shown");
+    }
+}
+
+/// A stranger's text: quoted, escaped, and cut.
+struct Text<'a>(&'a str);
+
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.char_indices().nth(SHOWN) {
+            None => write!(f, "{:?}", self.0),
+            Some((end, _)) => {
+                let shown = self.0.get(..end).unwrap_or_default();
+                write!(f, "{shown:?}… ({} bytes)", self.0.len())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

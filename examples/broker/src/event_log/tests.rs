@@ -1,0 +1,30 @@
+use super::*;
+
+#[test]
+fn strangers_text_is_escaped_and_cut() {
+    assert_eq!(Text("sensor-7").to_string(), "\"sensor-7\"");
+    assert_eq!(Text("a\nb\u{1b}[31m").to_string(), r#""a\nb\u{1b}[31m""#);
+    let long = "ö".repeat(SHOWN + 1);
+    let shown = Text(&long).to_string();
+    assert_eq!(shown, format!("\"{}\"… (162 bytes)", "ö".repeat(SHOWN)));
+}
+
+#[test]
+fn a_sender_never_blocks_and_counts_what_is_lost() {
+    let (events, waiting) = mpsc::sync_channel(1);
+    let sender = EventSender { events, lost: Arc::default(), level: LogLevel::Debug };
+    for _ in 0..3 {
+        sender.send(Event::SessionEnded { client_identifier: "c".to_owned() });
+    }
+    assert_eq!(waiting.try_iter().count(), 1);
+    assert_eq!(sender.lost.load(Ordering::Relaxed), 2);
+}
+
+#[test]
+fn what_the_level_leaves_out_is_not_even_sent() {
+    let (events, waiting) = mpsc::sync_channel(1);
+    let sender = EventSender { events, lost: Arc::default(), level: LogLevel::Info };
+    sender.send(Event::SessionEnded { client_identifier: "c".to_owned() });
+    assert_eq!(waiting.try_iter().count(), 0);
+    assert_eq!(sender.lost.load(Ordering::Relaxed), 0);
+}

@@ -1,0 +1,116 @@
+//! How the system asks a process to end.
+
+use core::fmt;
+use core::time::Duration;
+use std::io;
+
+use tokio::runtime::{Builder, Runtime};
+
+/// A wish that the broker ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Signal {
+    /// Ctrl-C.
+    Interrupt,
+    /// SIGTERM, or the system shutting down.
+    Terminate,
+}
+
+impl Signal {
+    /// What a shell expects of a process that such a signal ended at once.
+    pub(crate) fn exit_code(self) -> i32 {
+        match self {
+            Self::Interrupt => 130,
+            Self::Terminate => 143,
+        }
+    }
+}
+
+impl fmt::Display for Signal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Interrupt => "interrupt",
+            Self::Terminate => "terminate",
+        })
+    }
+}
+
+/// The signals of this process, waited for by a thread of its own: they must be heard while the
+/// broker's thread is busy.
+#[derive(Debug)]
+pub(crate) struct Signals {
+    runtime: Runtime,
+    sources: Sources,
+}
+
+impl Signals {
+    /// Takes the signals over from the system; from now on they do not end the process.
+    ///
+    /// # Errors
+    ///
+    /// The system's.
+    pub(crate) fn install() -> io::Result<Self> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let sources = runtime.block_on(async { Sources::install() })?;
+        Ok(Self { runtime, sources })
+    }
+
+    /// Waits for the next one.
+    pub(crate) fn next(&mut self) -> Signal {
+        self.runtime.block_on(self.sources.next())
+    }
+
+    /// Waits for the next one, at most so long.
+    pub(crate) fn next_within(&mut self, patience: Duration) -> Option<Signal> {
+        let next = self.sources.next();
+        self.runtime.block_on(async { tokio::time::timeout(patience, next).await.ok() })
+    }
+}
+
+#[cfg(unix)]
+#[derive(Debug)]
+struct Sources {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Sources {
+    fn install() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) -> Signal {
+        tokio::select! {
+            _ = self.interrupt.recv() => Signal::Interrupt,
+            _ = self.terminate.recv() => Signal::Terminate,
+        }
+    }
+}
+
+#[cfg(windows)]
+#[derive(Debug)]
+struct Sources {
+    interrupt: tokio::signal::windows::CtrlC,
+    close: tokio::signal::windows::CtrlClose,
+    shutdown: tokio::signal::windows::CtrlShutdown,
+}
+
+#[cfg(windows)]
+impl Sources {
+    fn install() -> io::Result<Self> {
+        use tokio::signal::windows::{ctrl_c, ctrl_close, ctrl_shutdown};
+        Ok(Self { interrupt: ctrl_c()?, close: ctrl_close()?, shutdown: ctrl_shutdown()? })
+    }
+
+    async fn next(&mut self) -> Signal {
+        tokio::select! {
+            _ = self.interrupt.recv() => Signal::Interrupt,
+            _ = self.close.recv() => Signal::Terminate,
+            _ = self.shutdown.recv() => Signal::Terminate,
+        }
+    }
+}
