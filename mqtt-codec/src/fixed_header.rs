@@ -1,0 +1,316 @@
+//! The fixed header: finding the next packet in a stream of bytes.
+
+use core::fmt;
+
+use crate::{DecodeError, Packet, Version, packet, variable_byte_integer};
+
+/// The type of a packet, numbered as in the fixed header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[repr(u8)]
+pub enum PacketType {
+    /// Connection request, from the Client.
+    Connect = 1,
+    /// Answer to a CONNECT, from the Server.
+    Connack = 2,
+    /// Publish message.
+    Publish = 3,
+    /// Publish acknowledgement, QoS 1.
+    Puback = 4,
+    /// Publish received, QoS 2 part 1.
+    Pubrec = 5,
+    /// Publish release, QoS 2 part 2.
+    Pubrel = 6,
+    /// Publish complete, QoS 2 part 3.
+    Pubcomp = 7,
+    /// Subscribe request, from the Client.
+    Subscribe = 8,
+    /// Answer to a SUBSCRIBE, from the Server.
+    Suback = 9,
+    /// Unsubscribe request, from the Client.
+    Unsubscribe = 10,
+    /// Answer to an UNSUBSCRIBE, from the Server.
+    Unsuback = 11,
+    /// Ping request, from the Client.
+    Pingreq = 12,
+    /// Answer to a PINGREQ, from the Server.
+    Pingresp = 13,
+    /// Disconnect notification; in 3.x from the Client only.
+    Disconnect = 14,
+    /// Authentication exchange; 5.0 only.
+    Auth = 15,
+}
+
+impl PacketType {
+    /// The type with this number; `None` for 0 and above 15.
+    #[must_use]
+    #[inline]
+    pub const fn from_u8(value: u8) -> Option<Self> {
+        Some(match value {
+            1 => Self::Connect,
+            2 => Self::Connack,
+            3 => Self::Publish,
+            4 => Self::Puback,
+            5 => Self::Pubrec,
+            6 => Self::Pubrel,
+            7 => Self::Pubcomp,
+            8 => Self::Subscribe,
+            9 => Self::Suback,
+            10 => Self::Unsubscribe,
+            11 => Self::Unsuback,
+            12 => Self::Pingreq,
+            13 => Self::Pingresp,
+            14 => Self::Disconnect,
+            15 => Self::Auth,
+            _ => return None,
+        })
+    }
+
+    /// The name, as `"CONNECT"`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Connect => "CONNECT",
+            Self::Connack => "CONNACK",
+            Self::Publish => "PUBLISH",
+            Self::Puback => "PUBACK",
+            Self::Pubrec => "PUBREC",
+            Self::Pubrel => "PUBREL",
+            Self::Pubcomp => "PUBCOMP",
+            Self::Subscribe => "SUBSCRIBE",
+            Self::Suback => "SUBACK",
+            Self::Unsubscribe => "UNSUBSCRIBE",
+            Self::Unsuback => "UNSUBACK",
+            Self::Pingreq => "PINGREQ",
+            Self::Pingresp => "PINGRESP",
+            Self::Disconnect => "DISCONNECT",
+            Self::Auth => "AUTH",
+        }
+    }
+
+    /// The flags that the fixed header of every packet of this type has; those of a PUBLISH vary.
+    #[inline]
+    pub(crate) const fn flags(self) -> u8 {
+        match self {
+            Self::Pubrel | Self::Subscribe | Self::Unsubscribe => 0b0010,
+            _ => 0,
+        }
+    }
+
+    /// Who may send a packet of this type.
+    #[inline]
+    const fn sender(self) -> Sender {
+        match self {
+            Self::Connect | Self::Subscribe | Self::Unsubscribe | Self::Pingreq => Sender::Client,
+            Self::Connack | Self::Suback | Self::Unsuback | Self::Pingresp => Sender::Server,
+            _ => Sender::Either,
+        }
+    }
+}
+
+impl fmt::Display for PacketType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// Who sends the packets that are being decoded: a Server decodes what a `Client` sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Sender {
+    /// A Client: CONNACK, SUBACK, UNSUBACK and PINGRESP are refused by their type.
+    Client,
+    /// A Server: CONNECT, SUBSCRIBE, UNSUBSCRIBE and PINGREQ are refused by their type.
+    Server,
+    /// Not known: every type is taken, and no rule about the direction is applied.
+    Either,
+}
+
+/// What is at the front of a buffer, unless it is an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Framed<'a> {
+    /// The packet is not all there.
+    Incomplete {
+        /// At least this many more bytes are needed: 1 or more. Once the fixed header is there, this is
+        /// exactly what is missing of the packet.
+        needed: usize,
+    },
+    /// A whole packet.
+    Complete(Frame<'a>),
+}
+
+/// A whole packet whose fixed header has been checked and whose body has not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Frame<'a> {
+    pub(crate) body: &'a [u8],
+    pub(crate) packet_type: PacketType,
+    pub(crate) flags: u8,
+    pub(crate) sender: Sender,
+    header_len: u8,
+}
+
+impl<'a> Frame<'a> {
+    /// The type of the packet.
+    #[must_use]
+    #[inline]
+    pub const fn packet_type(&self) -> PacketType {
+        self.packet_type
+    }
+
+    /// The lower four bits of the first byte.
+    #[must_use]
+    #[inline]
+    pub const fn flags(&self) -> u8 {
+        self.flags
+    }
+
+    /// What follows the fixed header: variable header and payload.
+    #[must_use]
+    #[inline]
+    pub const fn body(&self) -> &'a [u8] {
+        self.body
+    }
+
+    /// The length of the whole packet in bytes, fixed header included.
+    #[must_use]
+    #[inline]
+    pub const fn encoded_len(&self) -> usize {
+        self.header_len as usize + self.body.len()
+    }
+
+    /// Decodes the packet by the rules of `version`. A CONNECT carries its own version, and the
+    /// argument is ignored.
+    ///
+    /// # Errors
+    /// The rule that the packet breaks.
+    #[inline]
+    pub fn decode(self, version: Version) -> Result<Packet<'a>, DecodeError> {
+        packet::decode(self, version)
+    }
+
+    /// The version of a CONNECT, read from its Protocol Name and Protocol Version alone, to choose
+    /// the shape of a refusal; `None` when they name no version, or for another packet.
+    #[must_use]
+    pub fn connect_version(self) -> Option<Version> {
+        let (name, level) = self.connect_protocol()?;
+        Version::from_level(level).filter(|version| version.protocol_name().as_bytes() == name)
+    }
+
+    /// The Protocol Version (3.x: Protocol Level) of a CONNECT, whatever its Protocol Name is.
+    #[must_use]
+    pub fn connect_level(self) -> Option<u8> {
+        self.connect_protocol().map(|(_, level)| level)
+    }
+
+    fn connect_protocol(self) -> Option<(&'a [u8], u8)> {
+        if self.packet_type != PacketType::Connect {
+            return None;
+        }
+        let mut reader = crate::reader::Reader::new(self.body);
+        Some((reader.binary().ok()?, reader.u8().ok()?))
+    }
+
+    /// What only a version can tell of a fixed header.
+    #[inline(always)]
+    pub(crate) fn check_version(&self, version: Version) -> Result<(), DecodeError> {
+        //= [MQTT-1.5.5-1]
+        if self.header_len > 2 && version == Version::V5 && self.has_padded_length() {
+            return Err(DecodeError::VariableByteIntegerNotMinimal);
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn has_padded_length(&self) -> bool {
+        u32::try_from(self.body.len()).is_ok_and(|len| {
+            usize::from(self.header_len) != 1 + variable_byte_integer::encoded_len(len)
+        })
+    }
+}
+
+/// Looks for one packet at the front of `bytes`.
+///
+/// `sender` says whose bytes these are, so that a packet that this side never sends is refused by its
+/// type, before its length is believed. `maximum_packet_size` is the longest whole packet that is
+/// accepted, in bytes; it is checked on the fixed header alone. The bytes after the packet are not
+/// looked at: continue at [`Frame::encoded_len`].
+///
+/// # Errors
+/// [`DecodeError::ReservedPacketType`], [`DecodeError::UnexpectedPacketType`],
+/// [`DecodeError::InvalidFixedHeaderFlags`], [`DecodeError::InvalidQoS`], [`DecodeError::DupWithQoS0`],
+/// [`DecodeError::VariableByteIntegerTooLong`], [`DecodeError::PacketTooLarge`].
+///
+/// ```
+/// use mqtt_codec::{DecodeError, Framed, PacketType, Sender, frame};
+/// let pingreq = [0xC0, 0x00];
+/// assert_eq!(frame(&pingreq[..1], Sender::Client, 1024), Ok(Framed::Incomplete { needed: 1 }));
+/// let Ok(Framed::Complete(found)) = frame(&pingreq, Sender::Client, 1024) else { panic!() };
+/// assert_eq!((found.packet_type(), found.encoded_len()), (PacketType::Pingreq, 2));
+/// assert_eq!(frame(&pingreq, Sender::Server, 1024), Err(DecodeError::UnexpectedPacketType));
+/// ```
+#[inline]
+pub fn frame(
+    bytes: &[u8],
+    sender: Sender,
+    maximum_packet_size: u32,
+) -> Result<Framed<'_>, DecodeError> {
+    let Some((&first, rest)) = bytes.split_first() else {
+        return Ok(Framed::Incomplete { needed: 2 });
+    };
+    let flags = first & 0x0F;
+    let packet_type = check_first_byte(first >> 4, flags, sender)?;
+    let (len, header_len) = match rest {
+        [] => return Ok(Framed::Incomplete { needed: 1 }),
+        [len @ 0..0x80, ..] => (u32::from(*len), 2),
+        _ => match variable_byte_integer::decode(rest)? {
+            Some((len, size)) => (len, 1 + size),
+            None => return Ok(Framed::Incomplete { needed: 1 }),
+        },
+    };
+    if len.saturating_add(u32::from(header_len)) > maximum_packet_size {
+        return Err(DecodeError::PacketTooLarge);
+    }
+    let len = len as usize;
+    let available = bytes.get(usize::from(header_len)..).unwrap_or_default();
+    Ok(match available.get(..len) {
+        Some(body) => Framed::Complete(Frame { body, packet_type, flags, sender, header_len }),
+        None => Framed::Incomplete { needed: len - available.len() },
+    })
+}
+
+#[inline(always)]
+fn check_first_byte(number: u8, flags: u8, sender: Sender) -> Result<PacketType, DecodeError> {
+    if number == PacketType::Publish as u8 {
+        //= [MQTT-3.3.1-4]
+        if flags & 0b0110 == 0b0110 {
+            return Err(DecodeError::InvalidQoS);
+        }
+        //= [MQTT-3.3.1-2]
+        if flags & 0b1110 == 0b1000 {
+            return Err(DecodeError::DupWithQoS0);
+        }
+        return Ok(PacketType::Publish);
+    }
+    let packet_type = PacketType::from_u8(number).ok_or(DecodeError::ReservedPacketType)?;
+    if matches!(
+        (packet_type.sender(), sender),
+        (Sender::Client, Sender::Server) | (Sender::Server, Sender::Client)
+    ) {
+        return Err(DecodeError::UnexpectedPacketType);
+    }
+    let expected = packet_type.flags();
+    // 3.1 has DUP on these three; other versions refuse it when they decode.
+    //= [MQTT-2.1.3-1]
+    //= [MQTT-3.6.1-1]
+    //= [MQTT-3.8.1-1]
+    //= [MQTT-3.10.1-1]
+    //= [MQTT-3.14.1-1]
+    //= [MQTT-3.15.1-1]
+    if flags != expected && (expected == 0 || flags != expected | 0b1000) {
+        return Err(DecodeError::InvalidFixedHeaderFlags);
+    }
+    Ok(packet_type)
+}
+
+#[cfg(test)]
+mod tests;

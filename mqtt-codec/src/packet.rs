@@ -1,0 +1,290 @@
+//! Every packet, for all versions.
+
+pub(crate) mod ack;
+pub(crate) mod auth;
+pub(crate) mod connack;
+pub(crate) mod connect;
+pub(crate) mod disconnect;
+pub(crate) mod publish;
+pub(crate) mod publish_head;
+pub(crate) mod suback;
+pub(crate) mod subscribe;
+pub(crate) mod unsuback;
+pub(crate) mod unsubscribe;
+pub(crate) mod will;
+
+use crate::writer::Writer;
+use crate::{
+    Ack, Auth, Connack, Connect, DecodeError, Disconnect, EncodeError, Frame, PacketType, Publish,
+    ReasonCode, Suback, Subscribe, Unsuback, Unsubscribe, Version, variable_byte_integer,
+};
+
+/// A packet of any version, borrowed from the bytes it was decoded from.
+///
+/// # One line for logs and tests
+///
+/// [`Display`](core::fmt::Display) writes one line; its format is stable:
+///
+/// ```text
+/// CONNECT v5 clean keep-alive=60 client="c1" will=(q1 retain "w/t" will-delay=5 3B) user="u" password=6B session-expiry=30
+/// CONNACK 0x00 Success session-present assigned-client="c1"
+/// PUBLISH q1 dup retain id=7 "a/b" alias=3 expiry=10 5B
+/// PUBACK id=7
+/// PUBREC id=7 0x10 No matching subscribers
+/// SUBSCRIBE id=1 "a/+" q1 no-local rap rh=2, "b" q0 sub-id=5
+/// SUBACK id=1 0x00 0x01 0x87
+/// UNSUBSCRIBE id=2 "a/+", "b"
+/// UNSUBACK id=2 0x00 0x11
+/// PINGREQ
+/// PINGRESP
+/// DISCONNECT 0x8b Server shutting down
+/// AUTH 0x18 Continue authentication method="m" data=3B
+/// ```
+///
+/// - A flag stands there only when it is set: `clean`, `retain`, `dup`, `session-present`,
+///   `no-local`, `rap` (Retain As Published); `rh=` (Retain Handling) only when it is not 0.
+/// - `v3`, `v4`, `v5` is the Protocol Version of a CONNECT, for 3.1, 3.1.1 and 5.0.
+/// - The topic of a PUBLISH is left out when there is none (a Topic Alias stands for it).
+/// - The Reason Code is left out of PUBACK, PUBREC, PUBREL and PUBCOMP when it is `0x00`; SUBACK and
+///   UNSUBACK list numbers. `0x00` of a DISCONNECT is shown as `0x00 Normal disconnection`.
+/// - Properties follow the fields, in the order of the packet, as `name=value`; the payload of a
+///   PUBLISH or Will comes last. Numbers are decimal, booleans `0` or `1`, strings are in quotes,
+///   binary data is shown as its size, as `3B`, and a User Property is `user-property="k":"v"`.
+///   The names: `payload-format`, `expiry`, `content-type`, `response-topic`, `correlation`,
+///   `sub-id`, `session-expiry`, `assigned-client`, `server-keep-alive`, `method`, `data`,
+///   `request-problem`, `will-delay`, `request-response`, `response-information`,
+///   `server-reference`, `reason`, `receive-maximum`, `alias-maximum`, `alias`, `maximum-qos`,
+///   `retain-available`, `user-property`, `maximum-packet-size`, `wildcard-available`,
+///   `sub-id-available`, `shared-available`.
+/// - Strings are escaped as `{:?}` of a `str` is, so a line never has a control character.
+/// - The alternate form `{:#}` shows data in place of its size: as `"text"` when it is UTF-8 without
+///   control characters, else as `0x0a0b`. A Password and Authentication Data are never shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "packets live on the stack for the length of a call, and there is no allocator"
+)]
+pub enum Packet<'a> {
+    /// CONNECT.
+    Connect(Connect<'a>),
+    /// CONNACK.
+    Connack(Connack<'a>),
+    /// PUBLISH.
+    Publish(Publish<'a>),
+    /// PUBACK.
+    Puback(Ack<'a>),
+    /// PUBREC.
+    Pubrec(Ack<'a>),
+    /// PUBREL.
+    Pubrel(Ack<'a>),
+    /// PUBCOMP.
+    Pubcomp(Ack<'a>),
+    /// SUBSCRIBE.
+    Subscribe(Subscribe<'a>),
+    /// SUBACK.
+    Suback(Suback<'a>),
+    /// UNSUBSCRIBE.
+    Unsubscribe(Unsubscribe<'a>),
+    /// UNSUBACK.
+    Unsuback(Unsuback<'a>),
+    /// PINGREQ.
+    Pingreq,
+    /// PINGRESP.
+    Pingresp,
+    /// DISCONNECT.
+    Disconnect(Disconnect<'a>),
+    /// AUTH.
+    Auth(Auth<'a>),
+}
+
+impl Packet<'_> {
+    /// The type of the packet.
+    #[must_use]
+    pub const fn packet_type(&self) -> PacketType {
+        match self {
+            Self::Connect(_) => PacketType::Connect,
+            Self::Connack(_) => PacketType::Connack,
+            Self::Publish(_) => PacketType::Publish,
+            Self::Puback(_) => PacketType::Puback,
+            Self::Pubrec(_) => PacketType::Pubrec,
+            Self::Pubrel(_) => PacketType::Pubrel,
+            Self::Pubcomp(_) => PacketType::Pubcomp,
+            Self::Subscribe(_) => PacketType::Subscribe,
+            Self::Suback(_) => PacketType::Suback,
+            Self::Unsubscribe(_) => PacketType::Unsubscribe,
+            Self::Unsuback(_) => PacketType::Unsuback,
+            Self::Pingreq => PacketType::Pingreq,
+            Self::Pingresp => PacketType::Pingresp,
+            Self::Disconnect(_) => PacketType::Disconnect,
+            Self::Auth(_) => PacketType::Auth,
+        }
+    }
+
+    /// The exact length of the packet in this version, in bytes. A CONNECT has its own version, and
+    /// the argument is ignored.
+    #[must_use]
+    pub fn encoded_len(&self, version: Version) -> usize {
+        match self {
+            Self::Connect(packet) => packet.encoded_len(),
+            Self::Connack(packet) => packet.encoded_len(version),
+            Self::Publish(packet) => packet.encoded_len(version),
+            Self::Puback(ack) | Self::Pubrec(ack) | Self::Pubrel(ack) | Self::Pubcomp(ack) => {
+                ack.encoded_len(version)
+            }
+            Self::Subscribe(packet) => packet.encoded_len(version),
+            Self::Suback(packet) => packet.encoded_len(version),
+            Self::Unsubscribe(packet) => packet.encoded_len(version),
+            Self::Unsuback(packet) => packet.encoded_len(version),
+            Self::Pingreq | Self::Pingresp => 2,
+            Self::Disconnect(packet) => packet.encoded_len(version),
+            Self::Auth(packet) => packet.encoded_len(version),
+        }
+    }
+
+    /// Writes the packet to the front of `out` and gives its length, which is
+    /// [`encoded_len`](Self::encoded_len). A CONNECT has its own version, and the argument is
+    /// ignored. What 3.x has no place for, such as properties and most Reason Codes, is left out.
+    ///
+    /// # Errors
+    /// [`EncodeError::BufferTooSmall`], or the reason why there is no such packet. Nothing has been
+    /// written then.
+    #[inline]
+    pub fn encode(&self, version: Version, out: &mut [u8]) -> Result<usize, EncodeError> {
+        match self {
+            Self::Publish(packet) => packet.encode(version, out),
+            Self::Puback(ack) => ack.encode(PacketType::Puback, version, out),
+            Self::Pubrec(ack) => ack.encode(PacketType::Pubrec, version, out),
+            Self::Pubrel(ack) => ack.encode(PacketType::Pubrel, version, out),
+            Self::Pubcomp(ack) => ack.encode(PacketType::Pubcomp, version, out),
+            Self::Connect(packet) => packet.encode(out),
+            Self::Connack(packet) => packet.encode(version, out),
+            Self::Subscribe(packet) => packet.encode(version, out),
+            Self::Suback(packet) => packet.encode(version, out),
+            Self::Unsubscribe(packet) => packet.encode(version, out),
+            Self::Unsuback(packet) => packet.encode(version, out),
+            Self::Pingreq => start(PacketType::Pingreq, 0, out).map(|(len, _)| len),
+            Self::Pingresp => start(PacketType::Pingresp, 0, out).map(|(len, _)| len),
+            Self::Disconnect(packet) => packet.encode(version, out),
+            Self::Auth(packet) => packet.encode(version, out),
+        }
+    }
+}
+
+/// Decodes a frame: the frequent types here, the others out of line.
+#[inline]
+pub(crate) fn decode(frame: Frame<'_>, version: Version) -> Result<Packet<'_>, DecodeError> {
+    match frame.packet_type {
+        PacketType::Publish => Publish::decode(frame, version).map(Packet::Publish),
+        PacketType::Puback => Ack::decode(frame, version).map(Packet::Puback),
+        _ => decode_other(frame, version),
+    }
+}
+
+#[inline(never)]
+fn decode_other(frame: Frame<'_>, version: Version) -> Result<Packet<'_>, DecodeError> {
+    if frame.packet_type == PacketType::Connect {
+        return Connect::decode(frame).map(Packet::Connect);
+    }
+    frame.check_version(version)?;
+    // Of these types, `frame` lets the DUP flag of 3.1 through on those that have it there.
+    if frame.flags & 0b1000 != 0 && version != Version::V3_1 {
+        return Err(DecodeError::InvalidFixedHeaderFlags);
+    }
+    match frame.packet_type {
+        PacketType::Connect => Connect::decode(frame).map(Packet::Connect),
+        PacketType::Connack => Connack::decode(frame, version).map(Packet::Connack),
+        PacketType::Publish => Publish::decode(frame, version).map(Packet::Publish),
+        PacketType::Puback => Ack::decode(frame, version).map(Packet::Puback),
+        PacketType::Pubrec => Ack::decode(frame, version).map(Packet::Pubrec),
+        PacketType::Pubrel => Ack::decode(frame, version).map(Packet::Pubrel),
+        PacketType::Pubcomp => Ack::decode(frame, version).map(Packet::Pubcomp),
+        PacketType::Subscribe => Subscribe::decode(frame, version).map(Packet::Subscribe),
+        PacketType::Suback => Suback::decode(frame, version).map(Packet::Suback),
+        PacketType::Unsubscribe => Unsubscribe::decode(frame, version).map(Packet::Unsubscribe),
+        PacketType::Unsuback => Unsuback::decode(frame, version).map(Packet::Unsuback),
+        PacketType::Pingreq => empty(frame, Packet::Pingreq),
+        PacketType::Pingresp => empty(frame, Packet::Pingresp),
+        PacketType::Disconnect => Disconnect::decode(frame, version).map(Packet::Disconnect),
+        PacketType::Auth => Auth::decode(frame, version).map(Packet::Auth),
+    }
+}
+
+fn empty<'a>(frame: Frame<'a>, packet: Packet<'a>) -> Result<Packet<'a>, DecodeError> {
+    if frame.body.is_empty() { Ok(packet) } else { Err(DecodeError::TrailingBytes) }
+}
+
+/// The length of a packet with this Remaining Length.
+#[inline(always)]
+fn packet_len(remaining: usize) -> usize {
+    remaining + 1 + u32::try_from(remaining).map_or(4, variable_byte_integer::encoded_len)
+}
+
+/// Begins a packet: finds its place at the front of `out` and writes the fixed header.
+#[inline(always)]
+fn start(
+    packet_type: PacketType,
+    remaining: usize,
+    out: &mut [u8],
+) -> Result<(usize, Writer<'_>), EncodeError> {
+    start_with((packet_type as u8) << 4 | packet_type.flags(), remaining, 0, out)
+}
+
+/// Begins a packet with this first byte. The last `elsewhere` bytes of it will not be in `out`.
+#[inline(always)]
+fn start_with(
+    first: u8,
+    remaining: usize,
+    elsewhere: usize,
+    out: &mut [u8],
+) -> Result<(usize, Writer<'_>), EncodeError> {
+    let len = match u32::try_from(remaining) {
+        Ok(len) if len <= variable_byte_integer::MAX => len,
+        _ => return Err(EncodeError::PacketTooLarge),
+    };
+    let needed = packet_len(remaining) - elsewhere;
+    let out = out.get_mut(..needed).ok_or(EncodeError::BufferTooSmall { needed })?;
+    let mut writer = Writer::new(out);
+    writer.u8(first);
+    writer.variable_byte_integer(len);
+    Ok((needed, writer))
+}
+
+/// Whether Binary Data fits its two byte length.
+#[inline(always)]
+fn check_binary(bytes: &[u8]) -> Result<(), EncodeError> {
+    if bytes.len() > usize::from(u16::MAX) { Err(EncodeError::FieldTooLong) } else { Ok(()) }
+}
+
+/// The Reason Code with this number, if a packet of this type may have it.
+#[inline]
+fn reason_code(packet_type: PacketType, value: u8) -> Result<ReasonCode, DecodeError> {
+    ReasonCode::in_packet(packet_type, value).ok_or_else(|| invalid_reason_code(packet_type))
+}
+
+#[inline]
+fn check_reason_code(packet_type: PacketType, code: ReasonCode) -> Result<(), EncodeError> {
+    if code.is_valid_in(packet_type) {
+        Ok(())
+    } else {
+        Err(invalid_reason_code(packet_type).into())
+    }
+}
+
+#[cold]
+const fn invalid_reason_code(packet_type: PacketType) -> DecodeError {
+    match packet_type {
+        PacketType::Puback => DecodeError::InvalidPubackReasonCode,
+        PacketType::Pubrec => DecodeError::InvalidPubrecReasonCode,
+        PacketType::Pubrel => DecodeError::InvalidPubrelReasonCode,
+        PacketType::Pubcomp => DecodeError::InvalidPubcompReasonCode,
+        PacketType::Suback => DecodeError::InvalidSubackReasonCode,
+        PacketType::Unsuback => DecodeError::InvalidUnsubackReasonCode,
+        PacketType::Disconnect => DecodeError::InvalidDisconnectReasonCode,
+        PacketType::Auth => DecodeError::InvalidAuthReasonCode,
+        _ => DecodeError::InvalidConnackReasonCode,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,118 @@
+//! PUBACK, PUBREC, PUBREL and PUBCOMP.
+
+use super::{check_reason_code, packet_len, reason_code, start};
+use crate::property::Allowed;
+use crate::reader::Reader;
+use crate::{
+    DecodeError, EncodeError, Frame, PacketIdentifier, PacketType, Properties, ReasonCode, Version,
+};
+
+/// A step of the delivery of a PUBLISH of QoS 1 or 2: a PUBACK, PUBREC, PUBREL or PUBCOMP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Ack<'a> {
+    /// The Packet Identifier of the PUBLISH.
+    pub packet_identifier: PacketIdentifier,
+    /// The result; 5.0 only, always Success when decoded from 3.x and left out when encoded there.
+    pub reason_code: ReasonCode,
+    /// Properties; 5.0 only.
+    pub properties: Properties<'a>,
+}
+
+impl<'a> Ack<'a> {
+    /// An acknowledgement that all is well.
+    #[must_use]
+    #[inline]
+    pub const fn success(packet_identifier: PacketIdentifier) -> Self {
+        Self { packet_identifier, reason_code: ReasonCode::SUCCESS, properties: Properties::EMPTY }
+    }
+
+    #[inline(always)]
+    pub(super) fn decode(frame: Frame<'a>, version: Version) -> Result<Self, DecodeError> {
+        frame.check_version(version)?;
+        let mut reader = Reader::new(frame.body);
+        let packet_identifier = reader.packet_identifier()?;
+        if reader.is_empty() {
+            return Ok(Self::success(packet_identifier));
+        }
+        if version < Version::V5 {
+            return Err(DecodeError::TrailingBytes);
+        }
+        Self::decode_reason(frame.packet_type, packet_identifier, reader)
+    }
+
+    /// What follows the Packet Identifier, where anything does.
+    fn decode_reason(
+        packet_type: PacketType,
+        packet_identifier: PacketIdentifier,
+        mut reader: Reader<'a>,
+    ) -> Result<Self, DecodeError> {
+        let reason_code = reason_code(packet_type, reader.u8()?)?;
+        let properties = match reader.is_empty() {
+            true => Properties::EMPTY,
+            false => Properties::decode(&mut reader, Allowed::ACKNOWLEDGEMENT)?,
+        };
+        reader.finish()?;
+        Ok(Self { packet_identifier, reason_code, properties })
+    }
+
+    /// The exact length of the packet in bytes.
+    #[must_use]
+    pub fn encoded_len(&self, version: Version) -> usize {
+        packet_len(self.remaining_len(version))
+    }
+
+    /// Writes the packet to the front of `out` and gives its length. `packet_type` says which of the
+    /// four it is; any other is written as a PUBACK.
+    ///
+    /// # Errors
+    /// [`EncodeError::BufferTooSmall`], [`EncodeError::PacketTooLarge`], and what decoding the packet would
+    /// answer.
+    #[inline]
+    pub fn encode(
+        &self,
+        packet_type: PacketType,
+        version: Version,
+        out: &mut [u8],
+    ) -> Result<usize, EncodeError> {
+        let packet_type = match packet_type {
+            PacketType::Pubrec | PacketType::Pubrel | PacketType::Pubcomp => packet_type,
+            _ => PacketType::Puback,
+        };
+        if version == Version::V5 && !self.is_short() {
+            return self.encode_long(packet_type, out);
+        }
+        let (len, mut writer) = start(packet_type, 2, out)?;
+        writer.u16(self.packet_identifier.get());
+        Ok(len)
+    }
+
+    fn encode_long(&self, packet_type: PacketType, out: &mut [u8]) -> Result<usize, EncodeError> {
+        check_reason_code(packet_type, self.reason_code)?;
+        self.properties.check(Allowed::ACKNOWLEDGEMENT)?;
+        let (len, mut writer) = start(packet_type, self.remaining_len(Version::V5), out)?;
+        writer.u16(self.packet_identifier.get());
+        writer.u8(self.reason_code.value());
+        if !self.properties.is_empty() {
+            self.properties.write(&mut writer);
+        }
+        debug_assert_eq!(writer.remaining(), 0);
+        Ok(len)
+    }
+
+    /// Whether the Packet Identifier says it all.
+    #[inline(always)]
+    fn is_short(&self) -> bool {
+        self.reason_code == ReasonCode::SUCCESS && self.properties.is_empty()
+    }
+
+    fn remaining_len(&self, version: Version) -> usize {
+        if version < Version::V5 || self.is_short() {
+            2
+        } else if self.properties.is_empty() {
+            3
+        } else {
+            3 + self.properties.framed_len()
+        }
+    }
+}

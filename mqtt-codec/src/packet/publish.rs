@@ -1,0 +1,134 @@
+//! PUBLISH.
+
+use super::{packet_len, start_with};
+use crate::property::{Allowed, id};
+use crate::reader::Reader;
+use crate::{
+    DecodeError, Delivery, EncodeError, Frame, PacketType, Properties, Sender, TopicName, Version,
+};
+
+/// The RETAIN flag of the fixed header.
+pub(super) const RETAIN: u8 = 0b0001;
+
+/// An Application Message on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Publish<'a> {
+    /// QoS, and with it DUP and Packet Identifier.
+    pub delivery: Delivery,
+    /// The RETAIN flag.
+    pub retain: bool,
+    /// The Topic Name; `None` is the zero-length one of 5.0, for which a Topic Alias stands.
+    pub topic: Option<TopicName<'a>>,
+    /// Properties; 5.0 only.
+    pub properties: Properties<'a>,
+    /// The Application Message; it may be empty.
+    pub payload: &'a [u8],
+}
+
+impl<'a> Publish<'a> {
+    #[inline(always)]
+    pub(super) fn decode(frame: Frame<'a>, version: Version) -> Result<Self, DecodeError> {
+        frame.check_version(version)?;
+        let mut reader = Reader::new(frame.body);
+        //= [MQTT-3.3.2-1]
+        let topic = reader.binary()?;
+        let dup = frame.flags & 0b1000 != 0;
+        let delivery = match frame.flags & 0b0110 {
+            //= [MQTT-2.2.1-2]
+            0b0000 => Delivery::AtMostOnce,
+            0b0010 => Delivery::AtLeastOnce { packet_identifier: reader.packet_identifier()?, dup },
+            0b0100 => Delivery::ExactlyOnce { packet_identifier: reader.packet_identifier()?, dup },
+            _ => return Err(DecodeError::InvalidQoS),
+        };
+        let properties = match version {
+            Version::V5 => Properties::decode(&mut reader, Allowed::PUBLISH)?,
+            _ => Properties::EMPTY,
+        };
+        let topic = if topic.is_empty() && version == Version::V5 {
+            if !properties.contains(id::TOPIC_ALIAS) {
+                return Err(DecodeError::TopicMissing);
+            }
+            None
+        } else {
+            Some(TopicName::check(topic, DecodeError::WildcardInTopicName)?)
+        };
+        //= [MQTT-3.3.4-6]
+        if frame.sender == Sender::Client && properties.contains(id::SUBSCRIPTION_IDENTIFIER) {
+            return Err(DecodeError::SubscriptionIdentifierFromClient);
+        }
+        let retain = frame.flags & RETAIN != 0;
+        Ok(Self { delivery, retain, topic, properties, payload: reader.rest() })
+    }
+
+    /// The exact length of the packet in bytes.
+    #[must_use]
+    pub fn encoded_len(&self, version: Version) -> usize {
+        packet_len(self.remaining_len(version))
+    }
+
+    /// Writes the packet to the front of `out` and gives its length.
+    ///
+    /// # Errors
+    /// [`EncodeError::BufferTooSmall`], [`EncodeError::PacketTooLarge`],
+    /// [`EncodeError::NotInThisVersion`] without a Topic Name in 3.x, and what decoding the packet would
+    /// answer.
+    #[inline]
+    pub fn encode(&self, version: Version, out: &mut [u8]) -> Result<usize, EncodeError> {
+        if version == Version::V5 {
+            self.properties.check(Allowed::PUBLISH)?;
+        }
+        check_topic(self.topic, self.properties.contains(id::TOPIC_ALIAS), version)?;
+        let first = first_byte(self.delivery, self.retain);
+        let (len, mut writer) = start_with(first, self.remaining_len(version), 0, out)?;
+        writer.binary(topic_bytes(self.topic));
+        if let Some(packet_identifier) = self.delivery.packet_identifier() {
+            writer.u16(packet_identifier.get());
+        }
+        if version == Version::V5 {
+            self.properties.write(&mut writer);
+        }
+        writer.bytes(self.payload);
+        debug_assert_eq!(writer.remaining(), 0);
+        Ok(len)
+    }
+
+    #[inline(always)]
+    fn remaining_len(&self, version: Version) -> usize {
+        let fields = fields_len(self.delivery, self.topic) + self.payload.len();
+        if version == Version::V5 { fields + self.properties.framed_len() } else { fields }
+    }
+}
+
+/// The first byte of the fixed header.
+#[inline(always)]
+pub(super) fn first_byte(delivery: Delivery, retain: bool) -> u8 {
+    (PacketType::Publish as u8) << 4 | delivery.flags() | if retain { RETAIN } else { 0 }
+}
+
+/// The length of Topic Name and Packet Identifier.
+#[inline(always)]
+pub(super) fn fields_len(delivery: Delivery, topic: Option<TopicName<'_>>) -> usize {
+    let packet_identifier = if delivery == Delivery::AtMostOnce { 0 } else { 2 };
+    2 + topic_bytes(topic).len() + packet_identifier
+}
+
+#[inline(always)]
+pub(super) fn topic_bytes(topic: Option<TopicName<'_>>) -> &[u8] {
+    topic.map_or(&[], TopicName::as_bytes)
+}
+
+/// A PUBLISH without a Topic Name has a Topic Alias, so it is of 5.0.
+#[inline(always)]
+pub(super) fn check_topic(
+    topic: Option<TopicName<'_>>,
+    alias: bool,
+    version: Version,
+) -> Result<(), EncodeError> {
+    match topic {
+        Some(_) => Ok(()),
+        None if version < Version::V5 => Err(EncodeError::NotInThisVersion),
+        None if !alias => Err(DecodeError::TopicMissing.into()),
+        None => Ok(()),
+    }
+}

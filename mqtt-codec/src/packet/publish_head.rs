@@ -1,0 +1,125 @@
+//! The head of a PUBLISH, for headers written late and for vectored writes.
+
+use core::num::NonZeroU16;
+
+use super::publish::{check_topic, fields_len, first_byte, topic_bytes};
+use super::{packet_len, start_with};
+use crate::property::{framed_len, write_len};
+use crate::{Delivery, EncodeError, Property, SubscriptionIdentifier, TopicName, Version};
+
+/// All of a PUBLISH but its pass-through properties and its payload, which the caller appends, in
+/// this order.
+///
+/// One Application Message goes to many Clients with heads that differ and a rest that does not:
+///
+/// ```
+/// use mqtt_codec::{Delivery, PublishHead, TopicName, Version};
+/// let head = PublishHead {
+///     delivery: Delivery::AtMostOnce,
+///     retain: false,
+///     topic: Some(TopicName::new("a")?),
+///     message_expiry_interval: None,
+///     topic_alias: None,
+///     subscription_identifiers: &[],
+///     pass_through_len: 0,
+///     payload_len: 2,
+/// };
+/// let mut out = [0; 16];
+/// let len = head.encode(Version::V5, &mut out)?;
+/// out[len..len + 2].copy_from_slice(b"hi");
+/// assert_eq!(&out[..len + 2], b"\x30\x06\x00\x01a\x00hi");
+/// assert_eq!(head.packet_len(Version::V5), len + 2);
+/// # Ok::<(), Box<dyn core::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct PublishHead<'a> {
+    /// QoS, and with it DUP and Packet Identifier.
+    pub delivery: Delivery,
+    /// The RETAIN flag.
+    pub retain: bool,
+    /// The Topic Name; `None` needs a Topic Alias, so 5.0.
+    pub topic: Option<TopicName<'a>>,
+    /// Message Expiry Interval, in seconds; 5.0 only.
+    pub message_expiry_interval: Option<u32>,
+    /// Topic Alias; 5.0 only.
+    pub topic_alias: Option<NonZeroU16>,
+    /// Subscription Identifiers; 5.0 only.
+    pub subscription_identifiers: &'a [SubscriptionIdentifier],
+    /// The length of the encoded pass-through properties, in bytes; taken as 0 in 3.x, where the
+    /// caller appends none.
+    pub pass_through_len: usize,
+    /// The length of the payload, in bytes.
+    pub payload_len: usize,
+}
+
+impl PublishHead<'_> {
+    /// The exact length of the head in bytes.
+    #[must_use]
+    pub fn encoded_len(&self, version: Version) -> usize {
+        self.packet_len(version) - self.appended_len(version)
+    }
+
+    /// The exact length of the whole packet in bytes: head, pass-through properties and payload.
+    #[must_use]
+    #[inline]
+    pub fn packet_len(&self, version: Version) -> usize {
+        packet_len(self.remaining_len(version))
+    }
+
+    /// Writes the head to the front of `out` and gives its length.
+    ///
+    /// # Errors
+    /// [`EncodeError::BufferTooSmall`], and what encoding the whole PUBLISH would answer.
+    #[inline]
+    pub fn encode(&self, version: Version, out: &mut [u8]) -> Result<usize, EncodeError> {
+        check_topic(self.topic, self.topic_alias.is_some(), version)?;
+        let first = first_byte(self.delivery, self.retain);
+        let appended = self.appended_len(version);
+        let (len, mut writer) = start_with(first, self.remaining_len(version), appended, out)?;
+        writer.binary(topic_bytes(self.topic));
+        if let Some(packet_identifier) = self.delivery.packet_identifier() {
+            writer.u16(packet_identifier.get());
+        }
+        if version == Version::V5 {
+            write_len(&mut writer, self.own_len() + self.pass_through_len);
+            self.own().for_each(|property| property.write(&mut writer));
+        }
+        debug_assert_eq!(writer.remaining(), 0);
+        Ok(len)
+    }
+
+    #[inline(always)]
+    fn remaining_len(&self, version: Version) -> usize {
+        let fields = fields_len(self.delivery, self.topic) + self.payload_len;
+        match version {
+            Version::V5 => fields + framed_len(self.own_len() + self.pass_through_len),
+            _ => fields,
+        }
+    }
+
+    #[inline(always)]
+    const fn appended_len(&self, version: Version) -> usize {
+        match version {
+            Version::V5 => self.pass_through_len + self.payload_len,
+            _ => self.payload_len,
+        }
+    }
+
+    #[inline(always)]
+    fn own_len(&self) -> usize {
+        self.own().map(|property| property.encoded_len()).sum()
+    }
+
+    /// The properties that differ from one receiver to another.
+    #[inline(always)]
+    fn own(&self) -> impl Iterator<Item = Property<'static>> + '_ {
+        let expiry = self.message_expiry_interval.map(Property::MessageExpiryInterval);
+        let alias = self.topic_alias.map(Property::TopicAlias);
+        let identifiers = self.subscription_identifiers.iter();
+        expiry
+            .into_iter()
+            .chain(alias)
+            .chain(identifiers.map(|identifier| Property::SubscriptionIdentifier(*identifier)))
+    }
+}

@@ -1,0 +1,328 @@
+//! SUBSCRIBE.
+
+use core::fmt;
+
+use super::{packet_len, start};
+use crate::property::Allowed;
+use crate::reader::Reader;
+use crate::{
+    DecodeError, EncodeError, Frame, PacketIdentifier, PacketType, Properties, QoS, TopicFilter,
+    Version,
+};
+
+const QOS: u8 = 0b0000_0011;
+const NO_LOCAL: u8 = 0b0000_0100;
+const RETAIN_AS_PUBLISHED: u8 = 0b0000_1000;
+
+/// The request of a Client for Subscriptions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Subscribe<'a> {
+    /// The Packet Identifier that the SUBACK will repeat.
+    pub packet_identifier: PacketIdentifier,
+    /// Properties; 5.0 only.
+    pub properties: Properties<'a>,
+    /// What is subscribed to; at least one.
+    pub subscriptions: Subscriptions<'a>,
+}
+
+/// What happens with retained messages when a Subscription is made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[repr(u8)]
+pub enum RetainHandling {
+    /// They are sent.
+    #[default]
+    SendAtSubscribe = 0,
+    /// They are sent if the Subscription is new.
+    SendIfNew = 1,
+    /// They are not sent.
+    DoNotSend = 2,
+}
+
+/// The options of one Subscription; in 3.x only the QoS.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct SubscriptionOptions {
+    /// The highest QoS that the Server sends Application Messages with.
+    pub maximum_qos: QoS,
+    /// Whether what the Client itself publishes is left out; not on a Shared Subscription.
+    pub no_local: bool,
+    /// Whether the RETAIN flag is kept as it was published.
+    pub retain_as_published: bool,
+    /// What happens with retained messages when the Subscription is made.
+    pub retain_handling: RetainHandling,
+}
+
+impl SubscriptionOptions {
+    /// The options with this maximum QoS, and the rest as in 3.x.
+    #[must_use]
+    pub const fn new(maximum_qos: QoS) -> Self {
+        Self {
+            maximum_qos,
+            no_local: false,
+            retain_as_published: false,
+            retain_handling: RetainHandling::SendAtSubscribe,
+        }
+    }
+
+    /// The options as one byte of 5.0.
+    #[must_use]
+    #[inline]
+    pub const fn as_u8(self) -> u8 {
+        self.maximum_qos as u8
+            | (self.no_local as u8) << 2
+            | (self.retain_as_published as u8) << 3
+            | (self.retain_handling as u8) << 4
+    }
+
+    /// The options in one byte of 5.0.
+    ///
+    /// # Errors
+    /// [`DecodeError::ReservedSubscriptionOptions`], [`DecodeError::InvalidRequestedQoS`],
+    /// [`DecodeError::InvalidRetainHandling`].
+    #[inline]
+    pub const fn from_u8(byte: u8) -> Result<Self, DecodeError> {
+        //= [MQTT-3.8.3-5]
+        if byte & 0b1100_0000 != 0 {
+            return Err(DecodeError::ReservedSubscriptionOptions);
+        }
+        let Some(maximum_qos) = QoS::from_u8(byte & QOS) else {
+            return Err(DecodeError::InvalidRequestedQoS);
+        };
+        let retain_handling = match byte >> 4 {
+            0 => RetainHandling::SendAtSubscribe,
+            1 => RetainHandling::SendIfNew,
+            2 => RetainHandling::DoNotSend,
+            _ => return Err(DecodeError::InvalidRetainHandling),
+        };
+        Ok(Self {
+            maximum_qos,
+            no_local: byte & NO_LOCAL != 0,
+            retain_as_published: byte & RETAIN_AS_PUBLISHED != 0,
+            retain_handling,
+        })
+    }
+}
+
+/// The Topic Filters of a SUBSCRIBE with their options, in order: validated bytes, or a list to
+/// encode. Two are equal when they hold the same.
+#[derive(Clone, Copy)]
+pub struct Subscriptions<'a> {
+    len: usize,
+    source: Source<'a>,
+}
+
+#[derive(Clone, Copy)]
+enum Source<'a> {
+    Bytes(&'a [u8]),
+    List(&'a [(TopicFilter<'a>, SubscriptionOptions)]),
+}
+
+impl<'a> Subscriptions<'a> {
+    /// Subscriptions to encode; at least one.
+    #[must_use]
+    pub const fn new(list: &'a [(TopicFilter<'a>, SubscriptionOptions)]) -> Self {
+        Self { len: list.len(), source: Source::List(list) }
+    }
+
+    fn decode(bytes: &'a [u8], version: Version) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(bytes);
+        let mut len = 0;
+        while !reader.is_empty() {
+            //= [MQTT-3.8.3-1]
+            let filter = TopicFilter::check(reader.binary()?, version)?;
+            check_options(reader.u8()?, filter, version)?;
+            len += 1;
+        }
+        //= [MQTT-3.8.3-2]
+        if len == 0 {
+            return Err(DecodeError::NoTopicFilter);
+        }
+        Ok(Self { len, source: Source::Bytes(bytes) })
+    }
+
+    /// The Subscriptions in order.
+    #[must_use]
+    #[inline]
+    pub fn iter(&self) -> SubscriptionIter<'a> {
+        SubscriptionIter(self.source)
+    }
+
+    /// How many there are.
+    #[must_use]
+    #[inline]
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is none, as no packet may have it.
+    #[must_use]
+    #[inline]
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    fn encoded_len(&self) -> usize {
+        match self.source {
+            Source::Bytes(bytes) => bytes.len(),
+            Source::List(list) => list.iter().map(|(filter, _)| 3 + filter.as_bytes().len()).sum(),
+        }
+    }
+
+    fn check(&self, version: Version) -> Result<(), EncodeError> {
+        if self.is_empty() {
+            return Err(DecodeError::NoTopicFilter.into());
+        }
+        if version == Version::V5 {
+            for (filter, options) in self.iter() {
+                filter.check_share()?;
+                check_no_local(options.no_local, filter)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Checks the byte after a Topic Filter: the options of 5.0, or the QoS of 3.x.
+#[inline]
+fn check_options(byte: u8, filter: TopicFilter<'_>, version: Version) -> Result<(), DecodeError> {
+    if version == Version::V5 {
+        let options = SubscriptionOptions::from_u8(byte)?;
+        return check_no_local(options.no_local, filter);
+    }
+    match byte {
+        0..=2 => Ok(()),
+        3 => Err(DecodeError::InvalidRequestedQoS),
+        _ => Err(DecodeError::ReservedSubscriptionOptions),
+    }
+}
+
+#[inline]
+fn check_no_local(no_local: bool, filter: TopicFilter<'_>) -> Result<(), DecodeError> {
+    //= [MQTT-3.8.3-4]
+    if no_local && filter.is_shared() {
+        return Err(DecodeError::NoLocalOnSharedSubscription);
+    }
+    Ok(())
+}
+
+impl PartialEq for Subscriptions<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.len == other.len && self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Subscriptions<'_> {}
+
+impl fmt::Debug for Subscriptions<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+impl<'a> IntoIterator for &Subscriptions<'a> {
+    type Item = (TopicFilter<'a>, SubscriptionOptions);
+    type IntoIter = SubscriptionIter<'a>;
+
+    fn into_iter(self) -> SubscriptionIter<'a> {
+        self.iter()
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl defmt::Format for Subscriptions<'_> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        for (filter, options) in self.iter() {
+            defmt::write!(f, "{} {} ", filter, options);
+        }
+    }
+}
+
+/// The Subscriptions of a SUBSCRIBE, in order. See [`Subscriptions::iter`].
+#[derive(Clone)]
+pub struct SubscriptionIter<'a>(Source<'a>);
+
+impl<'a> Iterator for SubscriptionIter<'a> {
+    type Item = (TopicFilter<'a>, SubscriptionOptions);
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        match self.0 {
+            Source::Bytes(bytes) => {
+                let mut reader = Reader::new(bytes);
+                // The bytes were validated: the only error is that none is left.
+                let filter = TopicFilter::checked(reader.binary().ok()?);
+                let options = SubscriptionOptions::from_u8(reader.u8().ok()?).ok()?;
+                self.0 = Source::Bytes(reader.rest());
+                Some((filter, options))
+            }
+            Source::List(list) => {
+                let (subscription, rest) = list.split_first()?;
+                self.0 = Source::List(rest);
+                Some(*subscription)
+            }
+        }
+    }
+}
+
+impl core::iter::FusedIterator for SubscriptionIter<'_> {}
+
+impl fmt::Debug for SubscriptionIter<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.clone()).finish()
+    }
+}
+
+impl<'a> Subscribe<'a> {
+    pub(super) fn decode(frame: Frame<'a>, version: Version) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(frame.body);
+        let packet_identifier = reader.packet_identifier()?;
+        let properties = match version {
+            Version::V5 => Properties::decode(&mut reader, Allowed::SUBSCRIBE)?,
+            _ => Properties::EMPTY,
+        };
+        let subscriptions = Subscriptions::decode(reader.rest(), version)?;
+        Ok(Self { packet_identifier, properties, subscriptions })
+    }
+
+    /// The exact length of the packet in bytes.
+    #[must_use]
+    pub fn encoded_len(&self, version: Version) -> usize {
+        packet_len(self.remaining_len(version))
+    }
+
+    /// Writes the packet to the front of `out` and gives its length.
+    ///
+    /// # Errors
+    /// [`EncodeError::BufferTooSmall`], [`EncodeError::PacketTooLarge`], and what decoding the packet would
+    /// answer.
+    pub fn encode(&self, version: Version, out: &mut [u8]) -> Result<usize, EncodeError> {
+        self.subscriptions.check(version)?;
+        if version == Version::V5 {
+            self.properties.check(Allowed::SUBSCRIBE)?;
+        }
+        let (len, mut writer) = start(PacketType::Subscribe, self.remaining_len(version), out)?;
+        writer.u16(self.packet_identifier.get());
+        let mask = match version {
+            Version::V5 => {
+                self.properties.write(&mut writer);
+                u8::MAX
+            }
+            _ => QOS,
+        };
+        for (filter, options) in self.subscriptions.iter() {
+            writer.binary(filter.as_bytes());
+            writer.u8(options.as_u8() & mask);
+        }
+        debug_assert_eq!(writer.remaining(), 0);
+        Ok(len)
+    }
+
+    fn remaining_len(&self, version: Version) -> usize {
+        let fields = 2 + self.subscriptions.encoded_len();
+        if version == Version::V5 { fields + self.properties.framed_len() } else { fields }
+    }
+}

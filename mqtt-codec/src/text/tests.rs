@@ -1,0 +1,57 @@
+//! Every byte value at every place of strings of every short length, against a plain definition.
+
+use alloc::vec;
+
+use super::{check_string, check_without_wildcards};
+use crate::DecodeError;
+
+fn expected(bytes: &[u8]) -> Result<(), DecodeError> {
+    match core::str::from_utf8(bytes) {
+        Err(_) => Err(DecodeError::IllFormedUtf8),
+        Ok(text) if text.contains('\0') => Err(DecodeError::NullCharacter),
+        Ok(_) => Ok(()),
+    }
+}
+
+//= [MQTT-1.5.4-1] type=test
+//= [MQTT-1.5.4-2] type=test
+//= [MQTT-4.7.3-2] type=test
+//= [MQTT-3.3.2-2] type=test
+#[test]
+fn one_odd_byte_is_found_wherever_it_is() {
+    for filler in [b'a', 0x01, 0x7F, b'*', b'$', b'"', b','] {
+        for len in 0..20 {
+            for at in 0..len {
+                for byte in 0..=255 {
+                    let mut bytes = vec![filler; len];
+                    bytes[at] = byte;
+                    let string = expected(&bytes);
+                    assert_eq!(check_string(&bytes), string, "{bytes:?}");
+                    let topic = match byte {
+                        b'+' | b'#' => Err(DecodeError::WildcardInTopicName),
+                        _ => string,
+                    };
+                    let found = check_without_wildcards(&bytes, DecodeError::WildcardInTopicName);
+                    assert_eq!(found, topic, "{bytes:?}");
+                }
+            }
+        }
+    }
+}
+
+//= [MQTT-1.5.4-1] type=test
+#[test]
+fn surrogates_and_overlong_forms_are_ill_formed() {
+    for bytes in
+        [&b"abc\xED\xA0\x80"[..], b"\xED\xBF\xBFabcdefgh", b"\xC0\x80", b"\xF4\x90\x80\x80"]
+    {
+        assert_eq!(check_string(bytes), Err(DecodeError::IllFormedUtf8));
+    }
+}
+
+//= [MQTT-1.5.4-3] type=test
+#[test]
+fn a_byte_order_mark_is_a_character() {
+    assert_eq!(check_string("\u{FEFF}abc".as_bytes()), Ok(()));
+    assert_eq!(check_string("a\u{1F600}z".as_bytes()), Ok(()));
+}

@@ -1,0 +1,102 @@
+//! What a Topic Filter takes, and what it matches.
+
+use crate::{DecodeError, TopicFilter, TopicName, Version};
+
+fn refused(filter: &str) -> DecodeError {
+    TopicFilter::new(filter).expect_err(filter)
+}
+
+//= [MQTT-4.7.1-1] type=test
+#[test]
+fn the_multi_level_wildcard_is_alone_and_last() {
+    for filter in ["#", "a/#", "/#", "+/#", "$SYS/#", "$share/g/#"] {
+        assert!(TopicFilter::new(filter).is_ok(), "{filter}");
+    }
+    for filter in ["a/#/b", "#a", "a#", "##", "#/", "a/b#", "sport/tennis/#/ranking"] {
+        assert_eq!(refused(filter), DecodeError::MultiLevelWildcardMisplaced, "{filter}");
+    }
+}
+
+//= [MQTT-4.7.1-2] type=test
+#[test]
+fn the_single_level_wildcard_has_its_level_to_itself() {
+    for filter in ["+", "+/a", "a/+", "a/+/b", "+/+", "/+", "+/"] {
+        assert!(TopicFilter::new(filter).is_ok(), "{filter}");
+    }
+    for filter in ["a+", "+a", "a/b+/c", "a/+b", "++", "long/enough/for/words+/x"] {
+        assert_eq!(refused(filter), DecodeError::SingleLevelWildcardMisplaced, "{filter}");
+    }
+}
+
+//= [MQTT-4.7.3-1] type=test
+//= [MQTT-1.5.4-2] type=test
+#[test]
+fn a_filter_is_a_string_of_at_least_one_character() {
+    assert_eq!(refused(""), DecodeError::EmptyTopic);
+    assert_eq!(refused("a/\0"), DecodeError::NullCharacter);
+    assert_eq!(TopicFilter::from_bytes(b"a/\xFF"), Err(DecodeError::IllFormedUtf8));
+}
+
+//= [MQTT-4.8.2-1] type=test
+//= [MQTT-4.8.2-2] type=test
+#[test]
+fn a_share_name_is_whole() {
+    assert_eq!(refused("$share//x"), DecodeError::EmptyShareName);
+    assert_eq!(refused("$share/"), DecodeError::EmptyShareName);
+    assert_eq!(refused("$share/g/"), DecodeError::EmptySharedFilter);
+    assert_eq!(refused("$share/g"), DecodeError::EmptySharedFilter);
+    assert_eq!(refused("$share/+/x"), DecodeError::WildcardInShareName);
+    assert_eq!(refused("$share/a#/x"), DecodeError::WildcardInShareName);
+    let filter = TopicFilter::new("$share/g//x").unwrap();
+    assert_eq!((filter.share_name(), filter.filter()), (Some(&b"g"[..]), &b"/x"[..]));
+    assert!(filter.is_shared());
+    let plain = TopicFilter::new("$shared/g/x").unwrap();
+    assert_eq!((plain.share_name(), plain.filter()), (None, &b"$shared/g/x"[..]));
+    assert!(!TopicFilter::new("$share").unwrap().is_shared());
+}
+
+#[test]
+fn a_share_name_means_nothing_in_3_x() {
+    let filter = TopicFilter::in_version(b"$share//x", Version::V3_1_1).unwrap();
+    assert!(!filter.is_shared());
+    assert_eq!(filter.filter(), b"$share//x");
+}
+
+//= [MQTT-4.7.2-1] type=test
+//= [MQTT-4.7.3-4] type=test
+#[test]
+fn names_are_matched_level_by_level() {
+    for (filter, name, matches) in [
+        ("sport/tennis/player1/#", "sport/tennis/player1", true),
+        ("sport/tennis/player1/#", "sport/tennis/player1/ranking", true),
+        ("sport/#", "sport", true),
+        ("sport/#", "sports", false),
+        ("#", "a/b/c", true),
+        ("#", "/", true),
+        ("sport/tennis/+", "sport/tennis/player1", true),
+        ("sport/tennis/+", "sport/tennis/player1/ranking", false),
+        ("sport/+", "sport", false),
+        ("sport/+", "sport/", true),
+        ("+/+", "/finance", true),
+        ("/+", "/finance", true),
+        ("+", "/finance", false),
+        ("#", "$SYS/x", false),
+        ("+/monitor/Clients", "$SYS/monitor/Clients", false),
+        ("$SYS/#", "$SYS/x", true),
+        ("$SYS/monitor/+", "$SYS/monitor/Clients", true),
+        ("$share/g/+", "$SYS", false),
+        ("$share/g/a/+", "a/b", true),
+        ("ACCOUNTS", "Accounts", false),
+        ("a/", "a", false),
+        ("a", "a/", false),
+    ] {
+        let (parsed, topic) = (TopicFilter::new(filter).unwrap(), TopicName::new(name).unwrap());
+        assert_eq!(parsed.matches(topic), matches, "{filter} {name}");
+    }
+}
+
+#[test]
+fn wildcards_are_seen() {
+    assert!(TopicFilter::new("a/+").unwrap().has_wildcard());
+    assert!(!TopicFilter::new("a/é").unwrap().has_wildcard());
+}

@@ -1,0 +1,42 @@
+//! Variable Byte Integers: 0 to 268,435,455 in one to four bytes of seven bits each.
+
+use crate::DecodeError;
+
+/// The largest number that a Variable Byte Integer holds, 268,435,455.
+pub(crate) const MAX: u32 = 0x0FFF_FFFF;
+
+/// How many bytes the shortest form of `value` takes; `value` is at most [`MAX`].
+#[inline(always)]
+pub(crate) const fn encoded_len(value: u32) -> usize {
+    1 + (value >= 1 << 7) as usize + (value >= 1 << 14) as usize + (value >= 1 << 21) as usize
+}
+
+/// The number at the front of `bytes` and how many bytes it took; `None` when it has not ended yet.
+/// A form longer than necessary is accepted here, since 3.x does not forbid it.
+pub(crate) fn decode(bytes: &[u8]) -> Result<Option<(u32, u8)>, DecodeError> {
+    let mut value = 0;
+    for (&byte, len) in bytes.iter().zip(1..=4) {
+        value |= u32::from(byte & 0x7F) << (7 * (len - 1));
+        if byte < 0x80 {
+            return Ok(Some((value, len)));
+        }
+    }
+    if bytes.len() >= 4 { Err(DecodeError::VariableByteIntegerTooLong) } else { Ok(None) }
+}
+
+/// The shortest form of `value`: bytes, of which the first [`encoded_len`] count.
+#[inline]
+pub(crate) const fn encode(value: u32) -> [u8; 4] {
+    let low = value & 0x7F | (value << 1) & 0x7F00 | (value << 2) & 0x7F_0000;
+    let all = low | (value << 3) & 0x7F00_0000;
+    let more = match encoded_len(value) {
+        1 => 0,
+        2 => 0x80,
+        3 => 0x8080,
+        _ => 0x0080_8080,
+    };
+    (all | more).to_le_bytes()
+}
+
+#[cfg(test)]
+mod tests;
