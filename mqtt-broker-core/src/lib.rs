@@ -1,8 +1,165 @@
-//! placeholder
+//! A complete MQTT 3.1, 3.1.1 and 5.0 broker as a pure state machine: no sockets, no clock, no
+//! threads, no randomness, no async runtime; `no_std` with `alloc`.
+//!
+//! The host owns the transports, the time and the rules. It tells the [`Broker`] what came in and
+//! what time it is, and the broker tells it what to send, when to wake up and what happened:
+//!
+//! - `handle_*`: the network and the clock speak to the broker;
+//! - `poll_*`: the broker speaks to its host, each until it returns `None`;
+//! - plain verbs ([`publish`](Broker::publish), [`subscribe`](Broker::subscribe),
+//!   [`kick`](Broker::kick), …): the host's own wishes.
+//!
+//! # The host's loop
+//!
+//! One turn is: (1) give the broker what was read, (2) act on its outputs, (3) write what it has
+//! for each connection, (4) sleep until a socket is ready or the time of the next deadline. This is
+//! all of it, over non-blocking sockets; a real host sleeps in its poller instead:
+//!
+//! ```no_run
+//! use std::io::{ErrorKind, Read, Write};
+//! use std::net::{TcpListener, TcpStream};
+//! use std::time::SystemTime;
+//!
+//! use mqtt_broker_core::{AllowAll, Broker, Config, ConnectionHandle, Instant, Output, Peer};
+//!
+//! struct Socket {
+//!     handle: ConnectionHandle,
+//!     stream: TcpStream,
+//!     /// Read and not consumed yet.
+//!     input: Vec<u8>,
+//!     /// Taken from the broker and not written yet.
+//!     output: Vec<u8>,
+//!     waiting: bool,
+//!     closing: bool,
+//! }
+//!
+//! fn now() -> Instant {
+//!     let since_epoch = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+//!     Instant(since_epoch.as_micros() as u64)
+//! }
+//!
+//! fn main() -> std::io::Result<()> {
+//!     let listener = TcpListener::bind("127.0.0.1:1883")?;
+//!     listener.set_nonblocking(true)?;
+//!     let mut broker = Broker::new(Config::default());
+//!     let mut policy = AllowAll;
+//!     let mut sockets: Vec<Socket> = Vec::new();
+//!     let mut buffer = vec![0; 64 * 1024];
+//!     loop {
+//!         // 1. What came in.
+//!         while let Ok((stream, address)) = listener.accept() {
+//!             stream.set_nonblocking(true)?;
+//!             if let Ok(handle) = broker.handle_accept(now(), Peer::new(address)) {
+//!                 let (input, output) = (Vec::new(), Vec::new());
+//!                 sockets.push(Socket { handle, stream, input, output, waiting: false, closing: false });
+//!             }
+//!         }
+//!         sockets.retain_mut(|socket| {
+//!             if !socket.waiting {
+//!                 match socket.stream.read(&mut buffer) {
+//!                     Ok(0) => socket.closing = true,
+//!                     Ok(len) => socket.input.extend_from_slice(&buffer[..len]),
+//!                     Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+//!                     Err(_) => socket.closing = true,
+//!                 }
+//!                 let received =
+//!                     broker.handle_input(now(), socket.handle, &socket.input, &mut policy);
+//!                 socket.input.drain(..received.consumed);
+//!                 socket.waiting = received.waiting;
+//!             }
+//!             if socket.closing && socket.output.is_empty() {
+//!                 broker.handle_eof(now(), socket.handle);
+//!                 return false;
+//!             }
+//!             true
+//!         });
+//!         broker.handle_timeout(now());
+//!         // 2. What the broker wants.
+//!         while let Some(output) = broker.poll_output() {
+//!             let of = |handle| sockets.iter_mut().find(move |socket| socket.handle == handle);
+//!             match output {
+//!                 Output::Close(handle, _reason) => of(handle).unwrap().closing = true,
+//!                 Output::Resume(handle) => of(handle).unwrap().waiting = false,
+//!                 Output::Event(event) => println!("{event:?}"),
+//!                 _ => {} // this host looks at every connection below, and defers no verdict
+//!             }
+//!         }
+//!         // 3. What it has to send.
+//!         for socket in &mut sockets {
+//!             while let Some(transmit) = broker.poll_transmit(now(), socket.handle, &mut buffer) {
+//!                 let (len, payload) = (transmit.len, transmit.payload);
+//!                 socket.output.extend_from_slice(&buffer[..len]);
+//!                 socket.output.extend_from_slice(payload);
+//!             }
+//!             if let Ok(len) = socket.stream.write(&socket.output) {
+//!                 socket.output.drain(..len);
+//!             }
+//!         }
+//!         // 4. Sleep: here a little, in a real host until a socket or `broker.poll_timeout()`.
+//!         std::thread::sleep(std::time::Duration::from_millis(1));
+//!     }
+//! }
+//! ```
+//!
+//! A host that writes well polls a connection for bytes only after [`Output::Transmit`] has named
+//! it and only as long as the transport takes them: what is not polled stays in the broker, as
+//! small entries that share their publication, bounded by the [`Limits`].
+//!
+//! # What can be relied on
+//!
+//! 1. The same calls with the same arguments give the same outputs, byte for byte.
+//! 2. The broker keeps no read buffer and no write buffer: an idle connection costs its entry.
+//! 3. Any number of `handle_*` calls may come before the outputs are drained.
+//!    [`Output::Transmit`] is edge-triggered: a burst for one subscriber is one output.
+//! 4. A stale [`ConnectionHandle`] is harmless. Each accept is ended by exactly one
+//!    [`handle_eof`](Broker::handle_eof), also after [`Output::Close`].
+//! 5. A connection that has to wait says so in [`Received::waiting`] and is named in
+//!    [`Output::Resume`] when it need not any more. Nobody else waits.
+//! 6. A bad peer is an event, never an `Err`: [`Error`] is for the host's own mistakes and for
+//!    "full".
+//! 7. Nothing that a peer sends makes it panic, recurse or do unbounded work.
+//! 8. Everything that others can make grow has a limit in [`Config`], with its answer on the wire
+//!    and its counter in [`Stats`].
+//!
+//! # Durability
+//!
+//! With [`Config::journal`], state changes come out of [`poll_journal`](Broker::poll_journal), and
+//! whatever acknowledges them is held back until the host has said
+//! [`durable`](Broker::durable). QoS 0 and PINGRESP wait for nothing.
+
 #![no_std]
+#![forbid(unsafe_code)]
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used))]
+
 extern crate alloc;
+
+mod boundary;
+mod broker;
+mod config;
+mod connection;
+mod journal;
+mod output;
+mod policy;
+mod publication;
+mod retained;
+mod routing;
+mod session;
 mod store;
+mod subscription;
 mod time;
 mod timers;
 mod topic_tree;
-pub use time::{Duration, Instant};
+
+pub use mqtt_codec as codec;
+
+pub use self::boundary::{
+    ApplicationMessage, CloseReason, ConnectionHandle, DropCause, Error, Event, LocalSubscription,
+    Lsn, Message, Output, Peer, Received, RefusalCause, Request, SessionView, Ticket, Transmit,
+};
+pub use self::broker::Broker;
+pub use self::config::{Config, Limits, QueueOverflow, Stats};
+pub use self::journal::Record;
+pub use self::policy::{
+    AllowAll, Client, ConnectRequest, Policy, PublishRequest, SubscribeRequest, Verdict,
+};
+pub use self::time::{Duration, Instant};

@@ -10,6 +10,9 @@ use core::ops::Add;
 pub struct Instant(pub u64);
 
 impl Instant {
+    /// A deadline that never comes.
+    pub const NEVER: Self = Self(u64::MAX);
+
     /// An instant `seconds` after the epoch.
     #[must_use]
     pub const fn from_secs(seconds: u64) -> Self {

@@ -1,0 +1,306 @@
+//! [`Broker`]: one value that speaks MQTT and knows no socket.
+
+mod host;
+mod timeout;
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use mqtt_codec::SubscriptionIdentifier;
+
+use crate::boundary::{
+    CloseReason, ConnectionHandle, Error, Event, Lsn, Message, Output, Peer, Received, Transmit,
+};
+use crate::config::{Config, Stats};
+use crate::connection::{Connections, State};
+use crate::journal::{Journal, Record};
+use crate::output::{Outputs, Pending};
+use crate::policy::Policy;
+use crate::publication::Publications;
+use crate::retained::Retained;
+use crate::routing::Delivery;
+use crate::routing::local::Locals;
+use crate::routing::replay::Replays;
+use crate::session::Sessions;
+use crate::session::queue::Entries;
+use crate::subscription::{Matches, Subscriptions};
+use crate::time::Instant;
+use crate::timers::Timers;
+
+pub(crate) use self::timeout::Timer;
+
+/// An MQTT broker: Sessions, subscriptions, retained messages and the protocol of every connection.
+///
+/// The first word of a verb tells the direction of the data: `handle_*` is the network and the
+/// clock speaking to the broker, `poll_*` is the broker speaking to its host, and the plain verbs
+/// are the host's own wishes. See the [crate's documentation](crate) for the whole loop.
+///
+/// The same calls with the same arguments give the same outputs, byte for byte, on every machine.
+/// Outputs may be drained late: any number of `handle_*` calls may come first.
+pub struct Broker {
+    pub(crate) config: Config,
+    pub(crate) connections: Connections,
+    pub(crate) sessions: Sessions,
+    pub(crate) entries: Entries,
+    pub(crate) publications: Publications,
+    pub(crate) subscriptions: Subscriptions,
+    pub(crate) retained: Retained,
+    pub(crate) replays: Replays,
+    pub(crate) locals: Locals,
+    pub(crate) timers: Timers<Timer>,
+    pub(crate) journal: Journal,
+    pub(crate) outputs: Outputs,
+    pub(crate) stats: Stats,
+    /// Reused by every routing.
+    pub(crate) matches: Matches,
+    pub(crate) deliveries: Vec<Delivery>,
+    /// Subscription Identifiers beyond the first, with the place of their delivery.
+    pub(crate) more_identifiers: Vec<(u32, SubscriptionIdentifier)>,
+    /// Connections that hold something back until it is durable; may name one twice.
+    pub(crate) holding: Vec<ConnectionHandle>,
+    /// Connections to close and Will Messages to publish once the step at hand is done: work lists
+    /// where there might have been recursion.
+    pub(crate) closing: VecDeque<(ConnectionHandle, CloseReason)>,
+    pub(crate) wills: VecDeque<u32>,
+    /// A publication lent to the host until its next call.
+    lent: Option<u32>,
+    /// Counts what must never repeat: tickets and assigned Client Identifiers.
+    pub(crate) serial: u64,
+    pub(crate) shutting_down: bool,
+}
+
+impl core::fmt::Debug for Broker {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Broker").field("stats", &self.stats()).finish_non_exhaustive()
+    }
+}
+
+impl Broker {
+    /// A broker with nothing in it. It allocates as it fills, never beyond `config.limits`.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        let (seed, limits) = (config.seed, &config.limits);
+        Self {
+            connections: Connections::new(limits.connections),
+            sessions: Sessions::new(seed, limits.sessions),
+            entries: Entries::new(limits.entries),
+            publications: Publications::new(limits.publications, limits.publication_bytes),
+            subscriptions: Subscriptions::new(seed, limits.subscriptions),
+            retained: Retained::new(seed, limits.retained),
+            replays: Replays::default(),
+            locals: Locals::new(limits.local_subscriptions),
+            timers: Timers::new(),
+            journal: Journal::new(config.journal),
+            outputs: Outputs::new(limits.outputs),
+            stats: Stats::default(),
+            matches: Matches::default(),
+            deliveries: Vec::new(),
+            more_identifiers: Vec::new(),
+            holding: Vec::new(),
+            closing: VecDeque::new(),
+            wills: VecDeque::new(),
+            lent: None,
+            serial: 0,
+            shutting_down: false,
+            config,
+        }
+    }
+
+    /// The configuration it was made with.
+    #[must_use]
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// A Network Connection was opened. It has [`Config::connect_timeout`] for its CONNECT.
+    ///
+    /// The handle stays good until [`handle_eof`](Self::handle_eof), which the host calls exactly
+    /// once for it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Full`] at the limit on connections and after [`shutdown`](Self::shutdown): close
+    /// the transport; there is no `handle_eof` for it.
+    pub fn handle_accept(&mut self, now: Instant, peer: Peer) -> Result<ConnectionHandle, Error> {
+        if self.shutting_down {
+            return Err(Error::Full("connections"));
+        }
+        let handle = self.connections.insert(peer, now).map_err(|_| Error::Full("connections"))?;
+        self.stats.accepted += 1;
+        self.arm_connection_timer(now, handle.index);
+        Ok(handle)
+    }
+
+    /// Bytes came: `bytes` is what the last call left unconsumed, followed by what was read since.
+    ///
+    /// Whole packets are taken from the front. What they cause comes out of
+    /// [`poll_output`](Self::poll_output), for this connection and others. Bad input closes the
+    /// connection with the standard's answer; it is never an error here. Bytes for a connection
+    /// that is closing, or for a stale handle, are consumed and ignored.
+    pub fn handle_input(
+        &mut self,
+        now: Instant,
+        connection: ConnectionHandle,
+        bytes: &[u8],
+        policy: &mut dyn Policy,
+    ) -> Received {
+        match self.connections.resolve(connection) {
+            Some(index) => self.receive(now, index, bytes, policy),
+            None => Received { consumed: bytes.len(), ..Received::default() },
+        }
+    }
+
+    /// The transport is gone, by whatever cause. The handle is stale from here on.
+    pub fn handle_eof(&mut self, now: Instant, connection: ConnectionHandle) {
+        if let Some(index) = self.connections.resolve(connection) {
+            self.connection_ended(now, index);
+        }
+    }
+
+    /// What the journal must keep next, in order. Write it, make it durable, then tell
+    /// [`durable`](Self::durable). Only with [`Config::journal`].
+    pub fn poll_journal(&mut self) -> Option<Record<'_>> {
+        self.journal.poll()
+    }
+
+    /// What the broker wants of the host. Call until it returns `None`; ask again after any other
+    /// call that takes `&mut self`.
+    pub fn poll_output(&mut self) -> Option<Output<'_>> {
+        self.take_back_lent();
+        let output = match self.outputs.pop()? {
+            Pending::Transmit(connection) => Output::Transmit(connection),
+            Pending::Close(connection, reason) => Output::Close(connection, reason),
+            Pending::Resume(connection) => Output::Resume(connection),
+            Pending::Decide(question) => {
+                let (ticket, connection, request) = *question;
+                Output::Decide(ticket, connection, request)
+            }
+            Pending::Event(event) => Output::Event(*event),
+            Pending::Message(copy) => {
+                self.lent = Some(copy.publication);
+                let publication = self.publications.get(copy.publication)?;
+                let message = Message {
+                    topic: publication.topic(),
+                    payload: publication.payload(),
+                    qos: copy.qos,
+                    retain: copy.retain,
+                    message_expiry_interval: copy.expiry_left,
+                    pass_through: publication.pass_through(),
+                    subscription_identifier: copy.identifier,
+                };
+                return Some(Output::Message(copy.subscription, message));
+            }
+        };
+        Some(output)
+    }
+
+    /// Bytes for this connection: fills `buffer` with as many whole packets as fit and lends the
+    /// payload of a large one. `None` when there is nothing to send (also for a stale handle).
+    ///
+    /// Any buffer of 64 bytes or more will do, since a packet that does not fit comes in parts;
+    /// some tens of kilobytes make one write of many packets. What is returned counts as sent:
+    /// the host writes all of it, in order, or closes the connection.
+    ///
+    /// After `None`, ask again when [`Output::Transmit`] names the connection.
+    pub fn poll_transmit(
+        &mut self,
+        now: Instant,
+        connection: ConnectionHandle,
+        buffer: &mut [u8],
+    ) -> Option<Transmit<'_>> {
+        self.take_back_lent();
+        let index = self.connections.resolve(connection)?;
+        let (len, lent) = self.transmit(now, index, buffer)?;
+        self.stats.bytes_sent += len as u64;
+        let Some(lent) = lent else { return Some(Transmit { len, payload: &[] }) };
+        self.lent = Some(lent.publication);
+        let publication = self.publications.get(lent.publication)?;
+        let payload = if lent.whole_tail { publication.tail() } else { publication.payload() };
+        self.stats.bytes_sent += payload.len() as u64;
+        Some(Transmit { len, payload })
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) should next be called: `None` if nothing is
+    /// due, an instant in the past if work waits for a turn. Ask again after every other call.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        if self.replays.is_ready() {
+            return Some(Instant::default());
+        }
+        self.timers.next()
+    }
+
+    /// Everything up to and including `lsn` is durable: what waited for it may leave.
+    pub fn durable(&mut self, now: Instant, lsn: Lsn) {
+        self.journal.durable(lsn);
+        let holding = core::mem::take(&mut self.holding);
+        for handle in holding {
+            if let Some(index) = self.connections.resolve(handle) {
+                self.release_held(now, index);
+            }
+        }
+    }
+
+    /// What has been counted, and what is held now.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        Stats {
+            connections: self.connections.len(),
+            sessions: self.sessions.len(),
+            subscriptions: u32::try_from(self.subscriptions.len()).unwrap_or(u32::MAX),
+            retained: u32::try_from(self.retained.len()).unwrap_or(u32::MAX),
+            publications: self.publications.len(),
+            publication_bytes: self.publications.bytes(),
+            entries: self.entries.len(),
+            dropped_outputs: self.outputs.dropped(),
+            ..self.stats
+        }
+    }
+
+    /// Tells an event, if the host wants them. The closure runs only then.
+    pub(crate) fn event(&mut self, event: impl FnOnce(&Self) -> Option<Event>) {
+        if self.config.events {
+            if let Some(event) = event(self) {
+                self.outputs.push_event(event);
+            }
+        }
+    }
+
+    /// Says that this connection has something to send, once until it has run dry.
+    #[inline]
+    pub(crate) fn notify(&mut self, index: u32) {
+        let Some(connection) = self.connections.get_mut(index) else { return };
+        if !connection.notified && connection.has_outgoing() {
+            connection.notified = true;
+            let generation = connection.generation;
+            self.outputs.push(Pending::Transmit(ConnectionHandle { index, generation }));
+        }
+    }
+
+    /// Does what the step at hand has put off, and ends its journal record.
+    #[inline]
+    pub(crate) fn settle(&mut self, now: Instant) {
+        while !(self.wills.is_empty() && self.closing.is_empty()) {
+            if let Some(publication) = self.wills.pop_front() {
+                self.publish_stored(now, publication);
+            } else if let Some((handle, reason)) = self.closing.pop_front() {
+                if let Some(index) = self.connections.resolve(handle) {
+                    self.close(now, index, reason);
+                }
+            }
+        }
+        self.journal.commit();
+    }
+
+    /// Whether the connection in this slot is connected, and to which Session.
+    pub(crate) fn session_of(&self, index: u32) -> Option<u32> {
+        let connection = self.connections.get(index)?;
+        (connection.state == State::Connected).then_some(connection.session)
+    }
+
+    fn take_back_lent(&mut self) {
+        if let Some(publication) = self.lent.take() {
+            self.publications.release(publication);
+        }
+    }
+}

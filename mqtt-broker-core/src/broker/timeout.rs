@@ -1,0 +1,36 @@
+//! Time passing: connections, Sessions and Will Messages whose deadline has come, and work that was
+//! put off.
+
+use super::Broker;
+use crate::time::Instant;
+
+/// How many deadlines one call acts on.
+const DEADLINES: usize = 1024;
+
+/// What a timer is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Timer {
+    /// CONNECT in time, Keep Alive, a deferred verdict; the connection's index.
+    Connection(u32),
+    /// Session expiry and Will Delay; the Session's key.
+    Session(u32),
+}
+
+impl Broker {
+    /// The clock speaks. Call it when the instant of [`poll_timeout`](Self::poll_timeout) has come;
+    /// earlier is harmless, later makes everything that is due late.
+    ///
+    /// It does a bounded amount of work: if more is due, `poll_timeout` stays in the past.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        for _ in 0..DEADLINES {
+            match self.timers.pop_due(now) {
+                Some(Timer::Connection(index)) => self.connection_timer(now, index),
+                Some(Timer::Session(session)) => self.session_timer(now, session),
+                None => break,
+            }
+            self.settle(now);
+        }
+        self.run_replays(now);
+        self.settle(now);
+    }
+}

@@ -1,0 +1,237 @@
+//! What the standard leaves to the server ([`Config`]), the bounds on what others can make grow
+//! ([`Limits`]), and what has been counted ([`Stats`]).
+
+use mqtt_codec::QoS;
+
+/// Every choice that the standard leaves to the server.
+///
+/// What "full" answers on the wire:
+///
+/// | limit | answer |
+/// | --- | --- |
+/// | [`Limits::connections`] | the host closes the transport; [`Error::Full`](crate::Error::Full) |
+/// | [`Limits::sessions`] | CONNACK 0x97 Quota exceeded (3.x: 3 Server unavailable) |
+/// | [`Limits::subscriptions`], [`Limits::subscriptions_per_client`] | SUBACK 0x97 (3.x: 0x80) |
+/// | [`Limits::retained`], [`Limits::publications`], [`Limits::publication_bytes`] | PUBACK or PUBREC 0x97; 3.x and QoS 0: dropped and counted |
+/// | [`Limits::entries`], [`Config::queue_messages`], [`Config::queue_bytes`] | the subscriber's copy is dropped and counted |
+/// | [`Config::maximum_packet_size`] | DISCONNECT 0x95 Packet too large (3.x: close) |
+/// | [`Config::receive_maximum`] | DISCONNECT 0x93 Receive Maximum exceeded |
+/// | [`Limits::topic_levels`] | PUBACK or PUBREC 0x90, SUBACK 0x8F; 3.x PUBLISH: dropped and counted |
+/// | [`Limits::outgoing`] | the connection's input waits until it has been read |
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Config {
+    /// Keys every hash of a stranger's data; give it real entropy. Default 0.
+    pub seed: u64,
+    /// Emit journal [`Record`](crate::Record)s and hold back what depends on them until
+    /// [`durable`](crate::Broker::durable) says they are. Default off: nothing waits.
+    pub journal: bool,
+    /// Emit [`Event`](crate::Event)s. Default on.
+    pub events: bool,
+
+    /// QoS 1 and 2 PUBLISH packets a client may have unacknowledged; 1 to 65,535. Told to 5.0
+    /// clients, and 5.0 clients that overrun it are disconnected. Default 1,024.
+    pub receive_maximum: u16,
+    /// The largest packet accepted, in bytes of the whole packet; at least 128. Default 1 MiB and
+    /// a little, so that a payload of 1 MiB fits.
+    pub maximum_packet_size: u32,
+    /// Topic Aliases a client may use on one connection; 0 for none. Default 16.
+    pub topic_alias_maximum: u16,
+    /// Topic Aliases the broker uses towards one client, at most; less if the client takes less.
+    /// Default 16.
+    pub topic_alias_outgoing: u16,
+    /// The highest Quality of Service. Default 2.
+    pub maximum_qos: QoS,
+    /// Whether retained messages are kept. Default yes.
+    pub retain_available: bool,
+    /// Whether Topic Filters may have wildcards. Default yes.
+    pub wildcard_subscriptions: bool,
+    /// Whether `$share/…` works. Default yes.
+    pub shared_subscriptions: bool,
+    /// Whether subscriptions may have identifiers. Default yes.
+    pub subscription_identifiers: bool,
+    /// The longest Keep Alive, in seconds, imposed on 5.0 clients that ask for more or for none;
+    /// 0 leaves it to them. Never a reason to refuse a 3.x client. Default 0.
+    pub server_keep_alive: u16,
+    /// The longest a Session outlives its connection, in seconds; `u32::MAX` is for ever. Default
+    /// for ever.
+    pub session_expiry_maximum: u32,
+    /// The longest a message waits, in seconds, also where its publisher asked for longer or for
+    /// ever; `u32::MAX` is no bound. Default no bound.
+    pub message_expiry_maximum: u32,
+    /// QoS 1 and 2 messages under way to a client that states no Receive Maximum of its own.
+    /// Default 64.
+    pub inflight_messages: u16,
+    /// Messages that may wait for one client. Default 1,000.
+    pub queue_messages: u32,
+    /// Bytes that may wait for one client, topic, properties and payload counted in full for each.
+    /// Default 16 MiB.
+    pub queue_bytes: u32,
+    /// What happens to the message that does not fit in a queue. Default `DropNewest`.
+    pub queue_overflow: QueueOverflow,
+    /// Whether QoS 0 messages wait for a client that is not connected. Default no.
+    pub queue_qos0: bool,
+    /// Whether a client may leave its Client Identifier to the broker. Default yes.
+    pub allow_empty_client_id: bool,
+    /// How long a new connection has for its CONNECT, in seconds. Default 10.
+    pub connect_timeout: u16,
+    /// How long a deferred question may stay open, in seconds; then it is denied. Default 10.
+    pub decision_timeout: u16,
+    /// Whether a payload that is declared UTF-8 is checked to be. Default no.
+    pub validate_payload_format: bool,
+
+    /// The bounds on what others can make grow.
+    pub limits: Limits,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            journal: false,
+            events: true,
+            receive_maximum: 1024,
+            maximum_packet_size: (1 << 20) + 65_536 * 2,
+            topic_alias_maximum: 16,
+            topic_alias_outgoing: 16,
+            maximum_qos: QoS::ExactlyOnce,
+            retain_available: true,
+            wildcard_subscriptions: true,
+            shared_subscriptions: true,
+            subscription_identifiers: true,
+            server_keep_alive: 0,
+            session_expiry_maximum: u32::MAX,
+            message_expiry_maximum: u32::MAX,
+            inflight_messages: 64,
+            queue_messages: 1000,
+            queue_bytes: 16 << 20,
+            queue_overflow: QueueOverflow::DropNewest,
+            queue_qos0: false,
+            allow_empty_client_id: true,
+            connect_timeout: 10,
+            decision_timeout: 10,
+            validate_payload_format: false,
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// What gives way when a message does not fit in a subscriber's queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum QueueOverflow {
+    /// The oldest waiting message goes.
+    DropOldest,
+    /// The new message goes.
+    DropNewest,
+    /// The subscriber is disconnected (0x97 Quota exceeded); an absent one loses the new message.
+    Disconnect,
+}
+
+/// A bound on everything that others can make grow. Counts are of entries unless named bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Network Connections open at once, with those that have not sent CONNECT yet. Default 1 Mi.
+    pub connections: u32,
+    /// Sessions, connected or not. Default 1 Mi.
+    pub sessions: u32,
+    /// Subscriptions of all clients together. Default 16 Mi.
+    pub subscriptions: u32,
+    /// Subscriptions of one client. Default 100,000.
+    pub subscriptions_per_client: u32,
+    /// Subscriptions of the host. Default 1,024.
+    pub local_subscriptions: u32,
+    /// Retained messages. Default 1 Mi.
+    pub retained: u32,
+    /// Publications held at once: retained, queued, under way and wills. Default 4 Mi.
+    pub publications: u32,
+    /// Bytes of all publications held: topics, properties and payloads. Default 1 GiB.
+    pub publication_bytes: usize,
+    /// Queue entries of all Sessions together: one for each copy that waits or is under way, and
+    /// each acknowledgement not yet sent. Default 16 Mi.
+    pub entries: u32,
+    /// Bytes of the first packet of a connection, before it is known who it is; at least 128.
+    /// Default 128 KiB.
+    pub connect_packet_size: u32,
+    /// Levels of a Topic Name or Topic Filter. Default 200.
+    pub topic_levels: u16,
+    /// Bytes of acknowledgements and other answers that one connection may leave unread before its
+    /// input waits. Default 16 KiB.
+    pub outgoing: u32,
+    /// Messages and events that wait for the host to poll them; what comes beyond is dropped and
+    /// counted. Default 65,536.
+    pub outputs: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 1 << 20,
+            sessions: 1 << 20,
+            subscriptions: 1 << 24,
+            subscriptions_per_client: 100_000,
+            local_subscriptions: 1024,
+            retained: 1 << 20,
+            publications: 1 << 22,
+            publication_bytes: if usize::BITS > 32 { 1 << 30 } else { 32 << 10 },
+            entries: 1 << 24,
+            connect_packet_size: 128 << 10,
+            topic_levels: 200,
+            outgoing: 16 << 10,
+            outputs: 65_536,
+        }
+    }
+}
+
+/// What the broker has counted since it was made, and what it holds now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Network Connections open now.
+    pub connections: u32,
+    /// Sessions held now.
+    pub sessions: u32,
+    /// Subscriptions held now, the host's included.
+    pub subscriptions: u32,
+    /// Retained messages held now.
+    pub retained: u32,
+    /// Publications held now.
+    pub publications: u32,
+    /// Bytes of topics, properties and payloads held now.
+    pub publication_bytes: usize,
+    /// Queue entries held now.
+    pub entries: u32,
+    /// Network Connections accepted.
+    pub accepted: u64,
+    /// CONNECT packets answered with success.
+    pub connected: u64,
+    /// CONNECT packets refused.
+    pub refused: u64,
+    /// Packets received.
+    pub packets_received: u64,
+    /// Packets sent.
+    pub packets_sent: u64,
+    /// Bytes received in whole packets.
+    pub bytes_received: u64,
+    /// Bytes sent.
+    pub bytes_sent: u64,
+    /// PUBLISH packets received.
+    pub publish_received: u64,
+    /// PUBLISH packets sent.
+    pub publish_sent: u64,
+    /// Copies dropped because their Message Expiry Interval passed.
+    pub dropped_expired: u64,
+    /// Copies dropped because a subscriber's queue was full.
+    pub dropped_queue_full: u64,
+    /// Copies dropped because they exceed the client's Maximum Packet Size.
+    pub dropped_too_large: u64,
+    /// Messages or copies dropped because a limit of the broker was reached.
+    pub dropped_broker_full: u64,
+    /// PUBLISH packets denied by the policy.
+    pub denied_publish: u64,
+    /// Subscriptions denied by the policy.
+    pub denied_subscribe: u64,
+    /// Events and host messages dropped because the host did not poll them in time.
+    pub dropped_outputs: u64,
+}

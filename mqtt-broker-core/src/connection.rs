@@ -1,0 +1,168 @@
+//! [`Connection`]: one Network Connection, from its acceptance to its end.
+//!
+//! ```text
+//!             CONNECT accepted                 close()
+//!   Opening ───────────────────▶ Connected ─────────────▶ Closing ──▶ (handle_eof)
+//!      │                             │                                    ▲
+//!      ├────────── refused ──────────┼── Output::Close ───────────────────┤
+//!      └──────────────────────── handle_eof ──────────────────────────────┘
+//! ```
+
+mod acknowledgements;
+mod disconnect;
+mod handshake;
+mod inbound;
+mod keep_alive;
+pub(crate) mod outbound;
+mod policy;
+mod publish;
+mod subscribe;
+pub(crate) mod topic_alias;
+
+use alloc::boxed::Box;
+use core::num::NonZeroU32;
+
+use mqtt_codec::Version;
+
+use self::outbound::Partial;
+use self::policy::Question;
+use self::topic_alias::TopicAliases;
+use crate::boundary::{ConnectionHandle, Peer};
+use crate::session::queue::{List, NONE};
+use crate::store::{Full, Slab};
+use crate::time::Instant;
+use crate::timers::TimerSlot;
+
+/// Where a connection stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum State {
+    /// No CONNECT yet.
+    Opening,
+    /// It has a Session.
+    Connected,
+    /// The host was asked to close it; what is left is sent, nothing is read.
+    Closing,
+}
+
+/// One Network Connection.
+pub(crate) struct Connection {
+    pub(crate) generation: u32,
+    pub(crate) state: State,
+    pub(crate) version: Version,
+    /// The key of its Session while `Connected`.
+    pub(crate) session: u32,
+    pub(crate) peer: Peer,
+    /// What can be sent, in order.
+    pub(crate) outgoing: List,
+    /// What can be sent once it is durable, in order.
+    pub(crate) held: List,
+    /// Bytes of answers (not messages) in `outgoing` and `held`.
+    pub(crate) answer_bytes: u32,
+    /// QoS 1 messages received whose PUBACK is held back.
+    pub(crate) held_pubacks: u16,
+    /// `Output::Transmit` has been given and `poll_transmit` has not run dry since.
+    pub(crate) notified: bool,
+    /// The broker takes no input until it says `Output::Resume`.
+    pub(crate) waiting: bool,
+    /// Reason Strings and User Properties are welcome on every packet.
+    pub(crate) problem_information: bool,
+    /// The client's Receive Maximum.
+    pub(crate) receive_maximum: u16,
+    /// Keep Alive in seconds, as in force; 0 is none.
+    pub(crate) keep_alive: u16,
+    /// The client's Maximum Packet Size.
+    pub(crate) maximum_packet_size: NonZeroU32,
+    pub(crate) timer: TimerSlot,
+    pub(crate) connected_at: Instant,
+    pub(crate) last_received: Instant,
+    pub(crate) aliases: Option<Box<TopicAliases>>,
+    pub(crate) question: Option<Box<Question>>,
+    pub(crate) partial: Option<Box<Partial>>,
+}
+
+impl Connection {
+    fn new(generation: u32, peer: Peer, now: Instant) -> Self {
+        Self {
+            generation,
+            state: State::Opening,
+            version: Version::V3_1_1,
+            session: NONE,
+            peer,
+            outgoing: List::default(),
+            held: List::default(),
+            answer_bytes: 0,
+            held_pubacks: 0,
+            notified: false,
+            waiting: false,
+            problem_information: true,
+            receive_maximum: u16::MAX,
+            keep_alive: 0,
+            maximum_packet_size: NonZeroU32::MAX,
+            timer: TimerSlot::default(),
+            connected_at: now,
+            last_received: now,
+            aliases: None,
+            question: None,
+            partial: None,
+        }
+    }
+
+    /// Whether anything is ready to be sent.
+    pub(crate) const fn has_outgoing(&self) -> bool {
+        !self.outgoing.is_empty() || self.partial.is_some()
+    }
+}
+
+/// All connections. A slot's generation tells a stale handle from a fresh one.
+pub(crate) struct Connections {
+    slots: Slab<Connection>,
+    generation: u32,
+}
+
+impl Connections {
+    pub(crate) const fn new(limit: u32) -> Self {
+        Self { slots: Slab::new(limit), generation: 0 }
+    }
+
+    pub(crate) fn insert(&mut self, peer: Peer, now: Instant) -> Result<ConnectionHandle, Full> {
+        let generation = self.generation.wrapping_add(1);
+        let index = self.slots.insert(Connection::new(generation, peer, now))?;
+        self.generation = generation;
+        Ok(ConnectionHandle { index, generation })
+    }
+
+    /// The slot behind a handle that is still good.
+    #[inline]
+    pub(crate) fn resolve(&self, handle: ConnectionHandle) -> Option<u32> {
+        let connection = self.slots.get(handle.index)?;
+        (connection.generation == handle.generation).then_some(handle.index)
+    }
+
+    pub(crate) fn handle(&self, index: u32) -> Option<ConnectionHandle> {
+        let generation = self.slots.get(index)?.generation;
+        Some(ConnectionHandle { index, generation })
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, index: u32) -> Option<&Connection> {
+        self.slots.get(index)
+    }
+
+    #[inline]
+    pub(crate) fn get_mut(&mut self, index: u32) -> Option<&mut Connection> {
+        self.slots.get_mut(index)
+    }
+
+    pub(crate) fn remove(&mut self, index: u32) -> Option<Connection> {
+        self.slots.remove(index)
+    }
+
+    pub(crate) const fn len(&self) -> u32 {
+        self.slots.len()
+    }
+
+    /// The first connection at `index` or after: a walk that survives changes.
+    pub(crate) fn next_from(&self, index: u32) -> Option<u32> {
+        self.slots.next_from(index).map(|(index, _)| index)
+    }
+}

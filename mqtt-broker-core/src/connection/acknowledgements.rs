@@ -1,0 +1,97 @@
+//! PUBACK, PUBREC, PUBREL, PUBCOMP: the exchanges of QoS 1 and 2, in both directions.
+
+use mqtt_codec::{Ack, PacketIdentifier, ReasonCode, Version};
+
+use super::inbound::Flow;
+use crate::broker::Broker;
+use crate::journal::Change;
+use crate::session::queue::{AckKind, Item, NONE};
+use crate::time::Instant;
+
+impl Broker {
+    /// The end of a QoS 1 delivery.
+    pub(super) fn on_puback(&mut self, now: Instant, index: u32, ack: &Ack<'_>) -> Flow {
+        let key = self.session_of(index).unwrap_or(NONE);
+        if self.is_under_way(key, ack.packet_identifier, mqtt_codec::QoS::AtLeastOnce) {
+            self.complete(now, key, ack.packet_identifier);
+        }
+        Flow::Next
+    }
+
+    /// The client has a QoS 2 message, or will not have it.
+    pub(super) fn on_pubrec(&mut self, now: Instant, index: u32, ack: &Ack<'_>) -> Flow {
+        let key = self.session_of(index).unwrap_or(NONE);
+        let identifier = ack.packet_identifier;
+        if self.is_under_way(key, identifier, mqtt_codec::QoS::ExactlyOnce) {
+            //= [MQTT-4.3.3-4]
+            if ack.reason_code.is_error() {
+                self.complete(now, key, identifier);
+            } else {
+                self.released(key, identifier);
+            }
+            return Flow::Next;
+        }
+        let owed = self.sessions.get(key).and_then(|session| session.in_flight.get(identifier));
+        match owed.and_then(|entry| Some((entry, &mut self.entries.get_mut(entry)?.item))) {
+            // PUBREC once more: PUBREL once more.
+            Some((entry, Item::Release { linked, .. })) => {
+                if !core::mem::replace(linked, true) {
+                    self.send_entry(index, entry);
+                }
+            }
+            Some(_) => {}
+            None if ack.reason_code.is_error() => {}
+            None => self.acknowledge(
+                index,
+                AckKind::Pubrel,
+                identifier,
+                ReasonCode::PACKET_IDENTIFIER_NOT_FOUND,
+            ),
+        }
+        Flow::Next
+    }
+
+    /// The end of a QoS 2 delivery.
+    pub(super) fn on_pubcomp(&mut self, now: Instant, index: u32, ack: &Ack<'_>) -> Flow {
+        let key = self.session_of(index).unwrap_or(NONE);
+        let Some(session) = self.sessions.get(key) else { return Flow::Next };
+        let entry = session.in_flight.get(ack.packet_identifier).unwrap_or(NONE);
+        let item = self.entries.get(entry).map(|entry| &entry.item);
+        if matches!(item, Some(Item::Release { linked: false, .. })) {
+            self.complete(now, key, ack.packet_identifier);
+        }
+        Flow::Next
+    }
+
+    /// The client lets go of a QoS 2 message it has sent.
+    //= [MQTT-4.3.3-11]
+    pub(super) fn on_pubrel(&mut self, _now: Instant, index: u32, ack: &Ack<'_>) -> Flow {
+        let key = self.session_of(index).unwrap_or(NONE);
+        let Some(session) = self.sessions.get_mut(key) else { return Flow::Next };
+        let known = session.received.remove(ack.packet_identifier);
+        if known && session.is_persistent() {
+            self.journal.change(&Change::Released {
+                client_identifier: &session.client_identifier,
+                packet_identifier: ack.packet_identifier,
+            });
+        }
+        let code =
+            if known { ReasonCode::SUCCESS } else { ReasonCode::PACKET_IDENTIFIER_NOT_FOUND };
+        self.acknowledge(index, AckKind::Pubcomp, ack.packet_identifier, code);
+        Flow::Next
+    }
+
+    /// Sends an acknowledgement, once what it promises is durable.
+    pub(super) fn acknowledge(
+        &mut self,
+        index: u32,
+        kind: AckKind,
+        packet_identifier: PacketIdentifier,
+        reason_code: ReasonCode,
+    ) {
+        let version = self.connections.get(index).map_or(Version::V5, |c| c.version);
+        // 3.x acknowledgements carry no code: to acknowledge is all they can do.
+        let reason_code = if version == Version::V5 { reason_code } else { ReasonCode::SUCCESS };
+        self.answer(index, Item::Ack { kind, packet_identifier, reason_code }, 4);
+    }
+}

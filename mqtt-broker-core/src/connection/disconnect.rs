@@ -1,0 +1,148 @@
+//! How a connection ends: by DISCONNECT, by the broker, or without a word.
+
+use alloc::string::ToString;
+
+use mqtt_codec::{Disconnect, Packet, Properties, ReasonCode, Version};
+
+use super::State;
+use super::inbound::{Flow, Handled};
+use crate::boundary::{CloseReason, Event};
+use crate::broker::Broker;
+use crate::output::Pending;
+use crate::session::FOR_EVER;
+use crate::session::queue::{Item, List, NONE};
+use crate::time::Instant;
+
+impl Broker {
+    /// The client says goodbye; the close follows.
+    pub(super) fn on_disconnect(&mut self, disconnect: &Disconnect<'_>, index: u32) -> Handled {
+        let maximum = self.config.session_expiry_maximum;
+        let key = self.session_of(index).unwrap_or(NONE);
+        let Some(session) = self.sessions.get_mut(key) else { return Ok(Flow::Next) };
+        if let Some(interval) = disconnect.properties.session_expiry_interval() {
+            //= [MQTT-3.14.2-2]
+            if interval > 0 && session.expiry_interval == 0 {
+                return Err(CloseReason::Violation(
+                    ReasonCode::PROTOCOL_ERROR,
+                    "a Session Expiry Interval in DISCONNECT where CONNECT had none",
+                ));
+            }
+            session.expiry_interval = interval.min(maximum);
+        }
+        //= [MQTT-3.14.4-3]
+        //= [MQTT-3.1.2-10]
+        if disconnect.reason_code == ReasonCode::NORMAL_DISCONNECTION {
+            self.discard_will(key);
+        }
+        Err(CloseReason::Disconnected(disconnect.reason_code))
+    }
+
+    /// Ends a connection from this side: the Session goes on without it, the client is told where
+    /// its version has words for it, and the host is asked to close the transport.
+    pub(crate) fn close(&mut self, now: Instant, index: u32, reason: CloseReason) {
+        let Some(connection) = self.connections.get_mut(index) else { return };
+        let (state, version) = (connection.state, connection.version);
+        if state == State::Closing {
+            return;
+        }
+        connection.state = State::Closing;
+        self.timers.cancel(&mut connection.timer);
+        connection.question = None;
+        if state == State::Connected {
+            self.detach(now, index, reason);
+            let told = !matches!(reason, CloseReason::Disconnected(_));
+            //= [MQTT-4.13.1-1]
+            if told && version == Version::V5 {
+                let reason_code = reason.reason_code();
+                let properties = Properties::EMPTY;
+                let disconnect = Disconnect { reason_code, properties };
+                self.send_packet(index, &Packet::Disconnect(disconnect));
+            }
+        }
+        if let Some(handle) = self.connections.handle(index) {
+            self.outputs.push(Pending::Close(handle, reason));
+        }
+    }
+
+    /// The transport is gone.
+    pub(crate) fn connection_ended(&mut self, now: Instant, index: u32) {
+        if self.session_of(index).is_some() {
+            self.detach(now, index, CloseReason::ConnectionLost);
+        }
+        if let Some(mut connection) = self.connections.remove(index) {
+            self.timers.cancel(&mut connection.timer);
+            for mut list in [connection.outgoing, connection.held] {
+                while let Some(key) = self.entries.pop(&mut list) {
+                    self.free_entry(key);
+                }
+            }
+            let tail = connection.partial.and_then(|partial| partial.publication);
+            if let Some(publication) = tail {
+                self.publications.release(publication);
+            }
+        }
+        self.settle(now);
+    }
+
+    /// Takes the Session from its connection: the Will Message, the expiry and what is under way
+    /// are the Session's from now on.
+    fn detach(&mut self, now: Instant, index: u32, reason: CloseReason) {
+        let handle = self.connections.handle(index);
+        let Some(connection) = self.connections.get_mut(index) else { return };
+        let peer = connection.peer;
+        let key = core::mem::replace(&mut connection.session, NONE);
+        connection.state = State::Closing;
+        connection.held_pubacks = 0;
+        let outgoing = core::mem::take(&mut connection.outgoing);
+        let held = core::mem::take(&mut connection.held);
+        let kept = self.keep_unaddressed(outgoing);
+        // Nothing that is held back may leave: what it acknowledges is not durable.
+        let mut dropped = self.keep_unaddressed(held);
+        while let Some(entry) = self.entries.pop(&mut dropped) {
+            self.free_entry(entry);
+        }
+        if let Some(connection) = self.connections.get_mut(index) {
+            connection.outgoing = kept;
+        }
+        let Some(session) = self.sessions.get_mut(key) else { return };
+        session.connection = NONE;
+        session.on_wire = 0;
+        session.queued_bytes = 0;
+        session.queued_messages = 0;
+        session.ends_at = match session.expiry_interval {
+            FOR_EVER => Instant::NEVER,
+            seconds => now + core::time::Duration::from_secs(seconds.into()),
+        };
+        let client_identifier = session.client_identifier.to_string();
+        self.recount_waiting(key);
+        if let Some(handle) = handle {
+            self.event(|_| {
+                Some(Event::Disconnected { connection: handle, client_identifier, peer, reason })
+            });
+        }
+        self.session_left(now, key);
+    }
+
+    /// Of what a connection had to send, keeps what is complete in itself. QoS 1 and 2 messages
+    /// stay with the Session's window, unlinked.
+    fn keep_unaddressed(&mut self, mut list: List) -> List {
+        let mut kept = List::default();
+        while let Some(key) = self.entries.pop(&mut list) {
+            let owned_by_window = match self.entries.get_mut(key).map(|entry| &mut entry.item) {
+                Some(Item::Message(copy)) if copy.packet_identifier.is_some() => {
+                    copy.linked = false;
+                    true
+                }
+                Some(Item::Release { linked, .. }) => {
+                    *linked = false;
+                    true
+                }
+                _ => false,
+            };
+            if !owned_by_window {
+                self.entries.push(&mut kept, key);
+            }
+        }
+        kept
+    }
+}

@@ -1,0 +1,335 @@
+//! CONNECT and CONNACK: who is accepted, with what, and how the others are told.
+
+use alloc::boxed::Box;
+use alloc::string::{String, ToString};
+use alloc::vec;
+
+use core::num::{NonZeroU16, NonZeroU32};
+use mqtt_codec::{
+    Connack, Connect, DecodeError, Frame, Packet, PacketType, Properties, Property, QoS,
+    ReasonCode, Utf8String, Version,
+};
+use smallvec::SmallVec;
+
+use super::State;
+use super::inbound::{Flow, Handled};
+use super::policy::Ask;
+use super::topic_alias::TopicAliases;
+use crate::boundary::{CloseReason, Event, RefusalCause};
+use crate::broker::Broker;
+use crate::output::Pending;
+use crate::policy::{Policy, Verdict};
+use crate::time::Instant;
+
+/// The longest Client Identifier of 3.1, in characters.
+const CLIENT_IDENTIFIER_3_1: usize = 23;
+
+/// A refusal: the answer and the cause.
+type Refusal = (ReasonCode, RefusalCause);
+
+impl Broker {
+    pub(super) fn on_connect(
+        &mut self,
+        now: Instant,
+        index: u32,
+        connect: &Connect<'_>,
+        policy: &mut dyn Policy,
+    ) -> Handled {
+        if let Some(connection) = self.connections.get_mut(index) {
+            connection.version = connect.version;
+        }
+        let permission = match self.check_connect(connect) {
+            Err(refusal) => Err(refusal),
+            Ok(()) => match self.ask_connect(now, index, connect, policy) {
+                None => return Ok(Flow::Wait),
+                Some(permission) => permission,
+            },
+        };
+        let outcome = permission.and_then(|()| self.accept_connect(now, index, connect));
+        if let Err((reason_code, cause)) = outcome {
+            let client_identifier = connect.client_identifier.as_str().to_string();
+            self.refuse(index, connect.version, reason_code, cause, client_identifier);
+        }
+        Ok(Flow::Next)
+    }
+
+    /// A packet that is none. Before CONNECT is accepted the client is refused, after that it is
+    /// disconnected.
+    pub(super) fn malformed(
+        &mut self,
+        now: Instant,
+        index: u32,
+        frame: Option<Frame<'_>>,
+        error: DecodeError,
+    ) {
+        let connect = frame.filter(|frame| frame.packet_type() == PacketType::Connect);
+        let opening = self.connections.get(index).is_some_and(|c| c.state == State::Opening);
+        let Some(connect) = connect.filter(|_| opening) else {
+            self.close(now, index, CloseReason::Malformed(error));
+            return;
+        };
+        let cause = RefusalCause::Malformed(error);
+        let version = match (connect.connect_version(), connect.connect_level()) {
+            (Some(version), _) => version,
+            // A version yet to come is told in the words of the latest; what else is unknown, in
+            // those of 3.1.1.
+            (None, Some(level)) if level > Version::V5.level() => Version::V5,
+            _ => Version::V3_1_1,
+        };
+        self.refuse(index, version, error.reason_code(), cause, String::new());
+    }
+
+    /// What the CONNECT asks for that this broker does not give.
+    fn check_connect(&self, connect: &Connect<'_>) -> Result<(), Refusal> {
+        let empty = connect.client_identifier.is_empty();
+        let refused = match connect.version {
+            Version::V3_1 => {
+                let len = connect.client_identifier.as_str().chars().count();
+                len == 0 || len > CLIENT_IDENTIFIER_3_1
+            }
+            //= [MQTT-3.1.3-8]
+            Version::V3_1_1 => empty && !(connect.clean_start && self.config.allow_empty_client_id),
+            Version::V5 => empty && !self.config.allow_empty_client_id,
+        };
+        if refused {
+            let code = ReasonCode::CLIENT_IDENTIFIER_NOT_VALID;
+            return Err((code, RefusalCause::ClientIdentifier));
+        }
+        //= [MQTT-4.12.0-1]
+        if connect.properties.authentication_method().is_some() {
+            let code = ReasonCode::BAD_AUTHENTICATION_METHOD;
+            return Err((code, RefusalCause::Unsupported("enhanced authentication")));
+        }
+        if let Some(will) = &connect.will {
+            //= [MQTT-3.2.2-12]
+            if will.qos > self.config.maximum_qos {
+                let code = ReasonCode::QOS_NOT_SUPPORTED;
+                return Err((code, RefusalCause::Unsupported("this QoS of the Will Message")));
+            }
+            //= [MQTT-3.2.2-13]
+            if will.retain && !self.config.retain_available {
+                let code = ReasonCode::RETAIN_NOT_SUPPORTED;
+                return Err((code, RefusalCause::Unsupported("retained messages")));
+            }
+        }
+        Ok(())
+    }
+
+    /// `None` while the policy's answer is awaited.
+    fn ask_connect(
+        &mut self,
+        now: Instant,
+        index: u32,
+        connect: &Connect<'_>,
+        policy: &mut dyn Policy,
+    ) -> Option<Result<(), Refusal>> {
+        let refused = |code| Some(Err((code, RefusalCause::Policy)));
+        if let Verdict::Deny(code) = self.ask(now, index, 0, Ask::Connect(connect), policy)? {
+            return refused(code);
+        }
+        if let Some(will) = &connect.will {
+            let (topic, payload) = (will.topic, will.payload);
+            let ask = Ask::Publish { topic, payload, qos: will.qos, retain: will.retain };
+            if let Verdict::Deny(code) = self.ask(now, index, 1, ask, policy)? {
+                return refused(code);
+            }
+        }
+        Some(Ok(()))
+    }
+
+    fn accept_connect(
+        &mut self,
+        now: Instant,
+        index: u32,
+        connect: &Connect<'_>,
+    ) -> Result<(), Refusal> {
+        let assigned = connect.client_identifier.is_empty().then(|| self.assign_identifier());
+        let client_identifier = match &assigned {
+            Some(assigned) => assigned.as_str(),
+            None => connect.client_identifier.as_str(),
+        };
+        let opened = self.open_session(now, index, client_identifier, connect)?;
+        self.take_parameters(now, index, connect);
+        self.stats.connected += 1;
+        self.connack(index, connect, assigned.as_deref(), opened.present);
+        self.event(|broker| {
+            let connection = broker.connections.get(index)?;
+            Some(Event::Connected {
+                connection: broker.connections.handle(index)?,
+                client_identifier: client_identifier.to_string(),
+                peer: connection.peer,
+                version: connect.version,
+                session_present: opened.present,
+            })
+        });
+        self.send_again(now, opened.session);
+        Ok(())
+    }
+
+    /// Notes what the client can take.
+    fn take_parameters(&mut self, now: Instant, index: u32, connect: &Connect<'_>) {
+        let properties = &connect.properties;
+        let keep_alive = self.keep_alive_in_force(connect);
+        let window = properties.receive_maximum().map_or_else(
+            || {
+                //= [MQTT-3.3.4-9]
+                let own = self.config.inflight_messages.max(1);
+                NonZeroU16::new(own).unwrap_or(NonZeroU16::MIN)
+            },
+            |maximum| maximum,
+        );
+        let aliases = TopicAliases::new(
+            self.config.topic_alias_maximum,
+            properties.topic_alias_maximum().unwrap_or(0).min(self.config.topic_alias_outgoing),
+        );
+        let Some(connection) = self.connections.get_mut(index) else { return };
+        connection.keep_alive = keep_alive;
+        connection.receive_maximum = window.get();
+        connection.connected_at = now;
+        connection.problem_information = properties.request_problem_information().unwrap_or(true);
+        let unlimited = NonZeroU32::MAX;
+        connection.maximum_packet_size = properties.maximum_packet_size().unwrap_or(unlimited);
+        connection.aliases = (connect.version == Version::V5).then(|| Box::new(aliases));
+        self.arm_connection_timer(now, index);
+    }
+
+    /// The client's Keep Alive, or the server's where that is shorter and the version can be told.
+    fn keep_alive_in_force(&self, connect: &Connect<'_>) -> u16 {
+        let imposed = self.config.server_keep_alive;
+        let asked = connect.keep_alive;
+        //= [MQTT-3.2.2-21]
+        if connect.version == Version::V5 && imposed > 0 && (asked == 0 || asked > imposed) {
+            imposed
+        } else {
+            asked
+        }
+    }
+
+    fn connack(
+        &mut self,
+        index: u32,
+        connect: &Connect<'_>,
+        assigned: Option<&str>,
+        session_present: bool,
+    ) {
+        let mut list: SmallVec<[Property<'_>; 14]> = SmallVec::new();
+        if connect.version == Version::V5 {
+            self.connack_properties(index, connect, &mut list);
+            if let Some(assigned) = assigned.and_then(|text| Utf8String::new(text).ok()) {
+                //= [MQTT-3.2.2-16]
+                list.push(Property::AssignedClientIdentifier(assigned));
+            }
+        }
+        let connack = Packet::Connack(Connack {
+            //= [MQTT-3.2.2-2]
+            session_present: session_present && connect.version != Version::V3_1,
+            reason_code: ReasonCode::SUCCESS,
+            properties: Properties::new(&list),
+        });
+        self.send_packet(index, &connack);
+    }
+
+    /// What this server does otherwise than a client would assume.
+    fn connack_properties(
+        &self,
+        index: u32,
+        connect: &Connect<'_>,
+        list: &mut SmallVec<[Property<'_>; 14]>,
+    ) {
+        let config = &self.config;
+        let session = self.session_of(index).and_then(|session| self.sessions.get(session));
+        if let Some(session) = session {
+            let asked = connect.properties.session_expiry_interval().unwrap_or(0);
+            //= [MQTT-3.2.2-5]
+            if session.expiry_interval != asked {
+                list.push(Property::SessionExpiryInterval(session.expiry_interval));
+            }
+        }
+        if let Some(maximum) = NonZeroU16::new(config.receive_maximum) {
+            if maximum != NonZeroU16::MAX {
+                list.push(Property::ReceiveMaximum(maximum));
+            }
+        }
+        if config.maximum_qos < QoS::ExactlyOnce {
+            //= [MQTT-3.2.2-9]
+            list.push(Property::MaximumQoS(config.maximum_qos));
+        }
+        if !config.retain_available {
+            list.push(Property::RetainAvailable(false));
+        }
+        if let Some(maximum) = NonZeroU32::new(config.maximum_packet_size) {
+            list.push(Property::MaximumPacketSize(maximum));
+        }
+        if config.topic_alias_maximum > 0 {
+            list.push(Property::TopicAliasMaximum(config.topic_alias_maximum));
+        }
+        if !config.wildcard_subscriptions {
+            list.push(Property::WildcardSubscriptionAvailable(false));
+        }
+        if !config.subscription_identifiers {
+            list.push(Property::SubscriptionIdentifierAvailable(false));
+        }
+        if !config.shared_subscriptions {
+            list.push(Property::SharedSubscriptionAvailable(false));
+        }
+        let keep_alive = self.keep_alive_in_force(connect);
+        if keep_alive != connect.keep_alive {
+            list.push(Property::ServerKeepAlive(keep_alive));
+        }
+    }
+
+    /// Answers a CONNECT with its refusal, where the version has one, and asks for the close.
+    fn refuse(
+        &mut self,
+        index: u32,
+        version: Version,
+        reason_code: ReasonCode,
+        cause: RefusalCause,
+        client_identifier: String,
+    ) {
+        let Some(connection) = self.connections.get_mut(index) else { return };
+        connection.version = version;
+        connection.state = State::Closing;
+        let peer = connection.peer;
+        //= [MQTT-3.2.2-6]
+        let session_present = false;
+        let properties = Properties::EMPTY;
+        let connack = Packet::Connack(Connack { session_present, reason_code, properties });
+        //= [MQTT-3.1.4-1]
+        if version == Version::V5 || reason_code.connect_return_code().is_some() {
+            self.send_packet(index, &connack);
+        }
+        self.stats.refused += 1;
+        self.event(|_| Some(Event::Refused { client_identifier, peer, reason_code, cause }));
+        if let Some(handle) = self.connections.handle(index) {
+            self.outputs.push(Pending::Close(handle, CloseReason::Refused(reason_code)));
+        }
+    }
+
+    /// A Client Identifier that no Session has.
+    //= [MQTT-3.1.3-6]
+    fn assign_identifier(&mut self) -> String {
+        loop {
+            self.serial += 1;
+            let mut text = vec![b'0'; 20];
+            let mut bits = mix(self.config.seed, self.serial);
+            for (place, digit) in text.iter_mut().enumerate() {
+                let letters = b"0123456789abcdefghijklmnopqrstuv";
+                let letter = letters.get(usize::from((bits & 31) as u8)).copied();
+                *digit = letter.unwrap_or(b'0');
+                bits = if place == 9 { mix(bits, self.serial) } else { bits >> 5 };
+            }
+            let text = String::from_utf8(text).unwrap_or_default();
+            if self.sessions.find(&text).is_none() {
+                return text;
+            }
+        }
+    }
+}
+
+/// Spreads a counter so that assigned identifiers cannot be guessed from one another without the
+/// seed.
+fn mix(seed: u64, counter: u64) -> u64 {
+    use core::hash::BuildHasher;
+    foldhash::quality::FixedState::with_seed(seed).hash_one(counter)
+}

@@ -1,0 +1,162 @@
+//! Bytes from a connection: framing, and each packet to the chapter that handles it.
+
+use mqtt_codec::{Frame, Framed, Packet, ReasonCode, Sender, Version, frame};
+
+use super::State;
+use crate::boundary::{CloseReason, Received};
+use crate::broker::Broker;
+use crate::policy::Policy;
+use crate::session::queue::Item;
+use crate::time::Instant;
+
+/// What became of a packet.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Flow {
+    /// It is done with.
+    Next,
+    /// It was not taken: a question about it is open. It comes again after `Output::Resume`.
+    Wait,
+}
+
+/// A packet that ends its connection.
+pub(super) type Handled = Result<Flow, CloseReason>;
+
+impl Broker {
+    /// Takes whole packets from the front of `bytes`.
+    pub(crate) fn receive(
+        &mut self,
+        now: Instant,
+        index: u32,
+        bytes: &[u8],
+        policy: &mut dyn Policy,
+    ) -> Received {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let Some(connection) = self.connections.get(index) else { break };
+            let (state, version) = (connection.state, connection.version);
+            if state == State::Closing {
+                rest = &[];
+                break;
+            }
+            if connection.waiting || self.is_clogged(index) {
+                return self.wait(index, bytes.len() - rest.len());
+            }
+            let limit = self.packet_limit(state);
+            let frame = match frame(rest, Sender::Client, limit) {
+                Ok(Framed::Complete(frame)) => frame,
+                Ok(Framed::Incomplete { needed }) => {
+                    let consumed = bytes.len() - rest.len();
+                    let needed = rest.len().saturating_add(needed);
+                    return Received { consumed, needed, waiting: false };
+                }
+                Err(error) => {
+                    self.malformed(now, index, None, error);
+                    self.settle(now);
+                    rest = &[];
+                    break;
+                }
+            };
+            let len = frame.encoded_len();
+            match self.handle_frame(now, index, version, frame, policy) {
+                Ok(Flow::Next) => {}
+                Ok(Flow::Wait) => return self.wait(index, bytes.len() - rest.len()),
+                Err(reason) => self.close(now, index, reason),
+            }
+            self.settle(now);
+            rest = rest.get(len..).unwrap_or_default();
+        }
+        Received { consumed: bytes.len() - rest.len(), ..Received::default() }
+    }
+
+    fn handle_frame(
+        &mut self,
+        now: Instant,
+        index: u32,
+        version: Version,
+        frame: Frame<'_>,
+        policy: &mut dyn Policy,
+    ) -> Handled {
+        let Some(connection) = self.connections.get_mut(index) else { return Ok(Flow::Next) };
+        connection.last_received = now;
+        let opening = connection.state == State::Opening;
+        let packet = match frame.decode(version) {
+            Ok(packet) => packet,
+            Err(error) => {
+                self.malformed(now, index, Some(frame), error);
+                return Ok(Flow::Next);
+            }
+        };
+        let flow = match &packet {
+            //= [MQTT-3.1.0-1]
+            Packet::Connect(connect) if opening => self.on_connect(now, index, connect, policy)?,
+            _ if opening => {
+                return Err(CloseReason::Violation(
+                    ReasonCode::PROTOCOL_ERROR,
+                    "the first packet is not CONNECT",
+                ));
+            }
+            //= [MQTT-3.1.0-2]
+            Packet::Connect(_) => {
+                return Err(CloseReason::Violation(ReasonCode::PROTOCOL_ERROR, "a second CONNECT"));
+            }
+            Packet::Publish(publish) => self.on_publish(now, index, publish, policy)?,
+            Packet::Puback(ack) => self.on_puback(now, index, ack),
+            Packet::Pubrec(ack) => self.on_pubrec(now, index, ack),
+            Packet::Pubrel(ack) => self.on_pubrel(now, index, ack),
+            Packet::Pubcomp(ack) => self.on_pubcomp(now, index, ack),
+            Packet::Subscribe(subscribe) => self.on_subscribe(now, index, subscribe, policy)?,
+            Packet::Unsubscribe(unsubscribe) => self.on_unsubscribe(index, unsubscribe),
+            Packet::Pingreq => {
+                //= [MQTT-3.12.4-1]
+                self.answer(index, Item::Pingresp, 2);
+                Flow::Next
+            }
+            Packet::Disconnect(disconnect) => self.on_disconnect(disconnect, index)?,
+            //= [MQTT-4.12.0-7]
+            Packet::Auth(_) => {
+                return Err(CloseReason::Violation(
+                    ReasonCode::PROTOCOL_ERROR,
+                    "AUTH without an Authentication Method in CONNECT",
+                ));
+            }
+            _ => {
+                return Err(CloseReason::Violation(
+                    ReasonCode::PROTOCOL_ERROR,
+                    "a packet that only a server sends",
+                ));
+            }
+        };
+        if flow == Flow::Next {
+            self.stats.packets_received += 1;
+            self.stats.bytes_received += frame.encoded_len() as u64;
+            self.forget_question(index);
+        }
+        Ok(flow)
+    }
+
+    const fn packet_limit(&self, state: State) -> u32 {
+        match state {
+            State::Opening => {
+                let (first, any) =
+                    (self.config.limits.connect_packet_size, self.config.maximum_packet_size);
+                if first < any { first } else { any }
+            }
+            _ => self.config.maximum_packet_size,
+        }
+    }
+
+    fn wait(&mut self, index: u32, consumed: usize) -> Received {
+        self.journal.commit();
+        if let Some(connection) = self.connections.get_mut(index) {
+            connection.waiting = true;
+        }
+        Received { consumed, needed: 0, waiting: true }
+    }
+
+    /// Whether the client leaves so many answers unread that its input has to wait.
+    fn is_clogged(&self, index: u32) -> bool {
+        self.connections
+            .get(index)
+            .is_some_and(|connection| connection.answer_bytes > self.config.limits.outgoing)
+    }
+}

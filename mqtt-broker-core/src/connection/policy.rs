@@ -1,0 +1,188 @@
+//! Questions to the host's [`Policy`], and those it puts off.
+//!
+//! A packet asks before it changes anything. When an answer is put off, the packet is left
+//! unconsumed and only its connection waits; when the answer is there, the host offers the packet
+//! again and what was answered is not asked twice.
+
+use alloc::boxed::Box;
+use alloc::string::{String, ToString};
+
+use mqtt_codec::{
+    Connect, QoS, ReasonCode, SubscriptionOptions, TopicFilter, TopicName, Utf8String,
+};
+use smallvec::SmallVec;
+
+use crate::boundary::{Request, Ticket};
+use crate::broker::Broker;
+use crate::output::Pending;
+use crate::policy::{Client, ConnectRequest, Policy, PublishRequest, SubscribeRequest, Verdict};
+use crate::time::{Duration, Instant};
+
+/// The open question of a connection, and the answers its packet has so far.
+pub(crate) struct Question {
+    ticket: Option<u64>,
+    /// When the open question is denied.
+    pub(super) deadline: Instant,
+    /// The number of the question that is open.
+    number: u32,
+    answers: SmallVec<[(u32, Verdict); 1]>,
+}
+
+/// One question, as the policy sees it.
+#[derive(Clone, Copy)]
+pub(super) enum Ask<'a> {
+    Connect(&'a Connect<'a>),
+    Publish { topic: TopicName<'a>, payload: &'a [u8], qos: QoS, retain: bool },
+    Subscribe { filter: TopicFilter<'a>, options: SubscriptionOptions },
+}
+
+impl Broker {
+    /// Asks question `number` of the packet at hand; `None` if the packet has to wait.
+    pub(super) fn ask(
+        &mut self,
+        now: Instant,
+        index: u32,
+        number: u32,
+        ask: Ask<'_>,
+        policy: &mut dyn Policy,
+    ) -> Option<Verdict> {
+        let connection = self.connections.get(index)?;
+        if let Some(question) = &connection.question {
+            if let Some(&(_, verdict)) = question.answers.iter().find(|(n, _)| *n == number) {
+                return Some(verdict);
+            }
+        }
+        let verdict = match ask {
+            Ask::Connect(connect) => {
+                policy.connect(&ConnectRequest { peer: connection.peer, connect })
+            }
+            Ask::Publish { topic, payload, qos, retain } => {
+                let client = self.client(index);
+                policy.publish(&PublishRequest { client, topic, payload, qos, retain })
+            }
+            Ask::Subscribe { filter, options } => {
+                let client = self.client(index);
+                policy.subscribe(&SubscribeRequest { client, filter, options })
+            }
+        };
+        if verdict != Verdict::Defer {
+            return Some(verdict);
+        }
+        self.defer(now, index, number, ask);
+        None
+    }
+
+    /// The answer to a question that was put off; a second one, or one that came too late, is
+    /// ignored, and [`Verdict::Defer`] is taken as a denial.
+    pub fn resolve(&mut self, now: Instant, ticket: Ticket, verdict: Verdict) {
+        let index = u32::try_from(ticket.0 & u64::from(u32::MAX)).unwrap_or(u32::MAX);
+        let Some(connection) = self.connections.get_mut(index) else { return };
+        let Some(question) = &mut connection.question else { return };
+        if question.ticket != Some(ticket.0) {
+            return;
+        }
+        question.ticket = None;
+        let verdict = if verdict == Verdict::Defer { Verdict::DENY } else { verdict };
+        question.answers.push((question.number, verdict));
+        // The client was not heard meanwhile: its Keep Alive starts anew.
+        connection.last_received = now;
+        self.resume(index);
+        self.arm_connection_timer(now, index);
+    }
+
+    /// The packet is done with, and its answers.
+    #[inline]
+    pub(super) fn forget_question(&mut self, index: u32) {
+        if let Some(connection) = self.connections.get_mut(index) {
+            if connection.question.is_some() {
+                connection.question = None;
+            }
+        }
+    }
+
+    /// Whether an answer is awaited, and until when.
+    pub(super) fn decision_deadline(&self, index: u32) -> Option<Instant> {
+        let question = self.connections.get(index)?.question.as_ref()?;
+        question.ticket.map(|_| question.deadline)
+    }
+
+    /// Denies the open question, whose time has passed.
+    pub(super) fn deny_question(&mut self, now: Instant, index: u32) {
+        let ticket = self
+            .connections
+            .get(index)
+            .and_then(|connection| connection.question.as_ref())
+            .and_then(|question| question.ticket);
+        if let Some(ticket) = ticket {
+            self.resolve(now, Ticket(ticket), Verdict::Deny(ReasonCode::NOT_AUTHORIZED));
+        }
+    }
+
+    /// Input is welcome again, unless another cause to wait is left.
+    pub(super) fn resume(&mut self, index: u32) {
+        let clogged = self.config.limits.outgoing;
+        let Some(connection) = self.connections.get_mut(index) else { return };
+        let open = connection.question.as_ref().is_some_and(|question| question.ticket.is_some());
+        if connection.waiting && !open && connection.answer_bytes <= clogged {
+            connection.waiting = false;
+            if let Some(handle) = self.connections.handle(index) {
+                self.outputs.push(Pending::Resume(handle));
+            }
+        }
+    }
+
+    fn defer(&mut self, now: Instant, index: u32, number: u32, ask: Ask<'_>) {
+        let Some(handle) = self.connections.handle(index) else { return };
+        self.serial += 1;
+        let ticket = (self.serial << 32) | u64::from(index);
+        let request = self.request(index, ask);
+        let timeout = Duration::from_secs(self.config.decision_timeout.into());
+        let Some(connection) = self.connections.get_mut(index) else { return };
+        let question = connection.question.get_or_insert_with(|| {
+            Box::new(Question { ticket: None, deadline: now, number, answers: SmallVec::new() })
+        });
+        question.ticket = Some(ticket);
+        question.number = number;
+        question.deadline = now + timeout;
+        self.outputs.push(Pending::Decide(Box::new((Ticket(ticket), handle, request))));
+        self.arm_connection_timer(now, index);
+    }
+
+    fn request(&self, index: u32, ask: Ask<'_>) -> Request {
+        let client = || String::from(self.client(index).client_identifier);
+        match ask {
+            Ask::Connect(connect) => Request::Connect {
+                peer: self.connections.get(index).map(|c| c.peer).unwrap_or_default(),
+                client_identifier: connect.client_identifier.as_str().to_string(),
+                user_name: connect.user_name.map(owned),
+                password: connect.password.map(<[u8]>::to_vec),
+            },
+            Ask::Publish { topic, qos, retain, .. } => Request::Publish {
+                client_identifier: client(),
+                topic: topic.as_str().to_string(),
+                qos,
+                retain,
+            },
+            Ask::Subscribe { filter, options } => Request::Subscribe {
+                client_identifier: client(),
+                filter: filter.as_str().to_string(),
+                options,
+            },
+        }
+    }
+
+    fn client(&self, index: u32) -> Client<'_> {
+        let connection = self.connections.get(index);
+        let session = connection.and_then(|connection| self.sessions.get(connection.session));
+        Client {
+            client_identifier: session.map_or("", |session| &session.client_identifier),
+            user_name: session.and_then(|session| session.user_name.as_deref()),
+            peer: connection.map(|connection| connection.peer).unwrap_or_default(),
+            version: connection.map_or(mqtt_codec::Version::V5, |connection| connection.version),
+        }
+    }
+}
+
+fn owned(string: Utf8String<'_>) -> String {
+    string.as_str().to_string()
+}

@@ -1,0 +1,220 @@
+//! PUBLISH from a client: what is checked, who is asked, what is acknowledged.
+
+use mqtt_codec::{Delivery, PacketIdentifier, Publish, QoS, ReasonCode, TopicName, Version};
+
+use super::inbound::{Flow, Handled};
+use super::policy::Ask;
+use crate::boundary::CloseReason;
+use crate::broker::Broker;
+use crate::journal::Change;
+use crate::policy::{Policy, Verdict};
+use crate::publication::Draft;
+use crate::session::queue::{AckKind, NONE};
+use crate::store::Full;
+use crate::time::Instant;
+
+impl Broker {
+    pub(super) fn on_publish(
+        &mut self,
+        now: Instant,
+        index: u32,
+        publish: &Publish<'_>,
+        policy: &mut dyn Policy,
+    ) -> Handled {
+        let Some(alias) = publish.properties.topic_alias() else {
+            let Some(topic) = publish.topic else {
+                return violation(ReasonCode::PROTOCOL_ERROR, "no Topic Name and no Topic Alias");
+            };
+            return self.publish_from(now, index, publish, topic, policy);
+        };
+        // The table is put aside so that the name in it can be read while the broker changes.
+        let taken = self.connections.get_mut(index).and_then(|c| c.aliases.take());
+        let Some(mut aliases) = taken else {
+            return violation(
+                ReasonCode::TOPIC_ALIAS_INVALID,
+                "a Topic Alias where none is allowed",
+            );
+        };
+        let handled = if !aliases.allows(alias) {
+            violation(ReasonCode::TOPIC_ALIAS_INVALID, "a Topic Alias above the maximum")
+        } else {
+            if let Some(topic) = publish.topic {
+                aliases.define(alias, topic);
+            }
+            match publish.topic.or_else(|| aliases.resolve(alias)) {
+                Some(topic) => self.publish_from(now, index, publish, topic, policy),
+                None => violation(ReasonCode::PROTOCOL_ERROR, "a Topic Alias that names nothing"),
+            }
+        };
+        if let Some(connection) = self.connections.get_mut(index) {
+            connection.aliases = Some(aliases);
+        }
+        handled
+    }
+
+    fn publish_from(
+        &mut self,
+        now: Instant,
+        index: u32,
+        publish: &Publish<'_>,
+        topic: TopicName<'_>,
+        policy: &mut dyn Policy,
+    ) -> Handled {
+        self.check_publish(publish)?;
+        let key = self.session_of(index).unwrap_or(NONE);
+        let qos = publish.delivery.qos();
+        if let Delivery::ExactlyOnce { packet_identifier, .. } = publish.delivery {
+            let session = self.sessions.get(key);
+            //= [MQTT-4.3.3-10]
+            if session.is_some_and(|session| session.received.contains(packet_identifier)) {
+                self.stats.publish_received += 1;
+                let code = ReasonCode::SUCCESS;
+                self.acknowledge(index, AckKind::Pubrec, packet_identifier, code);
+                return Ok(Flow::Next);
+            }
+        }
+        self.check_receive_maximum(index, key, qos)?;
+        let verdict = match self.unacceptable(publish, topic) {
+            Some(reason_code) => Verdict::Deny(reason_code),
+            None => {
+                let (payload, retain) = (publish.payload, publish.retain);
+                let ask = Ask::Publish { topic, payload, qos, retain };
+                match self.ask(now, index, 0, ask, policy) {
+                    Some(verdict) => verdict,
+                    None => return Ok(Flow::Wait),
+                }
+            }
+        };
+        self.stats.publish_received += 1;
+        let reason_code = match verdict {
+            Verdict::Deny(reason_code) => {
+                self.stats.denied_publish += 1;
+                reason_code
+            }
+            _ => self.accept_publish(now, index, key, publish, topic)?,
+        };
+        self.acknowledge_publish(index, key, publish.delivery, reason_code);
+        Ok(Flow::Next)
+    }
+
+    /// Rules whose breach ends the connection.
+    fn check_publish(&self, publish: &Publish<'_>) -> Result<(), CloseReason> {
+        //= [MQTT-3.2.2-11]
+        if publish.delivery.qos() > self.config.maximum_qos {
+            violation(ReasonCode::QOS_NOT_SUPPORTED, "a QoS above the Maximum QoS")?;
+        }
+        //= [MQTT-3.2.2-14]
+        if publish.retain && !self.config.retain_available {
+            violation(ReasonCode::RETAIN_NOT_SUPPORTED, "retained messages are not available")?;
+        }
+        //= [MQTT-3.3.4-6]
+        if publish.properties.subscription_identifiers().next().is_some() {
+            violation(ReasonCode::PROTOCOL_ERROR, "a Subscription Identifier from a client")?;
+        }
+        Ok(())
+    }
+
+    /// A client may have so many QoS 1 and 2 messages unacknowledged as it was told; a 3.x client
+    /// was told nothing, and its Packet Identifiers are bound enough.
+    //= [MQTT-3.3.4-7]
+    fn check_receive_maximum(&self, index: u32, key: u32, qos: QoS) -> Result<(), CloseReason> {
+        let Some(connection) = self.connections.get(index) else { return Ok(()) };
+        if qos == QoS::AtMostOnce || connection.version != Version::V5 {
+            return Ok(());
+        }
+        let received = self.sessions.get(key).map_or(0, |session| session.received.len());
+        let unacknowledged = received + usize::from(connection.held_pubacks);
+        if unacknowledged >= usize::from(self.config.receive_maximum) {
+            violation(ReasonCode::RECEIVE_MAXIMUM_EXCEEDED, "more than the Receive Maximum")?;
+        }
+        Ok(())
+    }
+
+    /// What is refused with a reason code while the connection goes on.
+    fn unacceptable(&self, publish: &Publish<'_>, topic: TopicName<'_>) -> Option<ReasonCode> {
+        if topic.levels().count() > usize::from(self.config.limits.topic_levels) {
+            return Some(ReasonCode::TOPIC_NAME_INVALID);
+        }
+        let declared_text = publish.properties.payload_format_indicator() == Some(true);
+        if self.config.validate_payload_format
+            && declared_text
+            && core::str::from_utf8(publish.payload).is_err()
+        {
+            return Some(ReasonCode::PAYLOAD_FORMAT_INVALID);
+        }
+        None
+    }
+
+    fn accept_publish(
+        &mut self,
+        now: Instant,
+        index: u32,
+        key: u32,
+        publish: &Publish<'_>,
+        topic: TopicName<'_>,
+    ) -> Result<ReasonCode, CloseReason> {
+        let draft = Draft {
+            topic,
+            properties: &publish.properties,
+            payload: publish.payload,
+            qos: publish.delivery.qos(),
+            retain: publish.retain,
+            expires_at: self.expires_at(now, publish.properties.message_expiry_interval()),
+        };
+        match self.accept(now, &draft, Some(key)) {
+            Ok(true) => Ok(ReasonCode::SUCCESS),
+            Ok(false) => Ok(ReasonCode::NO_MATCHING_SUBSCRIBERS),
+            Err(Full) => {
+                self.stats.dropped_broker_full += 1;
+                let version = self.connections.get(index).map_or(Version::V5, |c| c.version);
+                // To acknowledge what is not kept would be a lie, and 3.x has no other word.
+                if version != Version::V5 && draft.qos > QoS::AtMostOnce {
+                    let code = ReasonCode::QUOTA_EXCEEDED;
+                    return Err(CloseReason::Violation(code, "the broker is full"));
+                }
+                Ok(ReasonCode::QUOTA_EXCEEDED)
+            }
+        }
+    }
+
+    fn acknowledge_publish(
+        &mut self,
+        index: u32,
+        key: u32,
+        delivery: Delivery,
+        reason_code: ReasonCode,
+    ) {
+        match delivery {
+            Delivery::AtMostOnce => {}
+            //= [MQTT-4.3.2-4]
+            Delivery::AtLeastOnce { packet_identifier, .. } => {
+                self.acknowledge(index, AckKind::Puback, packet_identifier, reason_code);
+            }
+            //= [MQTT-4.3.3-8]
+            Delivery::ExactlyOnce { packet_identifier, .. } => {
+                let version = self.connections.get(index).map_or(Version::V5, |c| c.version);
+                // A refused message is over with its PUBREC, where PUBREC can say so.
+                //= [MQTT-4.3.3-9]
+                if !reason_code.is_error() || version != Version::V5 {
+                    self.remember_received(key, packet_identifier);
+                }
+                self.acknowledge(index, AckKind::Pubrec, packet_identifier, reason_code);
+            }
+        }
+    }
+
+    fn remember_received(&mut self, key: u32, packet_identifier: PacketIdentifier) {
+        let Some(session) = self.sessions.get_mut(key) else { return };
+        session.received.insert(packet_identifier);
+        if session.is_persistent() {
+            self.journal.change(&Change::Received {
+                client_identifier: &session.client_identifier,
+                packet_identifier,
+            });
+        }
+    }
+}
+
+fn violation<T>(code: ReasonCode, rule: &'static str) -> Result<T, CloseReason> {
+    Err(CloseReason::Violation(code, rule))
+}

@@ -1,0 +1,194 @@
+//! SUBSCRIBE and UNSUBSCRIBE: every filter asked for, answered in order.
+
+use alloc::string::ToString;
+
+use mqtt_codec::{
+    Packet, Properties, ReasonCode, ReasonCodes, RetainHandling, Suback, Subscribe,
+    SubscriptionIdentifier, SubscriptionOptions, TopicFilter, Unsuback, Unsubscribe, Version,
+};
+use smallvec::SmallVec;
+
+use super::inbound::{Flow, Handled};
+use super::policy::Ask;
+use crate::boundary::{CloseReason, Event};
+use crate::broker::Broker;
+use crate::journal::Change;
+use crate::policy::{Policy, Verdict};
+use crate::session::queue::NONE;
+use crate::time::Instant;
+
+/// What became of one Topic Filter.
+#[derive(Clone, Copy)]
+struct Outcome {
+    reason_code: ReasonCode,
+    /// Retained messages are to follow.
+    replay: bool,
+}
+
+impl Broker {
+    pub(super) fn on_subscribe(
+        &mut self,
+        now: Instant,
+        index: u32,
+        subscribe: &Subscribe<'_>,
+        policy: &mut dyn Policy,
+    ) -> Handled {
+        let key = self.session_of(index).unwrap_or(NONE);
+        let identifier = subscribe.properties.subscription_identifiers().next();
+        if identifier.is_some() && !self.config.subscription_identifiers {
+            let code = ReasonCode::SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED;
+            return Err(CloseReason::Violation(code, "Subscription Identifiers are not available"));
+        }
+        let mut verdicts: SmallVec<[Verdict; 8]> = SmallVec::new();
+        for (number, (filter, options)) in (0u32..).zip(subscribe.subscriptions.iter()) {
+            match self.ask(now, index, number, Ask::Subscribe { filter, options }, policy) {
+                Some(verdict) => verdicts.push(verdict),
+                None => return Ok(Flow::Wait),
+            }
+        }
+        let mut outcomes: SmallVec<[Outcome; 8]> = SmallVec::new();
+        for ((filter, options), verdict) in subscribe.subscriptions.iter().zip(verdicts) {
+            outcomes.push(match verdict {
+                Verdict::Deny(reason_code) => {
+                    self.stats.denied_subscribe += 1;
+                    Outcome { reason_code, replay: false }
+                }
+                _ => self.subscribe_session(key, filter, options, identifier),
+            });
+        }
+        //= [MQTT-3.8.4-1]
+        //= [MQTT-3.8.4-5]
+        //= [MQTT-3.8.4-6]
+        let version = self.connections.get(index).map_or(Version::V5, |c| c.version);
+        let codes: SmallVec<[ReasonCode; 8]> = outcomes
+            .iter()
+            .map(|outcome| match outcome.reason_code {
+                code if code.is_error() && version != Version::V5 => ReasonCode::UNSPECIFIED_ERROR,
+                code => code,
+            })
+            .collect();
+        self.send_packet(
+            index,
+            &Packet::Suback(Suback {
+                packet_identifier: subscribe.packet_identifier,
+                properties: Properties::EMPTY,
+                reason_codes: ReasonCodes::new(&codes),
+            }),
+        );
+        for ((filter, options), outcome) in subscribe.subscriptions.iter().zip(outcomes) {
+            if outcome.replay {
+                self.start_replay(now, key, filter, options, identifier);
+            }
+        }
+        Ok(Flow::Next)
+    }
+
+    //= [MQTT-3.10.4-4]
+    //= [MQTT-3.10.4-5]
+    pub(super) fn on_unsubscribe(&mut self, index: u32, unsubscribe: &Unsubscribe<'_>) -> Flow {
+        let key = self.session_of(index).unwrap_or(NONE);
+        let mut codes: SmallVec<[ReasonCode; 8]> = SmallVec::new();
+        for filter in unsubscribe.filters.iter() {
+            //= [MQTT-3.10.4-1]
+            codes.push(if self.unsubscribe_session(key, filter) {
+                ReasonCode::SUCCESS
+            } else {
+                ReasonCode::NO_SUBSCRIPTION_EXISTED
+            });
+        }
+        self.send_packet(
+            index,
+            &Packet::Unsuback(Unsuback {
+                packet_identifier: unsubscribe.packet_identifier,
+                properties: Properties::EMPTY,
+                reason_codes: ReasonCodes::new(&codes),
+            }),
+        );
+        Flow::Next
+    }
+
+    fn subscribe_session(
+        &mut self,
+        key: u32,
+        filter: TopicFilter<'_>,
+        asked: SubscriptionOptions,
+        identifier: Option<SubscriptionIdentifier>,
+    ) -> Outcome {
+        let refused = |reason_code| Outcome { reason_code, replay: false };
+        if let Some(reason_code) = self.unavailable(filter) {
+            return refused(reason_code);
+        }
+        let maximum_qos = asked.maximum_qos.min(self.config.maximum_qos);
+        let options = SubscriptionOptions { maximum_qos, ..asked };
+        let Some(session) = self.sessions.get_mut(key) else {
+            return refused(ReasonCode::UNSPECIFIED_ERROR);
+        };
+        let full = session.subscriptions.len() >= self.config.limits.subscriptions_per_client;
+        if full && self.subscriptions.get(filter, key).is_none() {
+            return refused(ReasonCode::QUOTA_EXCEEDED);
+        }
+        let list = &mut session.subscriptions;
+        let subscribed = self.subscriptions.subscribe(list, filter, key, options, identifier);
+        let Ok(subscribed) = subscribed else { return refused(ReasonCode::QUOTA_EXCEEDED) };
+        if session.is_persistent() {
+            let client_identifier = &session.client_identifier;
+            let change = Change::Subscribed { client_identifier, filter, options, identifier };
+            self.journal.change(&change);
+        }
+        self.event(|broker| {
+            Some(Event::Subscribed {
+                client_identifier: broker.sessions.get(key)?.client_identifier.to_string(),
+                filter: filter.as_str().to_string(),
+                qos: maximum_qos,
+            })
+        });
+        let replay = !filter.is_shared()
+            && match options.retain_handling {
+                //= [MQTT-3.3.1-9]
+                RetainHandling::SendAtSubscribe => true,
+                //= [MQTT-3.3.1-10]
+                RetainHandling::SendIfNew => !subscribed.replaced,
+                //= [MQTT-3.3.1-11]
+                RetainHandling::DoNotSend => false,
+            };
+        Outcome { reason_code: granted(maximum_qos), replay }
+    }
+
+    fn unsubscribe_session(&mut self, key: u32, filter: TopicFilter<'_>) -> bool {
+        let Some(session) = self.sessions.get_mut(key) else { return false };
+        if !self.subscriptions.unsubscribe(&mut session.subscriptions, filter, key) {
+            return false;
+        }
+        if session.is_persistent() {
+            let client_identifier = &session.client_identifier;
+            self.journal.change(&Change::Unsubscribed { client_identifier, filter });
+        }
+        self.event(|broker| {
+            Some(Event::Unsubscribed {
+                client_identifier: broker.sessions.get(key)?.client_identifier.to_string(),
+                filter: filter.as_str().to_string(),
+            })
+        });
+        true
+    }
+
+    /// Why no one can subscribe to this here.
+    fn unavailable(&self, filter: TopicFilter<'_>) -> Option<ReasonCode> {
+        if filter.is_shared() && !self.config.shared_subscriptions {
+            return Some(ReasonCode::SHARED_SUBSCRIPTIONS_NOT_SUPPORTED);
+        }
+        if filter.has_wildcard() && !self.config.wildcard_subscriptions {
+            return Some(ReasonCode::WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED);
+        }
+        let too_deep = filter.levels().count() > usize::from(self.config.limits.topic_levels);
+        too_deep.then_some(ReasonCode::TOPIC_FILTER_INVALID)
+    }
+}
+
+fn granted(qos: mqtt_codec::QoS) -> ReasonCode {
+    match qos {
+        mqtt_codec::QoS::AtMostOnce => ReasonCode::GRANTED_QOS_0,
+        mqtt_codec::QoS::AtLeastOnce => ReasonCode::GRANTED_QOS_1,
+        mqtt_codec::QoS::ExactlyOnce => ReasonCode::GRANTED_QOS_2,
+    }
+}

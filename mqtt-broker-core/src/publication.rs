@@ -1,0 +1,223 @@
+//! [`Publications`]: every Application Message the broker holds, once, however many wait for it.
+//!
+//! One entry is one buffer: Topic Name, pass-through properties, payload. The last two lie in the
+//! order of the wire, so that a late header followed by the buffer's tail is a whole PUBLISH.
+//! References are plain counts: the broker is data, used by one thread at a time.
+
+use alloc::vec::Vec;
+
+use mqtt_codec::{PassThrough, Properties, QoS, TopicName};
+
+use crate::store::{Full, Slab};
+use crate::time::Instant;
+
+/// The largest buffer that is kept for the next publication when one is released.
+const SPARE_BUFFER: usize = 2048;
+/// How many bytes of such buffers are kept, at most.
+const SPARE_BYTES: usize = 256 << 10;
+
+/// The broker's Application Messages under small keys.
+pub(crate) struct Publications {
+    slots: Slab<Publication>,
+    /// Buffers of released publications; a steady flow allocates nothing.
+    spare: Vec<Vec<u8>>,
+    spare_bytes: usize,
+    spare_limit: usize,
+    bytes: usize,
+    bytes_limit: usize,
+    /// Counts publications; never used again.
+    sequence: u64,
+}
+
+/// One Application Message, immutable from its arrival to its last reference.
+pub(crate) struct Publication {
+    buffer: Vec<u8>,
+    references: u32,
+    properties_len: u32,
+    topic_len: u16,
+    pub(crate) qos: QoS,
+    /// The RETAIN flag it was published with.
+    pub(crate) retain: bool,
+    /// When it expires; the end of time if it does not.
+    pub(crate) expires_at: Instant,
+    /// Its place among all publications.
+    pub(crate) sequence: u64,
+}
+
+/// What a new publication is made from.
+#[derive(Clone, Copy)]
+pub(crate) struct Draft<'a> {
+    pub(crate) topic: TopicName<'a>,
+    pub(crate) properties: &'a Properties<'a>,
+    pub(crate) payload: &'a [u8],
+    pub(crate) qos: QoS,
+    pub(crate) retain: bool,
+    pub(crate) expires_at: Instant,
+}
+
+impl Publications {
+    pub(crate) fn new(limit: u32, bytes_limit: usize) -> Self {
+        Self {
+            slots: Slab::new(limit),
+            spare: Vec::new(),
+            spare_bytes: 0,
+            spare_limit: SPARE_BYTES.min(bytes_limit / 16),
+            bytes: 0,
+            bytes_limit,
+            sequence: 0,
+        }
+    }
+
+    /// Stores a message with one reference, the caller's.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] if the limit on entries or on bytes is reached.
+    pub(crate) fn insert(&mut self, draft: &Draft<'_>) -> Result<u32, Full> {
+        let topic = draft.topic.as_bytes();
+        let properties_len = draft.properties.pass_through_len();
+        let len = topic.len() + properties_len + draft.payload.len();
+        if self.bytes.saturating_add(len) > self.bytes_limit {
+            return Err(Full);
+        }
+        let mut buffer = self.take_buffer(len);
+        buffer.try_reserve_exact(len).map_err(|_| Full)?;
+        buffer.extend_from_slice(topic);
+        if properties_len > 0 {
+            buffer.resize(topic.len() + properties_len, 0);
+            let room = buffer.get_mut(topic.len()..).unwrap_or_default();
+            draft.properties.encode_pass_through(room).map_err(|_| Full)?;
+        }
+        buffer.extend_from_slice(draft.payload);
+        self.sequence += 1;
+        let publication = Publication {
+            buffer,
+            references: 1,
+            properties_len: u32::try_from(properties_len).map_err(|_| Full)?,
+            topic_len: u16::try_from(topic.len()).map_err(|_| Full)?,
+            qos: draft.qos,
+            retain: draft.retain,
+            expires_at: draft.expires_at,
+            sequence: self.sequence,
+        };
+        let key = self.slots.insert(publication)?;
+        self.bytes += len;
+        Ok(key)
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, key: u32) -> Option<&Publication> {
+        self.slots.get(key)
+    }
+
+    /// Makes a publication that was kept aside the newest one.
+    pub(crate) fn renew(&mut self, key: u32, expires_at: Instant) {
+        self.sequence += 1;
+        if let Some(publication) = self.slots.get_mut(key) {
+            publication.sequence = self.sequence;
+            publication.expires_at = expires_at;
+        }
+    }
+
+    /// One more holder.
+    #[inline]
+    pub(crate) fn hold(&mut self, key: u32) {
+        if let Some(publication) = self.slots.get_mut(key) {
+            publication.references += 1;
+        }
+    }
+
+    /// One holder less; the last one's going frees the message.
+    #[inline]
+    pub(crate) fn release(&mut self, key: u32) {
+        let Some(publication) = self.slots.get_mut(key) else { return };
+        publication.references -= 1;
+        if publication.references == 0 {
+            self.free(key);
+        }
+    }
+
+    pub(crate) const fn len(&self) -> u32 {
+        self.slots.len()
+    }
+
+    pub(crate) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// The sequence of the newest publication.
+    pub(crate) const fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    fn free(&mut self, key: u32) {
+        let Some(publication) = self.slots.remove(key) else { return };
+        let mut buffer = publication.buffer;
+        self.bytes -= buffer.len();
+        let capacity = buffer.capacity();
+        if capacity <= SPARE_BUFFER && self.spare_bytes + capacity <= self.spare_limit {
+            buffer.clear();
+            self.spare_bytes += capacity;
+            self.spare.push(buffer);
+        }
+    }
+
+    fn take_buffer(&mut self, len: usize) -> Vec<u8> {
+        if len > SPARE_BUFFER {
+            return Vec::new();
+        }
+        let Some(buffer) = self.spare.pop() else { return Vec::new() };
+        self.spare_bytes -= buffer.capacity();
+        // A buffer much larger than the message would be memory that no account shows.
+        if buffer.capacity() > len * 2 + 64 { Vec::new() } else { buffer }
+    }
+}
+
+impl Publication {
+    #[inline]
+    pub(crate) fn topic(&self) -> TopicName<'_> {
+        TopicName::assume_valid(self.buffer.get(..usize::from(self.topic_len)).unwrap_or_default())
+    }
+
+    /// Pass-through properties and payload, as they lie on the wire of a 5.0 PUBLISH.
+    #[inline]
+    pub(crate) fn tail(&self) -> &[u8] {
+        self.buffer.get(usize::from(self.topic_len)..).unwrap_or_default()
+    }
+
+    #[inline]
+    pub(crate) fn payload(&self) -> &[u8] {
+        self.tail().get(self.properties_len as usize..).unwrap_or_default()
+    }
+
+    #[inline]
+    pub(crate) fn pass_through(&self) -> PassThrough<'_> {
+        let properties = self.tail().get(..self.properties_len as usize).unwrap_or_default();
+        PassThrough::assume_valid(properties)
+    }
+
+    #[inline]
+    pub(crate) const fn pass_through_len(&self) -> usize {
+        self.properties_len as usize
+    }
+
+    /// Bytes it holds.
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.buffer.len()
+    }
+
+    pub(crate) fn expired(&self, now: Instant) -> bool {
+        self.expires_at <= now
+    }
+
+    /// The seconds left, if it expires: the interval less the whole seconds it has waited.
+    //= [MQTT-3.3.2-6]
+    pub(crate) fn expiry_left(&self, now: Instant) -> Option<u32> {
+        if self.expires_at == Instant::NEVER {
+            return None;
+        }
+        let left = self.expires_at.since(now).as_micros().div_ceil(1_000_000);
+        Some(u32::try_from(left).unwrap_or(u32::MAX))
+    }
+}

@@ -1,0 +1,91 @@
+//! [`Retained`]: the retained message of each Topic Name, and scans of them by Topic Filter.
+
+mod scan;
+
+use mqtt_codec::TopicName;
+
+use crate::store::{Full, Key};
+use crate::topic_tree::{Filed, Ordered, TopicTree, levels};
+pub(crate) use scan::{Scan, Step};
+
+/// Which publication is retained for which Topic Name.
+pub(crate) struct Retained {
+    tree: TopicTree<Entry, Ordered>,
+    len: u32,
+    limit: u32,
+}
+
+/// What is filed under a path of levels.
+#[derive(Default)]
+struct Entry {
+    publication: Option<Key>,
+    /// How many scans stand here and need the node to stay.
+    pins: u32,
+}
+
+impl Filed for Entry {
+    fn is_vacant(&self) -> bool {
+        self.publication.is_none() && self.pins == 0
+    }
+}
+
+/// How many nodes the tree may have for each Topic Name: the levels that no other one shares, on
+/// average.
+const NODES_PER_TOPIC: u32 = 8;
+
+impl Retained {
+    /// Room for the retained messages of `limit` Topic Names. `seed` keys the hashes.
+    pub(crate) fn new(seed: u64, limit: u32) -> Self {
+        let tree = TopicTree::new(seed, limit.saturating_mul(NODES_PER_TOPIC));
+        Self { tree, len: 0, limit }
+    }
+
+    /// Retains `publication` for a Topic Name, and answers the one it replaces.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] at a limit; nothing is changed. What is there can always be replaced.
+    //= [MQTT-3.3.1-5]
+    pub(crate) fn set(
+        &mut self,
+        topic: TopicName<'_>,
+        publication: u32,
+    ) -> Result<Option<u32>, Full> {
+        let node = self.tree.insert(levels(topic.as_bytes()))?;
+        let Some(entry) = self.tree.value_mut(node) else { return Err(Full) };
+        if entry.publication.is_none() && self.len >= self.limit {
+            self.tree.prune(node);
+            return Err(Full);
+        }
+        let replaced = entry.publication.replace(Key::new(publication));
+        self.len += u32::from(replaced.is_none());
+        Ok(replaced.map(Key::get))
+    }
+
+    /// Retains nothing for a Topic Name any more, and answers what was.
+    pub(crate) fn remove(&mut self, topic: TopicName<'_>) -> Option<u32> {
+        let node = self.tree.find(levels(topic.as_bytes()))?;
+        let removed = self.tree.value_mut(node)?.publication.take()?;
+        self.len -= 1;
+        self.tree.prune(node);
+        Some(removed.get())
+    }
+
+    pub(crate) fn get(&self, topic: TopicName<'_>) -> Option<u32> {
+        let node = self.tree.find(levels(topic.as_bytes()))?;
+        self.tree.value(node)?.publication.map(Key::get)
+    }
+
+    /// How many Topic Names have a retained message.
+    pub(crate) const fn len(&self) -> u32 {
+        self.len
+    }
+
+    /// The heap memory held, in bytes; the publications are not part of it.
+    pub(crate) fn bytes(&self) -> usize {
+        self.tree.bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,199 @@
+//! An Application Message to all who subscribe to it: matched, merged, then queued once for each.
+
+pub(crate) mod local;
+pub(crate) mod replay;
+
+use mqtt_codec::{QoS, SubscriptionIdentifier};
+
+use self::local::is_local;
+use crate::broker::Broker;
+use crate::journal::Change;
+use crate::publication::Draft;
+use crate::session::sending::Addressed;
+use crate::store::Full;
+use crate::subscription::{Match, Preference};
+use crate::time::Instant;
+
+/// One copy to deliver, after overlapping subscriptions of one client are merged.
+#[derive(Clone, Copy)]
+pub(crate) struct Delivery {
+    subscriber: u32,
+    qos: QoS,
+    retain: bool,
+    identifier: Option<SubscriptionIdentifier>,
+}
+
+impl Broker {
+    /// Takes a message in: keeps it if it is to be retained and routes it. Whether anyone
+    /// subscribes to it.
+    pub(crate) fn accept(
+        &mut self,
+        now: Instant,
+        draft: &Draft<'_>,
+        origin: Option<u32>,
+    ) -> Result<bool, Full> {
+        self.subscriptions.matches(draft.topic, &mut self.matches);
+        let matched = !(self.matches.subscribers.is_empty() && self.matches.groups.is_empty());
+        if !matched && !draft.retain {
+            return Ok(false);
+        }
+        let publication = self.publications.insert(draft)?;
+        let taken = self.retain(publication, draft);
+        if taken.is_ok() {
+            self.deliver(now, publication, origin);
+        }
+        self.publications.release(publication);
+        taken.map(|()| matched)
+    }
+
+    /// Routes a publication that was kept aside, and lets go of it.
+    pub(crate) fn publish_stored(&mut self, now: Instant, publication: u32) {
+        let Some(stored) = self.publications.get(publication) else { return };
+        let topic = stored.topic();
+        self.subscriptions.matches(topic, &mut self.matches);
+        if stored.retain {
+            if stored.payload().is_empty() {
+                if let Some(before) = self.retained.remove(topic) {
+                    self.publications.release(before);
+                }
+            } else if let Ok(before) = self.retained.set(topic, publication) {
+                self.publications.hold(publication);
+                if let Some(before) = before {
+                    self.publications.release(before);
+                }
+            }
+        }
+        self.deliver(now, publication, None);
+        self.publications.release(publication);
+    }
+
+    /// Sets or clears the retained message of a topic, if the message says so.
+    fn retain(&mut self, publication: u32, draft: &Draft<'_>) -> Result<(), Full> {
+        if self.journal.is_enabled() && (draft.retain || draft.qos > QoS::AtMostOnce) {
+            if let Some(publication) = self.publications.get(publication) {
+                self.journal.change(&Change::Published { publication });
+            }
+        }
+        if !draft.retain {
+            return Ok(());
+        }
+        let before = if draft.payload.is_empty() {
+            //= [MQTT-3.3.1-6]
+            //= [MQTT-3.3.1-7]
+            self.journal.change(&Change::RetainedCleared { topic: draft.topic });
+            self.retained.remove(draft.topic)
+        } else {
+            //= [MQTT-3.3.1-5]
+            let before = self.retained.set(draft.topic, publication)?;
+            self.publications.hold(publication);
+            let sequence = self.publications.sequence();
+            self.journal.change(&Change::Retained { sequence });
+            before
+        };
+        if let Some(before) = before {
+            self.publications.release(before);
+        }
+        Ok(())
+    }
+
+    /// Queues a publication for everyone in `matches`.
+    fn deliver(&mut self, now: Instant, publication: u32, origin: Option<u32>) {
+        let Some(stored) = self.publications.get(publication) else { return };
+        let (qos, retain, sequence) = (stored.qos, stored.retain, stored.sequence);
+        let matches = core::mem::take(&mut self.matches);
+        let mut deliveries = core::mem::take(&mut self.deliveries);
+        let mut more = core::mem::take(&mut self.more_identifiers);
+        for found in &matches.subscribers {
+            let found = *found;
+            //= [MQTT-3.8.3-3]
+            if found.options.no_local && origin == Some(found.subscriber) {
+                continue;
+            }
+            let delivery = addressed(found, qos, retain);
+            if is_local(delivery.subscriber) {
+                self.deliver_local(now, publication, delivery);
+                continue;
+            }
+            let Some(session) = self.sessions.get_mut(delivery.subscriber) else { continue };
+            if session.routed != sequence {
+                session.routed = sequence;
+                session.routed_place = u32::try_from(deliveries.len()).unwrap_or(u32::MAX);
+                deliveries.push(delivery);
+                continue;
+            }
+            // Overlapping subscriptions: one copy, of the highest QoS, with all identifiers.
+            //= [MQTT-3.3.4-2]
+            let place = session.routed_place;
+            if let Some(first) = deliveries.get_mut(place as usize) {
+                first.qos = first.qos.max(delivery.qos);
+                first.retain |= delivery.retain;
+                match (first.identifier, delivery.identifier) {
+                    (Some(_), Some(identifier)) => more.push((place, identifier)),
+                    (None, identifier) => first.identifier = identifier,
+                    (Some(_), None) => {}
+                }
+            }
+        }
+        for &group in &matches.groups {
+            //= [MQTT-4.8.2-4]
+            let chosen = {
+                let (sessions, connections) = (&self.sessions, &self.connections);
+                self.subscriptions
+                    .next_member(group, |subscriber| preference(sessions, connections, subscriber))
+            };
+            if let Some(found) = chosen {
+                deliveries.push(addressed(found, qos, retain));
+            }
+        }
+        more.sort_by_key(|(place, _)| *place);
+        let mut rest = more.drain(..).peekable();
+        for (place, delivery) in (0u32..).zip(deliveries.drain(..)) {
+            let entry = self.enqueue(delivery.subscriber, delivery.message(publication));
+            while let Some((_, identifier)) = rest.next_if(|(of, _)| *of == place) {
+                if let Some(entry) = entry {
+                    self.entries.add_identifier(entry, identifier);
+                }
+            }
+        }
+        drop(rest);
+        (self.matches, self.deliveries, self.more_identifiers) = (matches, deliveries, more);
+    }
+}
+
+impl Delivery {
+    pub(crate) fn message(self, publication: u32) -> Addressed {
+        let (qos, retain, identifiers) = (self.qos, self.retain, self.identifier.into());
+        Addressed { publication, qos, retain, identifiers }
+    }
+}
+
+/// The copy that a subscription asks for.
+fn addressed(found: Match, qos: QoS, retain: bool) -> Delivery {
+    Delivery {
+        subscriber: found.subscriber,
+        //= [MQTT-3.8.4-8]
+        qos: qos.min(found.options.maximum_qos),
+        //= [MQTT-3.3.1-12]
+        //= [MQTT-3.3.1-13]
+        retain: retain && found.options.retain_as_published,
+        identifier: found.identifier,
+    }
+}
+
+/// Who of a group should have the next message: a connected member with room before one that has to
+/// be waited for.
+fn preference(
+    sessions: &crate::session::Sessions,
+    connections: &crate::connection::Connections,
+    subscriber: u32,
+) -> Preference {
+    let Some(session) = sessions.get(subscriber) else { return Preference::Refused };
+    match connections.get(session.connection) {
+        Some(connection)
+            if session.on_wire < connection.receive_maximum && session.waiting.is_empty() =>
+        {
+            Preference::Ready
+        }
+        _ => Preference::Willing,
+    }
+}

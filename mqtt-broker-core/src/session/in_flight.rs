@@ -1,0 +1,118 @@
+//! [`InFlight`]: the QoS 1 and 2 messages of one Session that are under way, by Packet Identifier.
+
+use alloc::collections::VecDeque;
+
+use mqtt_codec::PacketIdentifier;
+
+use super::queue::NONE;
+
+/// Packet Identifiers run 1 to 65,535: a window spans them all and no more.
+const SPAN: usize = 65_535;
+
+/// A window over the Packet Identifiers in the order they were given out, which is the order in
+/// which messages are sent again.
+///
+/// Slot `n` holds the entry of the identifier `n` after the oldest. Acknowledgements out of order
+/// leave holes; the window moves on when the oldest is acknowledged.
+#[derive(Default)]
+pub(crate) struct InFlight {
+    slots: VecDeque<u32>,
+    /// One less than the identifier of the first slot; identifiers count from 1.
+    base: u16,
+    /// Slots that hold an entry.
+    len: u16,
+    /// How many slots at the end have yet to be sent again on the current connection.
+    to_resend: u16,
+}
+
+impl InFlight {
+    /// How many messages are under way.
+    pub(crate) const fn len(&self) -> u16 {
+        self.len
+    }
+
+    /// Gives `entry` the next Packet Identifier; `None` while the window spans all there are.
+    //= [MQTT-2.2.1-4]
+    pub(crate) fn push(&mut self, entry: u32) -> Option<PacketIdentifier> {
+        if self.slots.len() >= SPAN || self.slots.try_reserve(1).is_err() {
+            return None;
+        }
+        let identifier = self.identifier(self.slots.len())?;
+        self.slots.push_back(entry);
+        self.len += 1;
+        Some(identifier)
+    }
+
+    /// The entry that has `identifier`.
+    pub(crate) fn get(&self, identifier: PacketIdentifier) -> Option<u32> {
+        let entry = *self.slots.get(self.offset(identifier))?;
+        (entry != NONE).then_some(entry)
+    }
+
+    /// Ends the use of `identifier`.
+    pub(crate) fn remove(&mut self, identifier: PacketIdentifier) -> Option<u32> {
+        let offset = self.offset(identifier);
+        let slot = self.slots.get_mut(offset)?;
+        if *slot == NONE {
+            return None;
+        }
+        let entry = core::mem::replace(slot, NONE);
+        self.len -= 1;
+        while self.slots.front() == Some(&NONE) {
+            self.slots.pop_front();
+            self.base = Self::after(self.base, 1);
+        }
+        self.to_resend = self.to_resend.min(u16::try_from(self.slots.len()).unwrap_or(u16::MAX));
+        // A burst's memory is not kept by an idle session.
+        if self.slots.is_empty() && self.slots.capacity() > 64 {
+            self.slots = VecDeque::new();
+        }
+        Some(entry)
+    }
+
+    /// A new connection: everything under way has to be sent again, in order.
+    pub(crate) fn rewind(&mut self) {
+        self.to_resend = u16::try_from(self.slots.len()).unwrap_or(u16::MAX);
+    }
+
+    /// The next entry to send again on this connection.
+    pub(crate) fn next_resend(&mut self) -> Option<u32> {
+        while self.to_resend > 0 {
+            let offset = self.slots.len() - usize::from(self.to_resend);
+            self.to_resend -= 1;
+            match self.slots.get(offset) {
+                Some(&entry) if entry != NONE => return Some(entry),
+                _ => {}
+            }
+        }
+        None
+    }
+
+    /// Whether everything under way has been sent on this connection.
+    pub(crate) const fn resent(&self) -> bool {
+        self.to_resend == 0
+    }
+
+    /// The entries in the order they were first sent.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = u32> + '_ {
+        self.slots.iter().copied().filter(|&entry| entry != NONE)
+    }
+
+    fn offset(&self, identifier: PacketIdentifier) -> usize {
+        let zero_based = usize::from(identifier.get()) - 1;
+        (zero_based + SPAN - usize::from(self.base)) % SPAN
+    }
+
+    fn identifier(&self, offset: usize) -> Option<PacketIdentifier> {
+        let zero_based = (usize::from(self.base) + offset) % SPAN;
+        PacketIdentifier::new(u16::try_from(zero_based + 1).ok()?)
+    }
+
+    fn after(base: u16, steps: u16) -> u16 {
+        let next = (usize::from(base) + usize::from(steps)) % SPAN;
+        u16::try_from(next).unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,260 @@
+//! Queue entries: what waits for a connection or a Session, in one slab, linked into lists.
+//!
+//! An entry is in one list at a time. A QoS 1 or 2 message under way is also named by its Session's
+//! [`InFlight`](super::InFlight) window, which owns it until the acknowledgement.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use mqtt_codec::{PacketIdentifier, QoS, ReasonCode, SubscriptionIdentifier};
+
+use crate::boundary::Lsn;
+use crate::store::{Full, Slab};
+
+/// No entry, no connection, no session, no publication.
+pub(crate) const NONE: u32 = u32::MAX;
+
+/// One thing to send.
+pub(crate) struct Entry {
+    /// The next in the same list.
+    pub(crate) next: u32,
+    pub(crate) item: Item,
+    /// Not to be sent before this is durable.
+    pub(crate) lsn: Lsn,
+}
+
+/// What is to be sent.
+pub(crate) enum Item {
+    /// A copy of an Application Message for one subscriber.
+    Message(Copy),
+    /// PUBACK, PUBREC, PUBCOMP, or a PUBREL for a message that is not there.
+    Ack { kind: AckKind, packet_identifier: PacketIdentifier, reason_code: ReasonCode },
+    /// A PUBREL that awaits its PUBCOMP; named by the window. The flags are those of a [`Copy`].
+    Release { packet_identifier: PacketIdentifier, on_wire: bool, linked: bool },
+    /// PINGRESP.
+    Pingresp,
+    /// A packet encoded when it was decided: CONNACK, SUBACK, UNSUBACK, DISCONNECT. The bytes are
+    /// beside the entries, under this key.
+    Packet(u32),
+}
+
+/// Which acknowledgement.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AckKind {
+    Puback,
+    Pubrec,
+    Pubrel,
+    Pubcomp,
+}
+
+/// One subscriber's copy of a publication: all that differs from copy to copy.
+pub(crate) struct Copy {
+    pub(crate) publication: u32,
+    pub(crate) identifiers: Identifiers,
+    pub(crate) qos: QoS,
+    pub(crate) retain: bool,
+    /// It has been sent on some connection: sent again it is a duplicate.
+    pub(crate) sent: bool,
+    /// It counts against the Receive Maximum of the current connection.
+    pub(crate) on_wire: bool,
+    /// It is in the list of a connection, so that no acknowledgement can be meant for it yet.
+    pub(crate) linked: bool,
+    /// Set while a QoS 1 or 2 message is under way.
+    pub(crate) packet_identifier: Option<PacketIdentifier>,
+}
+
+/// The Subscription Identifiers of one copy, in four bytes: nearly always none or one, else the key
+/// of a list beside the entries.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Identifiers(u32);
+
+/// Marks a key; identifiers end far below.
+const MANY: u32 = 1 << 31;
+
+impl From<Option<SubscriptionIdentifier>> for Identifiers {
+    fn from(identifier: Option<SubscriptionIdentifier>) -> Self {
+        Self(identifier.map_or(0, SubscriptionIdentifier::get))
+    }
+}
+
+/// A first-in, first-out list of entries.
+#[derive(Clone, Copy)]
+pub(crate) struct List {
+    head: u32,
+    tail: u32,
+    len: u32,
+}
+
+impl Default for List {
+    fn default() -> Self {
+        Self { head: NONE, tail: NONE, len: 0 }
+    }
+}
+
+impl List {
+    pub(crate) const fn len(&self) -> u32 {
+        self.len
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.head == NONE
+    }
+
+    /// The oldest entry's key.
+    pub(crate) const fn head(&self) -> Option<u32> {
+        if self.head == NONE { None } else { Some(self.head) }
+    }
+}
+
+/// All entries of all lists, with the few parts that are too large for one.
+pub(crate) struct Entries {
+    slots: Slab<Entry>,
+    identifiers: Slab<Vec<SubscriptionIdentifier>>,
+    packets: Slab<Box<[u8]>>,
+}
+
+impl Entries {
+    pub(crate) const fn new(limit: u32) -> Self {
+        Self { slots: Slab::new(limit), identifiers: Slab::new(limit), packets: Slab::new(limit) }
+    }
+
+    /// Makes an entry that is in no list.
+    #[inline]
+    pub(crate) fn insert(&mut self, item: Item, lsn: Lsn) -> Result<u32, Full> {
+        self.slots.insert(Entry { next: NONE, item, lsn })
+    }
+
+    /// Makes an entry of an encoded packet.
+    pub(crate) fn insert_packet(&mut self, bytes: Box<[u8]>, lsn: Lsn) -> Result<u32, Full> {
+        let packet = self.packets.insert(bytes)?;
+        self.insert(Item::Packet(packet), lsn).inspect_err(|_| {
+            self.packets.remove(packet);
+        })
+    }
+
+    /// The bytes of an encoded packet.
+    pub(crate) fn packet(&self, packet: u32) -> &[u8] {
+        self.packets.get(packet).map_or(&[], |bytes| bytes)
+    }
+
+    /// Adds an identifier to those of the copy under `key`.
+    //= [MQTT-3.3.4-4]
+    pub(crate) fn add_identifier(&mut self, key: u32, identifier: SubscriptionIdentifier) {
+        let Some(copy) = self.copy_mut(key) else { return };
+        let before = copy.identifiers;
+        if before == Identifiers::default() {
+            copy.identifiers = Some(identifier).into();
+        } else if before.0 >= MANY {
+            if let Some(many) = self.identifiers.get_mut(before.0 - MANY) {
+                many.push(identifier);
+            }
+        } else if let Some(first) = SubscriptionIdentifier::new(before.0) {
+            let many = self.identifiers.insert([first, identifier].into());
+            if let (Ok(many), Some(copy)) = (many, self.copy_mut(key)) {
+                copy.identifiers = Identifiers(MANY | many);
+            }
+        }
+    }
+
+    /// The identifiers behind `identifiers`; a single one is put into `one`.
+    #[inline]
+    pub(crate) fn identifiers<'a>(
+        &'a self,
+        identifiers: Identifiers,
+        one: &'a mut Option<SubscriptionIdentifier>,
+    ) -> &'a [SubscriptionIdentifier] {
+        if identifiers.0 >= MANY {
+            return self.identifiers.get(identifiers.0 - MANY).map_or(&[], |many| many);
+        }
+        *one = SubscriptionIdentifier::new(identifiers.0);
+        one.as_slice()
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, key: u32) -> Option<&Entry> {
+        self.slots.get(key)
+    }
+
+    #[inline]
+    pub(crate) fn get_mut(&mut self, key: u32) -> Option<&mut Entry> {
+        self.slots.get_mut(key)
+    }
+
+    /// The copy under `key`, if it is one.
+    pub(crate) fn copy_mut(&mut self, key: u32) -> Option<&mut Copy> {
+        match self.slots.get_mut(key) {
+            Some(Entry { item: Item::Message(copy), .. }) => Some(copy),
+            _ => None,
+        }
+    }
+
+    /// Takes an entry out, which is in no list, with what lies beside it.
+    #[inline]
+    pub(crate) fn remove(&mut self, key: u32) -> Option<Entry> {
+        let entry = self.slots.remove(key)?;
+        match &entry.item {
+            Item::Message(copy) if copy.identifiers.0 >= MANY => {
+                self.identifiers.remove(copy.identifiers.0 - MANY);
+            }
+            Item::Packet(packet) => {
+                self.packets.remove(*packet);
+            }
+            _ => {}
+        }
+        Some(entry)
+    }
+
+    /// Appends `key`, which is in no list.
+    #[inline]
+    pub(crate) fn push(&mut self, list: &mut List, key: u32) {
+        if let Some(last) = self.slots.get_mut(list.tail) {
+            last.next = key;
+        } else {
+            list.head = key;
+        }
+        list.tail = key;
+        list.len += 1;
+    }
+
+    /// Takes the oldest entry out of `list`; it stays in the slab.
+    #[inline]
+    pub(crate) fn pop(&mut self, list: &mut List) -> Option<u32> {
+        let key = list.head()?;
+        let entry = self.slots.get_mut(key)?;
+        list.head = core::mem::replace(&mut entry.next, NONE);
+        list.len -= 1;
+        if list.head == NONE {
+            list.tail = NONE;
+        }
+        Some(key)
+    }
+
+    /// Puts `key`, which is in no list, in front.
+    pub(crate) fn push_front(&mut self, list: &mut List, key: u32) {
+        if let Some(entry) = self.slots.get_mut(key) {
+            entry.next = list.head;
+        }
+        list.head = key;
+        if list.tail == NONE {
+            list.tail = key;
+        }
+        list.len += 1;
+    }
+
+    /// Makes another thing of an entry that is in no list; what it was.
+    pub(crate) fn replace(&mut self, key: u32, item: Item, lsn: Lsn) -> Option<Item> {
+        let entry = self.slots.get_mut(key)?;
+        entry.lsn = lsn;
+        let before = core::mem::replace(&mut entry.item, item);
+        if let Item::Message(copy) = &before {
+            if copy.identifiers.0 >= MANY {
+                self.identifiers.remove(copy.identifiers.0 - MANY);
+            }
+        }
+        Some(before)
+    }
+
+    pub(crate) const fn len(&self) -> u32 {
+        self.slots.len()
+    }
+}

@@ -1,0 +1,46 @@
+//! QoS 2 from a client: which Packet Identifiers it has sent and not yet released.
+
+use mqtt_codec::PacketIdentifier;
+use smallvec::SmallVec;
+
+/// The identifiers of QoS 2 messages received, sorted. A second PUBLISH with one of them is the
+/// same message sent again [MQTT-4.3.3-10].
+#[derive(Default)]
+pub(crate) struct ReceivedIdentifiers {
+    sorted: SmallVec<[PacketIdentifier; 4]>,
+}
+
+impl ReceivedIdentifiers {
+    pub(crate) fn len(&self) -> usize {
+        self.sorted.len()
+    }
+
+    pub(crate) fn contains(&self, identifier: PacketIdentifier) -> bool {
+        self.sorted.binary_search(&identifier).is_ok()
+    }
+
+    /// Whether it was not there before.
+    pub(crate) fn insert(&mut self, identifier: PacketIdentifier) -> bool {
+        match self.sorted.binary_search(&identifier) {
+            Ok(_) => false,
+            Err(place) => {
+                self.sorted.insert(place, identifier);
+                true
+            }
+        }
+    }
+
+    /// Whether it was there.
+    pub(crate) fn remove(&mut self, identifier: PacketIdentifier) -> bool {
+        match self.sorted.binary_search(&identifier) {
+            Ok(place) => {
+                self.sorted.remove(place);
+                if self.sorted.is_empty() && self.sorted.capacity() > 64 {
+                    self.sorted = SmallVec::new();
+                }
+                true
+            }
+            Err(_) => false,
+        }
+    }
+}

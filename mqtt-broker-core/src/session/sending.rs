@@ -1,0 +1,377 @@
+//! Messages to a Session: straight to its connection, into the window, or into the queue.
+
+use mqtt_codec::{PacketIdentifier, QoS};
+
+use super::Session;
+use super::queue::{Copy, Identifiers, Item, List, NONE};
+use crate::boundary::{CloseReason, DropCause, Event, Lsn};
+use crate::broker::Broker;
+use crate::config::QueueOverflow;
+use crate::journal::Change;
+use crate::time::Instant;
+
+/// What one queued message counts beyond its own bytes.
+const ENTRY_BYTES: u32 = 32;
+
+/// A copy of a publication on its way to one Session.
+#[derive(Clone, core::marker::Copy)]
+pub(crate) struct Addressed {
+    pub(crate) publication: u32,
+    pub(crate) qos: QoS,
+    pub(crate) retain: bool,
+    pub(crate) identifiers: Identifiers,
+}
+
+impl Broker {
+    /// Gives a Session its copy; the entry's key if it was taken.
+    #[inline]
+    pub(crate) fn enqueue(&mut self, session: u32, message: Addressed) -> Option<u32> {
+        let publication = self.publications.get(message.publication)?;
+        let size = u32::try_from(publication.len()).unwrap_or(u32::MAX).saturating_add(ENTRY_BYTES);
+        let sequence = publication.sequence;
+        let state = self.sessions.get(session)?;
+        let (connected, persistent) = (state.is_connected(), state.is_persistent());
+        let window = self.window_has_room(state);
+        let live = message.qos == QoS::AtMostOnce;
+        if live && !connected && !(self.config.queue_qos0 && persistent) {
+            return None;
+        }
+        // A message that can be sent at once waits for nothing but the transport.
+        let immediate = connected && (live || (window && state.waiting.is_empty()));
+        if !self.make_room(session, message.publication, size, immediate, live) {
+            return None;
+        }
+        let item = Item::Message(Copy {
+            publication: message.publication,
+            identifiers: message.identifiers,
+            qos: message.qos,
+            retain: message.retain,
+            sent: false,
+            on_wire: false,
+            linked: false,
+            packet_identifier: None,
+        });
+        if self.journal.is_enabled() && persistent && !live {
+            self.journal_queued(session, sequence, message);
+        }
+        let lsn = if live { Lsn(0) } else { self.journal.gate() };
+        let Ok(entry) = self.entries.insert(item, lsn) else {
+            self.dropped(session, message.publication, DropCause::BrokerFull);
+            return None;
+        };
+        self.publications.hold(message.publication);
+        if live && immediate {
+            self.send_live(session, entry, size);
+        } else if !(immediate && self.start(session, entry)) {
+            let state = self.sessions.get_mut(session)?;
+            state.queued_messages += 1;
+            state.queued_bytes = state.queued_bytes.saturating_add(size);
+            self.entries.push(&mut state.waiting, entry);
+        }
+        Some(entry)
+    }
+
+    /// Sends what can be sent: first what is under way from an earlier connection, then what
+    /// waits, as far as the client's Receive Maximum goes.
+    //= [MQTT-4.9.0-1]
+    //= [MQTT-4.9.0-2]
+    pub(crate) fn admit(&mut self, session: u32) {
+        loop {
+            let Some(state) = self.sessions.get_mut(session) else { return };
+            let index = state.connection;
+            let Some(connection) = self.connections.get(index) else { return };
+            let room = state.on_wire < connection.receive_maximum;
+            if !state.in_flight.resent() {
+                if !room {
+                    return;
+                }
+                if let Some(entry) = state.in_flight.next_resend() {
+                    state.on_wire += 1;
+                    self.mark_on_wire(entry);
+                    self.send_entry(index, entry);
+                }
+                continue;
+            }
+            let Some(entry) = state.waiting.head() else { return };
+            let live = self.entries.copy_mut(entry).is_some_and(|c| c.qos == QoS::AtMostOnce);
+            if !live && !room {
+                return;
+            }
+            self.entries.pop(&mut state.waiting);
+            let size = self.size_of(entry);
+            if let Some(state) = self.sessions.get_mut(session) {
+                state.queued_messages = state.queued_messages.saturating_sub(1);
+                state.queued_bytes = state.queued_bytes.saturating_sub(size);
+            }
+            if live {
+                self.send_live(session, entry, size);
+            } else if !self.start(session, entry) {
+                self.put_back(session, entry, size);
+                return;
+            }
+        }
+    }
+
+    /// A new connection: everything under way goes again, then what waited.
+    //= [MQTT-4.4.0-1]
+    pub(crate) fn send_again(&mut self, _now: Instant, session: u32) {
+        if let Some(state) = self.sessions.get_mut(session) {
+            state.in_flight.rewind();
+            state.on_wire = 0;
+            for key in state.in_flight.iter() {
+                match self.entries.get_mut(key).map(|entry| &mut entry.item) {
+                    Some(Item::Message(copy)) => copy.on_wire = false,
+                    Some(Item::Release { on_wire, .. }) => *on_wire = false,
+                    _ => {}
+                }
+            }
+        }
+        self.admit(session);
+    }
+
+    /// Whether `identifier` names a message of this QoS that the client can have received.
+    pub(crate) fn is_under_way(
+        &self,
+        session: u32,
+        identifier: PacketIdentifier,
+        qos: QoS,
+    ) -> bool {
+        let entry =
+            self.sessions.get(session).and_then(|session| session.in_flight.get(identifier));
+        match entry.and_then(|entry| self.entries.get(entry)).map(|entry| &entry.item) {
+            Some(Item::Message(copy)) => copy.qos == qos && !copy.linked,
+            _ => false,
+        }
+    }
+
+    /// PUBREC came: the message is the client's, a PUBREL is owed for it.
+    //= [MQTT-4.3.3-5]
+    pub(crate) fn released(&mut self, session: u32, identifier: PacketIdentifier) {
+        let Some(state) = self.sessions.get(session) else { return };
+        let index = state.connection;
+        let Some(key) = state.in_flight.get(identifier) else { return };
+        if state.is_persistent() {
+            self.journal.change(&Change::Recorded {
+                client_identifier: &state.client_identifier,
+                packet_identifier: identifier,
+            });
+        }
+        let lsn = self.journal.gate();
+        let Some(on_wire) = self.entries.copy_mut(key).map(|copy| copy.on_wire) else { return };
+        let release = Item::Release { packet_identifier: identifier, on_wire, linked: true };
+        if let Some(Item::Message(copy)) = self.entries.replace(key, release, lsn) {
+            self.publications.release(copy.publication);
+        }
+        self.send_entry(index, key);
+    }
+
+    /// The exchange of `identifier` is over: its place in the window goes to the next.
+    pub(crate) fn complete(&mut self, _now: Instant, session: u32, identifier: PacketIdentifier) {
+        let Some(state) = self.sessions.get_mut(session) else { return };
+        let Some(key) = state.in_flight.remove(identifier) else { return };
+        if state.is_persistent() {
+            self.journal.change(&Change::Completed {
+                client_identifier: &state.client_identifier,
+                packet_identifier: identifier,
+            });
+        }
+        let item = self.entries.get(key).map(|entry| &entry.item);
+        let on_wire = match item {
+            Some(Item::Message(copy)) => copy.on_wire,
+            Some(Item::Release { on_wire, .. }) => *on_wire,
+            _ => false,
+        };
+        if on_wire {
+            state.on_wire = state.on_wire.saturating_sub(1);
+        }
+        self.free_entry(key);
+        self.admit(session);
+        self.unpark_replays(session);
+    }
+
+    /// Counts a copy that did not reach its subscriber, and says so.
+    pub(crate) fn dropped(&mut self, session: u32, publication: u32, cause: DropCause) {
+        let counter = match cause {
+            DropCause::Expired => &mut self.stats.dropped_expired,
+            DropCause::QueueFull => &mut self.stats.dropped_queue_full,
+            DropCause::TooLarge => &mut self.stats.dropped_too_large,
+            DropCause::BrokerFull => &mut self.stats.dropped_broker_full,
+        };
+        *counter += 1;
+        self.event(|broker| {
+            Some(Event::Dropped {
+                client_identifier: broker.sessions.get(session)?.client_identifier[..].into(),
+                topic: broker.publications.get(publication)?.topic().as_str().into(),
+                cause,
+            })
+        });
+    }
+
+    /// Frees an entry that is in no list, with its hold on a publication.
+    pub(crate) fn free_entry(&mut self, key: u32) {
+        if let Some(entry) = self.entries.remove(key) {
+            if let Item::Message(copy) = entry.item {
+                self.publications.release(copy.publication);
+            }
+        }
+    }
+
+    /// Counts anew what waits, after the connection took its part of the count with it.
+    pub(crate) fn recount_waiting(&mut self, session: u32) {
+        let Some(state) = self.sessions.get(session) else { return };
+        let (mut key, mut messages, mut bytes) = (state.waiting.head(), 0u32, 0u32);
+        while let Some(entry) = key {
+            messages += 1;
+            bytes = bytes.saturating_add(self.size_of(entry));
+            key = self.entries.get(entry).map(|entry| entry.next).filter(|&next| next != NONE);
+        }
+        if let Some(state) = self.sessions.get_mut(session) {
+            (state.queued_messages, state.queued_bytes) = (messages, bytes);
+        }
+    }
+
+    /// Frees all that a Session has under way or waiting.
+    pub(crate) fn free_messages(&mut self, state: &mut Session) {
+        let mut waiting: List = core::mem::take(&mut state.waiting);
+        while let Some(key) = self.entries.pop(&mut waiting) {
+            self.free_entry(key);
+        }
+        for key in state.in_flight.iter() {
+            self.free_entry(key);
+        }
+    }
+
+    /// Bytes that the entry counts for in its Session's queue.
+    pub(crate) fn size_of(&self, entry: u32) -> u32 {
+        let Some(Item::Message(copy)) = self.entries.get(entry).map(|entry| &entry.item) else {
+            return 0;
+        };
+        let len = self.publications.get(copy.publication).map_or(0, |p| p.len());
+        u32::try_from(len).unwrap_or(u32::MAX).saturating_add(ENTRY_BYTES)
+    }
+
+    /// Whether the client can be sent one more QoS 1 or 2 message now.
+    #[inline]
+    pub(crate) fn window_has_room(&self, session: &Session) -> bool {
+        let maximum = self.connections.get(session.connection).map_or(0, |c| c.receive_maximum);
+        session.on_wire < maximum && session.in_flight.resent()
+    }
+
+    /// Gives a message its Packet Identifier and sends it; `false` if there is none to give.
+    fn start(&mut self, session: u32, entry: u32) -> bool {
+        let Some(state) = self.sessions.get_mut(session) else { return false };
+        let Some(identifier) = state.in_flight.push(entry) else { return false };
+        state.on_wire += 1;
+        let index = state.connection;
+        if state.is_persistent() && self.journal.is_enabled() {
+            self.journal.change(&Change::Started {
+                client_identifier: &state.client_identifier,
+                packet_identifier: identifier,
+            });
+            let lsn = self.journal.gate();
+            if let Some(entry) = self.entries.get_mut(entry) {
+                entry.lsn = lsn;
+            }
+        }
+        if let Some(copy) = self.entries.copy_mut(entry) {
+            copy.packet_identifier = Some(identifier);
+            copy.on_wire = true;
+            copy.linked = true;
+        }
+        self.send_entry(index, entry);
+        true
+    }
+
+    /// Sends a QoS 0 message, which counts as queued until the transport has taken it.
+    fn send_live(&mut self, session: u32, entry: u32, size: u32) {
+        let Some(state) = self.sessions.get_mut(session) else { return };
+        state.queued_messages += 1;
+        state.queued_bytes = state.queued_bytes.saturating_add(size);
+        let index = state.connection;
+        self.send_entry(index, entry);
+    }
+
+    fn mark_on_wire(&mut self, entry: u32) {
+        match self.entries.get_mut(entry).map(|entry| &mut entry.item) {
+            Some(Item::Message(copy)) => (copy.on_wire, copy.linked) = (true, true),
+            Some(Item::Release { on_wire, linked, .. }) => (*on_wire, *linked) = (true, true),
+            _ => {}
+        }
+    }
+
+    /// Returns an entry to the front of the queue.
+    fn put_back(&mut self, session: u32, entry: u32, size: u32) {
+        let Some(state) = self.sessions.get_mut(session) else { return };
+        state.queued_messages += 1;
+        state.queued_bytes = state.queued_bytes.saturating_add(size);
+        self.entries.push_front(&mut state.waiting, entry);
+    }
+
+    /// Whether the Session's queue takes a message of `size`, after the overflow rule has acted.
+    /// What can go out at once is bounded by bytes alone.
+    fn make_room(
+        &mut self,
+        session: u32,
+        publication: u32,
+        size: u32,
+        immediate: bool,
+        live: bool,
+    ) -> bool {
+        let (messages, bytes) = (self.config.queue_messages, self.config.queue_bytes);
+        loop {
+            let Some(state) = self.sessions.get(session) else { return false };
+            let fits = state.queued_bytes.saturating_add(size) <= bytes;
+            if (immediate && (!live || fits))
+                || (!immediate && fits && state.waiting.len() < messages)
+            {
+                return true;
+            }
+            let index = state.connection;
+            match self.config.queue_overflow {
+                QueueOverflow::DropOldest if !state.waiting.is_empty() => {
+                    self.drop_oldest(session);
+                    continue;
+                }
+                QueueOverflow::Disconnect => {
+                    if let Some(handle) = self.connections.handle(index) {
+                        let code = mqtt_codec::ReasonCode::QUOTA_EXCEEDED;
+                        let reason = CloseReason::Violation(code, "its queue is full");
+                        self.closing.push_back((handle, reason));
+                    }
+                }
+                QueueOverflow::DropOldest | QueueOverflow::DropNewest => {}
+            }
+            self.dropped(session, publication, DropCause::QueueFull);
+            return false;
+        }
+    }
+
+    fn drop_oldest(&mut self, session: u32) {
+        let Some(state) = self.sessions.get_mut(session) else { return };
+        let Some(entry) = self.entries.pop(&mut state.waiting) else { return };
+        let size = self.size_of(entry);
+        if let Some(state) = self.sessions.get_mut(session) {
+            state.queued_messages = state.queued_messages.saturating_sub(1);
+            state.queued_bytes = state.queued_bytes.saturating_sub(size);
+            if state.is_persistent() {
+                let client_identifier = &state.client_identifier;
+                self.journal.change(&Change::Dropped { client_identifier });
+            }
+        }
+        if let Some(copy) = self.entries.copy_mut(entry) {
+            let publication = copy.publication;
+            self.dropped(session, publication, DropCause::QueueFull);
+        }
+        self.free_entry(entry);
+    }
+
+    fn journal_queued(&mut self, session: u32, sequence: u64, message: Addressed) {
+        let Some(state) = self.sessions.get(session) else { return };
+        self.journal.change(&Change::Queued {
+            client_identifier: &state.client_identifier,
+            sequence,
+            qos: message.qos,
+            retain: message.retain,
+        });
+    }
+}

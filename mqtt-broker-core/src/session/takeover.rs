@@ -1,0 +1,186 @@
+//! How a Session begins, is resumed, is taken over by a newer connection, and ends.
+
+use alloc::boxed::Box;
+
+use mqtt_codec::{Connect, ReasonCode, Version};
+
+use super::{FOR_EVER, Session};
+use crate::boundary::{CloseReason, Event, RefusalCause};
+use crate::broker::{Broker, Timer};
+use crate::connection::State;
+use crate::journal::Change;
+use crate::time::Instant;
+
+/// A Session that a CONNECT found or made.
+#[derive(Clone, Copy)]
+pub(crate) struct Opened {
+    pub(crate) session: u32,
+    /// There was Session State to resume.
+    pub(crate) present: bool,
+}
+
+impl Broker {
+    /// Gives the connection its Session: the one of this Client Identifier, or a new one.
+    pub(crate) fn open_session(
+        &mut self,
+        now: Instant,
+        index: u32,
+        client_identifier: &str,
+        connect: &Connect<'_>,
+    ) -> Result<Opened, (ReasonCode, RefusalCause)> {
+        let full = |name| (ReasonCode::QUOTA_EXCEEDED, RefusalCause::Limit(name));
+        let mut found = self.sessions.find(client_identifier);
+        if found.is_none() && self.sessions.len() >= self.config.limits.sessions {
+            return Err(full("sessions"));
+        }
+        let will = match &connect.will {
+            Some(will) => Some(self.keep_will(will).map_err(|_| full("publications"))?),
+            None => None,
+        };
+        if let Some(session) = found {
+            self.take_over(now, session, connect.clean_start);
+            found = self.sessions.find(client_identifier);
+        }
+        let expiry_interval = self.expiry_interval(connect);
+        let present = found.is_some();
+        let session = match found {
+            Some(session) => session,
+            None => self
+                .sessions
+                .insert(Session::new(client_identifier.into(), connect.version))
+                .map_err(|_| full("sessions"))?,
+        };
+        if let Some(state) = self.sessions.get_mut(session) {
+            state.connection = index;
+            state.version = connect.version;
+            state.expiry_interval = expiry_interval;
+            state.ends_at = Instant::NEVER;
+            state.user_name = connect.user_name.map(|name| Box::from(name.as_str()));
+            state.will = will.map(Box::new);
+            self.timers.cancel(&mut state.timer);
+        }
+        if let Some(connection) = self.connections.get_mut(index) {
+            connection.state = State::Connected;
+            connection.session = session;
+        }
+        self.journal_opened(session, present);
+        Ok(Opened { session, present })
+    }
+
+    /// The connection of a Session is gone. Its Will Message is published or waits; the Session
+    /// ends or waits.
+    pub(crate) fn session_left(&mut self, now: Instant, session: u32) {
+        let Some(state) = self.sessions.get_mut(session) else { return };
+        if !state.is_persistent() {
+            self.end_session(now, session);
+            return;
+        }
+        if let Some(will) = &mut state.will {
+            will.due = now + core::time::Duration::from_secs(will.delay_interval.into());
+        }
+        self.journal_kept(session);
+        self.session_timer(now, session);
+    }
+
+    /// Publishes a Will Message that is due, ends a Session whose time has come, and arms the timer
+    /// for what is left.
+    pub(crate) fn session_timer(&mut self, now: Instant, session: u32) {
+        let Some(state) = self.sessions.get(session) else { return };
+        if state.is_connected() {
+            return;
+        }
+        if state.ends_at <= now {
+            self.end_session(now, session);
+            return;
+        }
+        if state.will.as_ref().is_some_and(|will| will.due <= now) {
+            self.publish_will(now, session);
+        }
+        let Some(state) = self.sessions.get_mut(session) else { return };
+        let will = state.will.as_ref().map_or(Instant::NEVER, |will| will.due);
+        let next = will.min(state.ends_at);
+        if next == Instant::NEVER {
+            self.timers.cancel(&mut state.timer);
+        } else {
+            self.timers.arm(&mut state.timer, next, Timer::Session(session));
+        }
+    }
+
+    /// Ends a Session that has no connection, with all it holds.
+    //= [MQTT-4.1.0-2]
+    pub(crate) fn end_session(&mut self, now: Instant, session: u32) {
+        self.drop_replays(session);
+        let Some(state) = self.sessions.get_mut(session) else { return };
+        let mut subscriptions = core::mem::take(&mut state.subscriptions);
+        while !self.subscriptions.unsubscribe_all(&mut subscriptions, usize::MAX) {}
+        let Some(mut state) = self.sessions.remove(session) else { return };
+        self.timers.cancel(&mut state.timer);
+        self.free_messages(&mut state);
+        if self.journal.is_enabled() {
+            self.journal
+                .change(&Change::SessionEnded { client_identifier: &state.client_identifier });
+        }
+        // The end of the Session is the end of any delay of its Will Message.
+        //= [MQTT-3.1.3-9]
+        if let Some(will) = state.will.take() {
+            self.publish_kept_will(now, *will);
+        }
+        self.event(|_| {
+            Some(Event::SessionEnded { client_identifier: state.client_identifier.into_string() })
+        });
+    }
+
+    /// Ends what an earlier connection with the same Client Identifier has begun.
+    fn take_over(&mut self, now: Instant, session: u32, clean_start: bool) {
+        let Some(state) = self.sessions.get(session) else { return };
+        if state.is_connected() {
+            //= [MQTT-3.1.4-3]
+            self.close(now, state.connection, CloseReason::TakenOver);
+        }
+        // The earlier connection may have ended the Session with it.
+        let Some(state) = self.sessions.get(session) else { return };
+        if clean_start || state.ends_at <= now {
+            //= [MQTT-3.1.2-4]
+            self.end_session(now, session);
+        } else if state.will.as_ref().is_some_and(|will| will.due <= now) {
+            self.publish_will(now, session);
+        } else {
+            // Resumed before the delay has passed: the Will Message is not sent.
+            //= [MQTT-3.1.3-9]
+            self.discard_will(session);
+        }
+    }
+
+    /// How long the Session outlives its connection, in seconds.
+    fn expiry_interval(&self, connect: &Connect<'_>) -> u32 {
+        let asked = match connect.version {
+            Version::V5 => connect.properties.session_expiry_interval().unwrap_or(0),
+            // Clean Session 1 is a Session as long as the connection, 0 one without end.
+            Version::V3_1 | Version::V3_1_1 if connect.clean_start => 0,
+            Version::V3_1 | Version::V3_1_1 => FOR_EVER,
+        };
+        asked.min(self.config.session_expiry_maximum)
+    }
+
+    fn journal_opened(&mut self, session: u32, present: bool) {
+        if present {
+            self.journal_kept(session);
+            return;
+        }
+        let Some(state) = self.sessions.get(session) else { return };
+        if state.is_persistent() {
+            self.journal.change(&Change::SessionStarted {
+                client_identifier: &state.client_identifier,
+                expiry_interval: state.expiry_interval,
+            });
+        }
+    }
+
+    fn journal_kept(&mut self, session: u32) {
+        let Some(state) = self.sessions.get(session) else { return };
+        self.journal.change(&Change::SessionKept {
+            client_identifier: &state.client_identifier,
+            expiry_interval: state.expiry_interval,
+        });
+    }
+}

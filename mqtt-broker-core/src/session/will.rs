@@ -1,0 +1,76 @@
+//! The Will Message: kept with its Session, published when the connection ends without a goodbye,
+//! after its delay or at the end of the Session, whichever comes first [MQTT-3.1.3-9].
+
+use mqtt_codec::Will;
+
+use crate::broker::Broker;
+use crate::publication::Draft;
+use crate::store::Full;
+use crate::time::{Duration, Instant};
+
+/// A Will Message that has not been published.
+pub(crate) struct PendingWill {
+    /// It lies with the publications, with one reference.
+    publication: u32,
+    /// Its Message Expiry Interval counts from its publication.
+    expiry_interval: Option<u32>,
+    /// Seconds.
+    pub(crate) delay_interval: u32,
+    /// When it is to be published, while the client is away.
+    pub(crate) due: Instant,
+}
+
+impl Broker {
+    /// Stores the Will Message of a CONNECT.
+    //= [MQTT-3.1.2-7]
+    pub(crate) fn keep_will(&mut self, will: &Will<'_>) -> Result<PendingWill, Full> {
+        let publication = self.publications.insert(&Draft {
+            topic: will.topic,
+            properties: &will.properties,
+            payload: will.payload,
+            qos: will.qos,
+            retain: will.retain,
+            expires_at: Instant::NEVER,
+        })?;
+        Ok(PendingWill {
+            publication,
+            expiry_interval: will.properties.message_expiry_interval(),
+            delay_interval: will.properties.will_delay_interval().unwrap_or(0),
+            due: Instant::NEVER,
+        })
+    }
+
+    /// Forgets the Will Message of a Session.
+    pub(crate) fn discard_will(&mut self, session: u32) {
+        let will = self.sessions.get_mut(session).and_then(|session| session.will.take());
+        if let Some(will) = will {
+            self.publications.release(will.publication);
+        }
+    }
+
+    /// Publishes the Will Message of a Session; it has one no longer.
+    //= [MQTT-3.1.2-8]
+    pub(crate) fn publish_will(&mut self, now: Instant, session: u32) {
+        let will = self.sessions.get_mut(session).and_then(|session| session.will.take());
+        if let Some(will) = will {
+            self.publish_kept_will(now, *will);
+        }
+    }
+
+    /// Publishes a Will Message that its Session no longer holds.
+    pub(crate) fn publish_kept_will(&mut self, now: Instant, will: PendingWill) {
+        let expires_at = self.expires_at(now, will.expiry_interval);
+        self.publications.renew(will.publication, expires_at);
+        // Routing may end connections whose Will Messages come in turn: they wait in line.
+        self.wills.push_back(will.publication);
+    }
+
+    /// When a message published now expires: as its publisher asks, within this server's bound.
+    pub(crate) fn expires_at(&self, now: Instant, asked: Option<u32>) -> Instant {
+        let maximum = self.config.message_expiry_maximum;
+        match asked.map_or(maximum, |asked| asked.min(maximum)) {
+            u32::MAX if asked != Some(u32::MAX) => Instant::NEVER,
+            seconds => now + Duration::from_secs(seconds.into()),
+        }
+    }
+}
