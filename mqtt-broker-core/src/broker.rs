@@ -2,6 +2,7 @@
 
 mod host;
 mod timeout;
+mod views;
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -238,22 +239,6 @@ impl Broker {
             if let Some(index) = self.connections.resolve(handle) {
                 self.release_held(now, index);
             }
-        }
-    }
-
-    /// What has been counted, and what is held now.
-    #[must_use]
-    pub fn stats(&self) -> Stats {
-        Stats {
-            connections: self.connections.len(),
-            sessions: self.sessions.len(),
-            subscriptions: u32::try_from(self.subscriptions.len()).unwrap_or(u32::MAX),
-            retained: u32::try_from(self.retained.len()).unwrap_or(u32::MAX),
-            publications: self.publications.len(),
-            publication_bytes: self.publications.bytes(),
-            entries: self.entries.len(),
-            dropped_outputs: self.outputs.dropped(),
-            ..self.stats
         }
     }
 

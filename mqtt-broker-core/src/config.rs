@@ -202,6 +202,8 @@ pub struct Stats {
     pub publication_bytes: usize,
     /// Queue entries held now.
     pub entries: u32,
+    /// Bytes of the tables behind subscriptions, retained messages, queues and timers.
+    pub table_bytes: usize,
     /// Network Connections accepted.
     pub accepted: u64,
     /// CONNECT packets answered with success.

@@ -9,6 +9,7 @@
 //! ```
 
 mod acknowledgements;
+mod answers;
 mod disconnect;
 mod handshake;
 mod inbound;

@@ -38,6 +38,10 @@
 //!     Instant(since_epoch.as_micros() as u64)
 //! }
 //!
+//! fn find(sockets: &mut [Socket], handle: ConnectionHandle) -> &mut Socket {
+//!     sockets.iter_mut().find(|socket| socket.handle == handle).expect("open until handle_eof")
+//! }
+//!
 //! fn main() -> std::io::Result<()> {
 //!     let listener = TcpListener::bind("127.0.0.1:1883")?;
 //!     listener.set_nonblocking(true)?;
@@ -76,10 +80,9 @@
 //!         broker.handle_timeout(now());
 //!         // 2. What the broker wants.
 //!         while let Some(output) = broker.poll_output() {
-//!             let of = |handle| sockets.iter_mut().find(move |socket| socket.handle == handle);
 //!             match output {
-//!                 Output::Close(handle, _reason) => of(handle).unwrap().closing = true,
-//!                 Output::Resume(handle) => of(handle).unwrap().waiting = false,
+//!                 Output::Close(handle, _reason) => find(&mut sockets, handle).closing = true,
+//!                 Output::Resume(handle) => find(&mut sockets, handle).waiting = false,
 //!                 Output::Event(event) => println!("{event:?}"),
 //!                 _ => {} // this host looks at every connection below, and defers no verdict
 //!             }

@@ -1,10 +1,9 @@
-//! The host's own wishes: publish, disconnect a client, shut down, look around.
+//! The host's own wishes: publish, disconnect a client, shut down.
 
 use mqtt_codec::{Property, ReasonCode};
 
 use super::Broker;
-use crate::boundary::{ApplicationMessage, CloseReason, Error, SessionView};
-use crate::connection::State;
+use crate::boundary::{ApplicationMessage, CloseReason, Error};
 use crate::publication::Draft;
 use crate::session::queue::NONE;
 use crate::time::Instant;
@@ -64,29 +63,6 @@ impl Broker {
             next = index + 1;
         }
         self.settle(now);
-    }
-
-    /// Every Session, connected or not, in a fixed order.
-    pub fn sessions(&self) -> impl Iterator<Item = SessionView<'_>> {
-        self.sessions.iter().map(|(_, session)| {
-            let connection = self
-                .connections
-                .get(session.connection)
-                .filter(|connection| connection.state == State::Connected);
-            SessionView {
-                client_identifier: &session.client_identifier,
-                connection: connection.and_then(|_| self.connections.handle(session.connection)),
-                peer: connection.map(|connection| connection.peer),
-                version: session.version,
-                user_name: session.user_name.as_deref(),
-                connected_at: connection.map(|connection| connection.connected_at),
-                keep_alive: connection.map_or(0, |connection| connection.keep_alive),
-                session_expiry_interval: session.expiry_interval,
-                subscriptions: session.subscriptions.len(),
-                queued: session.queued_messages,
-                in_flight: session.in_flight.len().into(),
-            }
-        })
     }
 }
 

@@ -170,14 +170,9 @@ impl Broker {
     fn take_parameters(&mut self, now: Instant, index: u32, connect: &Connect<'_>) {
         let properties = &connect.properties;
         let keep_alive = self.keep_alive_in_force(connect);
-        let window = properties.receive_maximum().map_or_else(
-            || {
-                //= [MQTT-3.3.4-9]
-                let own = self.config.inflight_messages.max(1);
-                NonZeroU16::new(own).unwrap_or(NonZeroU16::MIN)
-            },
-            |maximum| maximum,
-        );
+        //= [MQTT-3.3.4-9]
+        let own = NonZeroU16::new(self.config.inflight_messages).unwrap_or(NonZeroU16::MIN);
+        let window = properties.receive_maximum().unwrap_or(own);
         let aliases = TopicAliases::new(
             self.config.topic_alias_maximum,
             properties.topic_alias_maximum().unwrap_or(0).min(self.config.topic_alias_outgoing),

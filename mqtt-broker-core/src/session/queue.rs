@@ -229,6 +229,11 @@ impl Entries {
         Some(key)
     }
 
+    /// The heap held, in bytes, without encoded packets.
+    pub(crate) fn bytes(&self) -> usize {
+        self.slots.bytes() + self.identifiers.bytes() + self.packets.bytes()
+    }
+
     /// Puts `key`, which is in no list, in front.
     pub(crate) fn push_front(&mut self, list: &mut List, key: u32) {
         if let Some(entry) = self.slots.get_mut(key) {

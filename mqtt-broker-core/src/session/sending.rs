@@ -321,9 +321,9 @@ impl Broker {
         loop {
             let Some(state) = self.sessions.get(session) else { return false };
             let fits = state.queued_bytes.saturating_add(size) <= bytes;
-            if (immediate && (!live || fits))
-                || (!immediate && fits && state.waiting.len() < messages)
-            {
+            let room =
+                if immediate { !live || fits } else { fits && state.waiting.len() < messages };
+            if room {
                 return true;
             }
             let index = state.connection;

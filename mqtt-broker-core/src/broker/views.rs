@@ -1,0 +1,115 @@
+//! What a console shows: Sessions, their subscriptions, retained messages, numbers.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use mqtt_codec::{SubscriptionIdentifier, SubscriptionOptions, TopicFilter};
+
+use super::Broker;
+use crate::boundary::{Message, SessionView};
+use crate::config::Stats;
+use crate::connection::State;
+use crate::retained::Step;
+use crate::time::Instant;
+
+impl Broker {
+    /// Every Session, connected or not, in a fixed order.
+    pub fn sessions(&self) -> impl Iterator<Item = SessionView<'_>> {
+        self.sessions.iter().map(|(_, session)| {
+            let connection = self
+                .connections
+                .get(session.connection)
+                .filter(|connection| connection.state == State::Connected);
+            SessionView {
+                client_identifier: &session.client_identifier,
+                connection: connection.and_then(|_| self.connections.handle(session.connection)),
+                peer: connection.map(|connection| connection.peer),
+                version: session.version,
+                user_name: session.user_name.as_deref(),
+                connected_at: connection.map(|connection| connection.connected_at),
+                keep_alive: connection.map_or(0, |connection| connection.keep_alive),
+                session_expiry_interval: session.expiry_interval,
+                subscriptions: session.subscriptions.len(),
+                queued: session.queued_messages,
+                in_flight: session.in_flight.len().into(),
+            }
+        })
+    }
+
+    /// The subscriptions of one client: Topic Filter, options, identifier. Empty if there is no
+    /// such Session.
+    pub fn subscriptions(
+        &self,
+        client_identifier: &str,
+    ) -> impl Iterator<Item = (String, SubscriptionOptions, Option<SubscriptionIdentifier>)> {
+        let session = self.sessions.find(client_identifier).and_then(|key| self.sessions.get(key));
+        session.into_iter().flat_map(|session| {
+            self.subscriptions.of_subscriber(&session.subscriptions).map(|held| {
+                let mut filter = Vec::new();
+                held.write_filter(&mut filter);
+                let filter = String::from_utf8(filter).unwrap_or_default();
+                (filter, held.options(), held.identifier())
+            })
+        })
+    }
+
+    /// Shows `visit` the retained messages that match, in the order of the topic tree, until it
+    /// returns `false` or `steps` topics have been looked at. Whether that was all of them.
+    pub fn retained(
+        &mut self,
+        now: Instant,
+        filter: TopicFilter<'_>,
+        steps: u32,
+        mut visit: impl FnMut(Message<'_>) -> bool,
+    ) -> bool {
+        let mut scan = self.retained.scan(filter);
+        let mut budget = steps;
+        let complete = loop {
+            let publication = match self.retained.next(&mut scan, &mut budget) {
+                Step::Found(publication) => self.publications.get(publication),
+                Step::Budget => break false,
+                Step::Done => break true,
+            };
+            let Some(stored) = publication.filter(|stored| !stored.expired(now)) else { continue };
+            let message = Message {
+                topic: stored.topic(),
+                payload: stored.payload(),
+                qos: stored.qos,
+                retain: true,
+                message_expiry_interval: stored.expiry_left(now),
+                pass_through: stored.pass_through(),
+                subscription_identifier: None,
+            };
+            if !visit(message) {
+                break false;
+            }
+        };
+        self.retained.end(scan);
+        complete
+    }
+
+    /// What has been counted, and what is held now.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        Stats {
+            connections: self.connections.len(),
+            sessions: self.sessions.len(),
+            subscriptions: self.subscriptions.len(),
+            retained: self.retained.len(),
+            publications: self.publications.len(),
+            publication_bytes: self.publications.bytes(),
+            entries: self.entries.len(),
+            table_bytes: self.table_bytes(),
+            dropped_outputs: self.outputs.dropped(),
+            ..self.stats
+        }
+    }
+
+    /// The heap of the tables that grow, without what their entries hold themselves.
+    fn table_bytes(&self) -> usize {
+        self.subscriptions.bytes()
+            + self.retained.bytes()
+            + self.timers.bytes()
+            + self.entries.bytes()
+    }
+}

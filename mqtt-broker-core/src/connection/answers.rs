@@ -1,0 +1,101 @@
+//! What the broker answers: queued in the connection's line, or held until what it promises is
+//! durable.
+
+use alloc::vec;
+
+use mqtt_codec::{Packet, ReasonCode};
+
+use crate::boundary::{CloseReason, ConnectionHandle, Lsn};
+use crate::broker::Broker;
+use crate::session::queue::{AckKind, Item, NONE};
+use crate::time::Instant;
+
+impl Broker {
+    /// Queues an answer of `size` bytes: an acknowledgement or PINGRESP.
+    pub(super) fn answer(&mut self, index: u32, item: Item, size: u32) {
+        let held = !matches!(item, Item::Pingresp);
+        let lsn = if held { self.journal.gate() } else { Lsn(0) };
+        if let Ok(entry) = self.entries.insert(item, lsn) {
+            self.queue_answer(index, entry, size);
+        } else {
+            self.close_overfull(index);
+        }
+    }
+
+    /// Encodes a packet and queues it.
+    pub(super) fn send_packet(&mut self, index: u32, packet: &Packet<'_>) {
+        let Some(connection) = self.connections.get(index) else { return };
+        let version = connection.version;
+        let mut bytes = vec![0; packet.encoded_len(version)];
+        let encoded = packet.encode(version, &mut bytes);
+        debug_assert!(encoded.is_ok(), "the broker makes packets that can be encoded");
+        if encoded.is_err() {
+            return;
+        }
+        let size = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        // A refusal or a goodbye promises nothing; the rest does.
+        let promise = connection.session != NONE;
+        let lsn = if promise { self.journal.gate() } else { Lsn(0) };
+        match self.entries.insert_packet(bytes.into_boxed_slice(), lsn) {
+            Ok(entry) => self.queue_answer(index, entry, size),
+            Err(_) => self.close_overfull(index),
+        }
+    }
+
+    /// Puts an entry in the connection's line, or aside until it is durable.
+    #[inline]
+    pub(crate) fn send_entry(&mut self, index: u32, entry: u32) {
+        let Some(connection) = self.connections.get_mut(index) else { return };
+        let lsn = self.entries.get(entry).map_or(Lsn(0), |entry| entry.lsn);
+        if self.journal.is_durable(lsn) {
+            self.entries.push(&mut connection.outgoing, entry);
+            self.notify(index);
+        } else {
+            if connection.held.is_empty() {
+                let generation = connection.generation;
+                self.holding.push(ConnectionHandle { index, generation });
+            }
+            if let Some(Item::Ack { kind: AckKind::Puback, .. }) =
+                self.entries.get(entry).map(|entry| &entry.item)
+            {
+                connection.held_pubacks = connection.held_pubacks.saturating_add(1);
+            }
+            self.entries.push(&mut connection.held, entry);
+        }
+    }
+
+    /// Lets go what is durable by now.
+    pub(crate) fn release_held(&mut self, _now: Instant, index: u32) {
+        let Some(connection) = self.connections.get_mut(index) else { return };
+        while let Some(head) = connection.held.head() {
+            let Some(entry) = self.entries.get(head) else { break };
+            if !self.journal.is_durable(entry.lsn) {
+                let generation = connection.generation;
+                self.holding.push(ConnectionHandle { index, generation });
+                break;
+            }
+            if let Item::Ack { kind: AckKind::Puback, .. } = entry.item {
+                connection.held_pubacks = connection.held_pubacks.saturating_sub(1);
+            }
+            self.entries.pop(&mut connection.held);
+            self.entries.push(&mut connection.outgoing, head);
+        }
+        self.notify(index);
+    }
+
+    fn queue_answer(&mut self, index: u32, entry: u32, size: u32) {
+        if let Some(connection) = self.connections.get_mut(index) {
+            connection.answer_bytes = connection.answer_bytes.saturating_add(size);
+        }
+        self.send_entry(index, entry);
+    }
+
+    /// There is no entry left for an answer, and an answer cannot be left out.
+    fn close_overfull(&mut self, index: u32) {
+        if let Some(handle) = self.connections.handle(index) {
+            let code = ReasonCode::QUOTA_EXCEEDED;
+            let reason = CloseReason::Violation(code, "the broker is full");
+            self.closing.push_back((handle, reason));
+        }
+    }
+}
