@@ -1,0 +1,123 @@
+//! How a server is put together.
+
+use core::fmt;
+use core::future::Future;
+use core::hash::{BuildHasher, Hasher};
+use core::time::Duration;
+use std::hash::RandomState;
+
+use mqtt_broker_core::{AllowAll, Config, Event, Policy, Request, Verdict};
+
+use crate::error::Error;
+use crate::hooks::Hooks;
+use crate::listener;
+use crate::server::Server;
+
+/// Puts a [`Server`] together; from [`Server::builder`].
+pub struct Builder {
+    addresses: Vec<String>,
+    config: Config,
+    hooks: Hooks,
+    shutdown_grace: Duration,
+}
+
+impl Builder {
+    pub(crate) fn new() -> Self {
+        Self {
+            addresses: Vec::new(),
+            config: Config::default(),
+            hooks: Hooks { policy: Box::new(AllowAll), events: None, decide: None },
+            shutdown_grace: Duration::from_secs(3),
+        }
+    }
+
+    /// Listens for TCP connections on this address and port, such as `"0.0.0.0:1883"`,
+    /// `"[::]:1883"` or a `SocketAddr`; repeat it for more. A name stands for all its addresses, port
+    /// 0 for one that is free: [`Server::local_addrs`] tells which. `[::]` takes IPv4 as well unless
+    /// `0.0.0.0` with the same port is asked for too.
+    ///
+    /// Without any the broker serves the program alone.
+    #[must_use]
+    pub fn listen(mut self, address: impl fmt::Display) -> Self {
+        self.addresses.push(address.to_string());
+        self
+    }
+
+    /// The broker's configuration. This binding fills in `seed` if it is 0 and turns `events` off
+    /// without [`events`](Self::events). It has no store yet, so it turns `journal` off.
+    #[must_use]
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Who may connect, publish and subscribe; without it everyone may everything. It is called on
+    /// the broker's thread, between packets: it must not block. What takes time is for
+    /// [`decide`](Self::decide).
+    #[must_use]
+    pub fn policy(mut self, policy: impl Policy + Send + 'static) -> Self {
+        self.hooks.policy = Box::new(policy);
+        self
+    }
+
+    /// Answers what the policy [defers](Verdict::Defer), for example from a database. While it takes
+    /// its time only that connection waits. The futures run on the broker's thread, in a tokio
+    /// runtime with I/O and timers, and must not block it.
+    ///
+    /// Without it, what is deferred is denied.
+    #[must_use]
+    pub fn decide<F>(mut self, mut decide: impl FnMut(Request) -> F + Send + 'static) -> Self
+    where
+        F: Future<Output = Verdict> + Send + 'static,
+    {
+        self.hooks.decide = Some(Box::new(move |request| Box::pin(decide(request))));
+        self
+    }
+
+    /// Hears of everything that happens, for logs and metrics. It is called on the broker's thread
+    /// and must not block.
+    #[must_use]
+    pub fn events(mut self, events: impl FnMut(&Event) + Send + 'static) -> Self {
+        self.hooks.events = Some(Box::new(events));
+        self
+    }
+
+    /// How long a shutdown may take for what is still to be sent. Default 3 seconds.
+    #[must_use]
+    pub fn shutdown_grace(mut self, grace: Duration) -> Self {
+        self.shutdown_grace = grace;
+        self
+    }
+
+    /// Binds the addresses. From here on clients can reach them; they are served by
+    /// [`Server::serve`].
+    ///
+    /// # Errors
+    ///
+    /// [Bind](Error::is_bind), naming the address that cannot be listened on.
+    pub fn bind(mut self) -> Result<Server, Error> {
+        let listeners = listener::bind(&self.addresses)?;
+        if self.config.seed == 0 {
+            self.config.seed = entropy();
+        }
+        self.config.events &= self.hooks.events.is_some();
+        self.config.journal = false;
+        Ok(Server::new(listeners, self.config, self.hooks, self.shutdown_grace))
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("addresses", &self.addresses)
+            .field("config", &self.config)
+            .field("shutdown_grace", &self.shutdown_grace)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A number that nobody else can know, never 0: the standard library's hash keys come from the
+/// system.
+fn entropy() -> u64 {
+    RandomState::new().build_hasher().finish().max(1)
+}

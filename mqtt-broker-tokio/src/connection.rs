@@ -1,0 +1,301 @@
+//! One Network Connection: bytes in, bytes out, and an orderly end.
+
+use core::task::{Context, Poll};
+
+use mqtt_broker_core::{Broker, ConnectionHandle, Instant, Policy, Received};
+
+use crate::transport::Transport;
+
+/// Lent payloads that one connection may have written in one turn before the others have theirs.
+const WRITE_BUDGET: usize = 256 << 10;
+
+/// What a connection needs after a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// Nothing until it wakes or the broker says something.
+    Wait,
+    /// Another step in the next turn: there is more, and the others come first.
+    Again,
+    /// To be ended: `handle_eof`, and gone.
+    End,
+}
+
+/// What a step needs of the thread besides the connection.
+pub(crate) struct Step<'a> {
+    pub(crate) now: Instant,
+    pub(crate) broker: &'a mut Broker,
+    pub(crate) policy: &'a mut dyn Policy,
+    /// The one read or write buffer that all connections share.
+    pub(crate) buffer: &'a mut [u8],
+}
+
+/// How far a connection is on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// In use.
+    Open,
+    /// The peer takes nothing any more; what it sent before is still read.
+    Broken,
+    /// The broker is done with it; what is left is being sent and input is thrown away.
+    Closing,
+    /// All is sent and our side is ended. Closing now could reset the connection and take the last
+    /// bytes from the peer, so its end is waited for.
+    Lingering,
+}
+
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) handle: ConnectionHandle,
+    /// The broker has something to send, as far as is known.
+    pub(crate) has_output: bool,
+    /// It is in the turn's list of connections to transmit for.
+    pub(crate) listed: bool,
+    transport: Transport,
+    phase: Phase,
+    /// The broker takes no input until it says `Resume`.
+    waiting: bool,
+    /// It said so: what is kept is to be offered again.
+    resumed: bool,
+    /// The peer's end was read while something was still being sent.
+    peer_ended: bool,
+    /// Input that the broker has not consumed: part of a packet, or what waits.
+    kept: Vec<u8>,
+    /// How much must be kept before the broker can go on.
+    needed: usize,
+    /// Output that the transport did not take; empty unless it blocks.
+    unsent: Vec<u8>,
+    /// How much of `unsent` it has taken since.
+    sent: usize,
+    /// When to give up closing it in order; `None` while it is open.
+    pub(crate) expires: Option<Instant>,
+}
+
+impl Connection {
+    pub(crate) fn new(handle: ConnectionHandle, transport: Transport) -> Self {
+        Self {
+            handle,
+            has_output: false,
+            listed: false,
+            transport,
+            phase: Phase::Open,
+            waiting: false,
+            resumed: false,
+            peer_ended: false,
+            kept: Vec::new(),
+            needed: 0,
+            unsent: Vec::new(),
+            sent: 0,
+            expires: None,
+        }
+    }
+
+    /// Reads once and gives the broker what came.
+    pub(crate) fn receive(&mut self, cx: &mut Context<'_>, step: &mut Step<'_>) -> Next {
+        if matches!(self.phase, Phase::Closing | Phase::Lingering) {
+            return self.discard(cx, step.buffer);
+        }
+        if core::mem::take(&mut self.resumed) {
+            self.offer_kept(step);
+        }
+        if self.waiting {
+            return if self.phase == Phase::Broken { Next::End } else { Next::Wait };
+        }
+        // What is kept goes in front of what is read, unless it is so large that it is cheaper to
+        // append to it.
+        let front = if self.kept.len() <= step.buffer.len() / 2 { self.kept.len() } else { 0 };
+        step.buffer[..front].copy_from_slice(&self.kept[..front]);
+        let read = match self.transport.poll_read(cx, &mut step.buffer[front..]) {
+            Poll::Pending if self.phase == Phase::Broken => return Next::End,
+            Poll::Pending => return Next::Wait,
+            Poll::Ready(Err(_) | Ok(0)) => return Next::End,
+            Poll::Ready(Ok(read)) => read,
+        };
+        let is_full = front + read == step.buffer.len();
+        if front < self.kept.len() || front + read < self.needed {
+            self.keep(&step.buffer[front..front + read]);
+            if self.kept.len() >= self.needed {
+                self.offer_kept(step);
+            }
+        } else {
+            self.offer_read(step, front + read);
+        }
+        if self.waiting { Next::Wait } else { self.readable(cx, is_full) }
+    }
+
+    /// Sends what the broker has, in one write as far as it goes.
+    pub(crate) fn transmit(&mut self, cx: &mut Context<'_>, step: &mut Step<'_>) -> Next {
+        self.listed = false;
+        if !self.unsent.is_empty() || !matches!(self.phase, Phase::Open | Phase::Closing) {
+            return Next::Wait;
+        }
+        let mut filled = 0;
+        let mut lent = 0;
+        while self.has_output && filled <= step.buffer.len() / 2 && lent < WRITE_BUDGET {
+            let buffer = &mut step.buffer[filled..];
+            let Some(transmit) = step.broker.poll_transmit(step.now, self.handle, buffer) else {
+                self.has_output = false;
+                break;
+            };
+            filled += transmit.len;
+            if transmit.payload.is_empty() {
+                continue;
+            }
+            lent += transmit.payload.len();
+            if !self.write(cx, &step.buffer[..filled], transmit.payload) {
+                return self.blocked();
+            }
+            filled = 0;
+        }
+        if filled > 0 && !self.write(cx, &step.buffer[..filled], &[]) {
+            return self.blocked();
+        }
+        self.written(cx)
+    }
+
+    /// Goes on with what the transport did not take, if it takes it now.
+    pub(crate) fn send_unsent(&mut self, cx: &mut Context<'_>) -> Next {
+        if self.unsent.is_empty() {
+            return Next::Wait;
+        }
+        if self.flush(cx) { self.written(cx) } else { self.blocked() }
+    }
+
+    /// Whether something can be sent now that was not asked for yet.
+    pub(crate) fn wants_transmit(&self) -> bool {
+        self.has_output && !self.listed && self.unsent.is_empty()
+    }
+
+    /// The broker takes input again.
+    pub(crate) fn resume(&mut self) {
+        self.waiting = false;
+        self.resumed = true;
+    }
+
+    /// The broker wants it closed, which may take until `expires`. What is still to be sent comes
+    /// first, so it is to be transmitted for.
+    pub(crate) fn close(&mut self, expires: Instant) -> Next {
+        if self.phase == Phase::Broken {
+            return Next::End;
+        }
+        self.phase = Phase::Closing;
+        self.expires = Some(expires);
+        self.has_output = true;
+        self.kept = Vec::new();
+        Next::Wait
+    }
+
+    /// Gives the broker the first `len` bytes of the buffer and keeps what it leaves.
+    fn offer_read(&mut self, step: &mut Step<'_>, len: usize) {
+        let bytes = &step.buffer[..len];
+        let received = step.broker.handle_input(step.now, self.handle, bytes, step.policy);
+        self.kept.clear();
+        self.note(received);
+        self.keep(&bytes[received.consumed..]);
+    }
+
+    /// Gives the broker what is kept, and drops what it consumes.
+    fn offer_kept(&mut self, step: &mut Step<'_>) {
+        let received = step.broker.handle_input(step.now, self.handle, &self.kept, step.policy);
+        self.kept.drain(..received.consumed);
+        self.note(received);
+        self.keep(&[]);
+    }
+
+    fn note(&mut self, received: Received) {
+        self.needed = received.needed;
+        self.waiting = received.waiting;
+    }
+
+    /// Appends to what is kept. Room is doubled as bytes arrive, never beyond what the packet needs:
+    /// a length that was only announced costs nothing.
+    fn keep(&mut self, bytes: &[u8]) {
+        let len = self.kept.len() + bytes.len();
+        if len == 0 {
+            self.kept = Vec::new();
+        } else if len > self.kept.capacity() {
+            let room = self.needed.min(len.saturating_mul(2)).max(len);
+            self.kept.reserve_exact(room - self.kept.len());
+        }
+        self.kept.extend_from_slice(bytes);
+    }
+
+    /// Arranges the next wake. A read that filled the buffer probably left something.
+    fn readable(&self, cx: &mut Context<'_>, is_full: bool) -> Next {
+        let is_more = is_full || self.phase == Phase::Broken;
+        if is_more || self.transport.poll_readable(cx).is_ready() {
+            Next::Again
+        } else {
+            Next::Wait
+        }
+    }
+
+    /// Reads and throws away, until the peer's end.
+    fn discard(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Next {
+        if self.peer_ended {
+            return Next::Wait;
+        }
+        match self.transport.poll_read(cx, buffer) {
+            Poll::Pending => Next::Wait,
+            Poll::Ready(Ok(0)) if self.phase == Phase::Closing => {
+                self.peer_ended = true;
+                Next::Wait
+            }
+            Poll::Ready(Err(_) | Ok(0)) => Next::End,
+            Poll::Ready(Ok(read)) => self.readable(cx, read == buffer.len()),
+        }
+    }
+
+    /// Writes both; what is not taken is kept in `unsent`. False: it blocks or is broken.
+    fn write(&mut self, cx: &mut Context<'_>, first: &[u8], second: &[u8]) -> bool {
+        let total = first.len() + second.len();
+        let written = match self.transport.poll_write(cx, first, second) {
+            Poll::Ready(Ok(written)) if written == total => return true,
+            Poll::Ready(Ok(written)) if written > 0 => written,
+            Poll::Pending => 0,
+            Poll::Ready(_) => {
+                self.phase = Phase::Broken;
+                return false;
+            }
+        };
+        self.unsent.reserve_exact(total - written);
+        self.unsent.extend_from_slice(&first[written.min(first.len())..]);
+        self.unsent.extend_from_slice(&second[written.saturating_sub(first.len())..]);
+        self.flush(cx)
+    }
+
+    /// Writes what is left of `unsent`. False: it blocks, with a wake arranged, or is broken.
+    fn flush(&mut self, cx: &mut Context<'_>) -> bool {
+        while self.sent < self.unsent.len() {
+            match self.transport.poll_write(cx, &self.unsent[self.sent..], &[]) {
+                Poll::Ready(Ok(written)) if written > 0 => self.sent += written,
+                Poll::Pending => return false,
+                Poll::Ready(_) => {
+                    self.phase = Phase::Broken;
+                    break;
+                }
+            }
+        }
+        self.unsent = Vec::new();
+        self.sent = 0;
+        self.phase != Phase::Broken
+    }
+
+    /// After a write that took everything.
+    fn written(&mut self, cx: &mut Context<'_>) -> Next {
+        if self.has_output {
+            return Next::Again;
+        }
+        if self.phase != Phase::Closing {
+            return Next::Wait;
+        }
+        // A transport that needs more than one poll for this does it while it lingers.
+        let shut = self.transport.poll_shutdown(cx);
+        self.phase = Phase::Lingering;
+        if self.peer_ended || matches!(shut, Poll::Ready(Err(_))) { Next::End } else { Next::Again }
+    }
+
+    /// After a write that took less.
+    fn blocked(&mut self) -> Next {
+        if self.phase == Phase::Broken { Next::Again } else { Next::Wait }
+    }
+}

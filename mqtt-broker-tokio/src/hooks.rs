@@ -1,0 +1,22 @@
+//! What the program plugs into the loop.
+
+use core::future::Future;
+use core::pin::Pin;
+
+use mqtt_broker_core::{Event, Policy, Request, Verdict};
+
+/// A verdict that may take its time.
+pub(crate) type Deciding = Pin<Box<dyn Future<Output = Verdict> + Send>>;
+
+/// Hears of events.
+pub(crate) type OnEvent = Box<dyn FnMut(&Event) + Send>;
+
+/// Answers what the policy put off.
+pub(crate) type OnDecide = Box<dyn FnMut(Request) -> Deciding + Send>;
+
+/// Called by the loop on the broker's thread.
+pub(crate) struct Hooks {
+    pub(crate) policy: Box<dyn Policy + Send>,
+    pub(crate) events: Option<OnEvent>,
+    pub(crate) decide: Option<OnDecide>,
+}

@@ -1,0 +1,102 @@
+//! Listening: sockets that exist before there is a runtime, and accepting in batches.
+
+use core::net::SocketAddr;
+use core::task::{Context, Poll};
+use core::time::Duration;
+use std::io;
+use std::net::ToSocketAddrs;
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::error::Error;
+
+/// Connections that may wait to be accepted.
+const BACKLOG: i32 = 4096;
+
+/// How long a listener rests when the system has no file descriptor, or no memory, to give.
+pub(crate) const REST: Duration = Duration::from_millis(500);
+
+/// Binds every address; a name stands for all its addresses.
+pub(crate) fn bind(addresses: &[String]) -> Result<Vec<std::net::TcpListener>, Error> {
+    let resolved = addresses
+        .iter()
+        .map(|address| match address.to_socket_addrs() {
+            Ok(resolved) => Ok((address.as_str(), resolved.collect())),
+            Err(error) => Err(Error::bind(address, error)),
+        })
+        .collect::<Result<Vec<(&str, Vec<SocketAddr>)>, Error>>()?;
+    let all: Vec<SocketAddr> = resolved.iter().flat_map(|(_, list)| list).copied().collect();
+    let mut listeners = Vec::with_capacity(all.len());
+    for (address, list) in &resolved {
+        bind_each(list, &all, &mut listeners).map_err(|error| Error::bind(address, error))?;
+    }
+    Ok(listeners)
+}
+
+/// Binds all addresses of one name. One that this machine does not have (a name such as `localhost`
+/// may stand for two kinds) is passed over as long as another can be bound.
+fn bind_each(
+    addresses: &[SocketAddr],
+    all: &[SocketAddr],
+    listeners: &mut Vec<std::net::TcpListener>,
+) -> io::Result<()> {
+    let mut missing = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    let before = listeners.len();
+    for &address in addresses {
+        match bind_one(address, all) {
+            Ok(listener) => listeners.push(listener),
+            Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => missing = error,
+            Err(error) => return Err(error),
+        }
+    }
+    if listeners.len() == before { Err(missing) } else { Ok(()) }
+}
+
+fn bind_one(address: SocketAddr, all: &[SocketAddr]) -> io::Result<std::net::TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))
+        .map_err(|error| match address.is_ipv6() {
+            // A machine without IPv6 says so here.
+            true => io::Error::new(io::ErrorKind::AddrNotAvailable, error),
+            false => error,
+        })?;
+    // On Windows the option means that two programs may listen on one port.
+    #[cfg(unix)]
+    socket.set_reuse_address(true)?;
+    if address.is_ipv6() {
+        // `[::]` is for IPv4 too, everywhere alike, unless `0.0.0.0` is asked for beside it.
+        let beside = |other: &SocketAddr| other.is_ipv4() && other.port() == address.port();
+        socket.set_only_v6(!address.ip().is_unspecified() || all.iter().any(beside))?;
+    }
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
+}
+
+/// What accepting gave.
+#[derive(Debug)]
+pub(crate) enum Accepted {
+    Stream(TcpStream, SocketAddr),
+    /// Nobody waits; a wake is arranged.
+    Nobody,
+    /// One that gave up before it was accepted; there may be others.
+    Gone,
+    /// The system is out of something; try again after [`REST`].
+    Exhausted(io::Error),
+}
+
+pub(crate) fn accept(listener: &TcpListener, cx: &mut Context<'_>) -> Accepted {
+    match listener.poll_accept(cx) {
+        Poll::Ready(Ok((stream, peer))) => Accepted::Stream(stream, peer),
+        Poll::Pending => Accepted::Nobody,
+        Poll::Ready(Err(error)) => match error.kind() {
+            io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::Interrupted
+            | io::ErrorKind::TimedOut => Accepted::Gone,
+            _ => Accepted::Exhausted(error),
+        },
+    }
+}

@@ -1,0 +1,149 @@
+//! A bound server, and the running one as a value to wait for.
+
+use core::future::Future;
+use core::net::SocketAddr;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+use core::time::Duration;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use mqtt_broker_core::{Broker, Config};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::coop::unconstrained;
+
+use crate::builder::Builder;
+use crate::command;
+use crate::error::Error;
+use crate::handle::Handle;
+use crate::hooks::Hooks;
+use crate::ready::ReadyList;
+use crate::shard::{Parts, Shard};
+use crate::shutdown::ShutdownHandle;
+
+/// A broker whose addresses are bound; [`serve`](Self::serve) starts it.
+pub struct Server {
+    listeners: Vec<std::net::TcpListener>,
+    parts: Parts,
+    /// Dropped when the server is gone.
+    done: watch::Sender<()>,
+}
+
+impl Server {
+    /// Begins to put a server together.
+    #[must_use]
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    pub(crate) fn new(
+        listeners: Vec<std::net::TcpListener>,
+        config: Config,
+        hooks: Hooks,
+        shutdown_grace: Duration,
+    ) -> Self {
+        let (command_sender, commands) = mpsc::channel(command::CAPACITY);
+        let parts = Parts {
+            broker: Broker::new(config),
+            hooks,
+            shutdown_grace,
+            ready: Arc::new(ReadyList::default()),
+            commands,
+            command_sender,
+        };
+        Self { listeners, parts, done: watch::channel(()).0 }
+    }
+
+    /// The addresses listened on, with the ports that the system chose for port 0.
+    #[must_use]
+    pub fn local_addrs(&self) -> Vec<SocketAddr> {
+        self.listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()
+    }
+
+    /// A way to publish, subscribe and look inside. Commands given before
+    /// [`serve`](Self::serve) wait for it.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        Handle::new(self.parts.command_sender.clone())
+    }
+
+    /// A way to end it.
+    #[must_use]
+    pub fn shutdown_handle(&self) -> ShutdownHandle {
+        ShutdownHandle::new(Arc::clone(&self.parts.ready), self.done.subscribe())
+    }
+
+    /// Starts the broker's thread, which runs until [`shutdown`](ShutdownHandle::shutdown). It has a
+    /// runtime of its own and takes nothing from one that the program may have.
+    ///
+    /// What is returned is for waiting: await it, or [`wait`](Serving::wait) without async code.
+    /// Dropping it leaves the server running.
+    pub fn serve(self) -> Serving {
+        let (ended, end) = oneshot::channel();
+        let thread = thread::Builder::new().name("mqtt-broker".to_owned()).spawn(move || {
+            // Dropped last, also by a panic: whoever waits finds the thread at its end.
+            let _ended: oneshot::Sender<()> = ended;
+            self.run()
+        });
+        Serving { end, thread: Some(thread.map_err(Error::start)) }
+    }
+
+    fn run(self) -> Result<(), Error> {
+        let Self { listeners, parts, done } = self;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(Error::start)?;
+        runtime.block_on(async {
+            let shard = Shard::new(parts, listeners).map_err(Error::start)?;
+            // The one task polls every socket, which is more than tokio lets a task do at a time.
+            unconstrained(shard.run()).await;
+            Ok(())
+        })?;
+        drop(runtime);
+        drop(done);
+        Ok(())
+    }
+}
+
+impl core::fmt::Debug for Server {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Server").field("listeners", &self.listeners).finish_non_exhaustive()
+    }
+}
+
+/// A running server: a future of how it ends, from [`Server::serve`].
+#[derive(Debug)]
+#[must_use = "the server runs on its own; await this, or call `wait`, to learn how it ends"]
+pub struct Serving {
+    /// Closed when the thread is at its end.
+    end: oneshot::Receiver<()>,
+    thread: Option<Result<JoinHandle<Result<(), Error>>, Error>>,
+}
+
+impl Serving {
+    /// Waits on this thread until the server has shut down; for programs without async code.
+    ///
+    /// # Errors
+    ///
+    /// [Start](Error::is_start) if it could not begin, [panicked](Error::is_panicked) if it broke.
+    pub fn wait(mut self) -> Result<(), Error> {
+        self.join()
+    }
+
+    fn join(&mut self) -> Result<(), Error> {
+        match self.thread.take() {
+            Some(Ok(thread)) => thread.join().unwrap_or_else(|_| Err(Error::panicked())),
+            Some(Err(error)) => Err(error),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Future for Serving {
+    type Output = Result<(), Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.end).poll(cx).map(|_| self.join())
+    }
+}

@@ -1,0 +1,92 @@
+//! Commands of handles, done on the broker's thread.
+
+use core::task::{Context, Poll};
+
+use mqtt_broker_core::{Instant, LocalSubscription};
+use mqtt_codec::TopicFilter;
+
+use super::Shard;
+use crate::client::Client;
+use crate::command::Command;
+use crate::error::Error;
+use crate::message::Message;
+use crate::ready::Source;
+use crate::subscription::{Receiver, Subscribe, Subscription};
+
+/// Commands that are done in one turn before the connections have theirs.
+const COMMAND_BATCH: usize = 256;
+
+impl Shard {
+    /// Does waiting commands. True: there may be more.
+    pub(super) fn serve_commands(&mut self, now: Instant) -> bool {
+        for _ in 0..COMMAND_BATCH {
+            let mut cx = Context::from_waker(&self.commands_waker);
+            match self.parts.commands.poll_recv(&mut cx) {
+                Poll::Ready(Some(command)) => self.command(now, command),
+                Poll::Ready(None) | Poll::Pending => return false,
+            }
+        }
+        self.again.push(Source::Commands);
+        true
+    }
+
+    /// An answer that nobody waits for any more is not sent.
+    fn command(&mut self, now: Instant, command: Command) {
+        let broker = &mut self.parts.broker;
+        match command {
+            Command::Publish(message, reply) => {
+                let result = self.publish(now, &message);
+                match (reply, result) {
+                    (Some(reply), result) => {
+                        let _ = reply.send(result);
+                    }
+                    (None, Ok(())) => {}
+                    (None, Err(error)) => {
+                        let cause = core::error::Error::source(&error).map(ToString::to_string);
+                        tracing::warn!(topic = ?message.topic, %error, cause, "not published");
+                    }
+                }
+            }
+            Command::Subscribe(subscribe, reply) => {
+                // Whoever does not take the answer drops it, which unsubscribes.
+                let _ = reply.send(self.subscribe(now, &subscribe));
+            }
+            Command::Unsubscribe(local) => self.unsubscribe(now, local),
+            Command::Kick(client_identifier, reason_code, reply) => {
+                let _ = reply.send(broker.kick(now, &client_identifier, reason_code));
+            }
+            Command::Clients(reply) => {
+                let _ = reply.send(broker.sessions().map(|session| Client::of(&session)).collect());
+            }
+            Command::Stats(reply) => {
+                let _ = reply.send(broker.stats());
+            }
+            Command::Resolve(ticket, verdict) => broker.resolve(now, ticket, verdict),
+        }
+    }
+
+    pub(super) fn unsubscribe(&mut self, now: Instant, local: LocalSubscription) {
+        if self.receivers.remove(&local).is_some() {
+            self.parts.broker.unsubscribe(now, local);
+        }
+    }
+
+    fn publish(&mut self, now: Instant, message: &Message) -> Result<(), Error> {
+        let broker = &mut self.parts.broker;
+        message.lend(|message| broker.publish(now, message))?.map_err(Error::refused)
+    }
+
+    fn subscribe(&mut self, now: Instant, subscribe: &Subscribe) -> Result<Subscription, Error> {
+        let filter = TopicFilter::new(&subscribe.filter)
+            .map_err(|error| Error::invalid("the Topic Filter", error))?;
+        let local = self
+            .parts
+            .broker
+            .subscribe(now, filter, subscribe.options, None)
+            .map_err(Error::refused)?;
+        let commands = self.parts.command_sender.clone();
+        let (receiver, subscription) = Receiver::pair(local, subscribe.capacity, commands);
+        self.receivers.insert(local, receiver);
+        Ok(subscription)
+    }
+}

@@ -1,0 +1,151 @@
+//! The program's own side: publish, subscribe, kick, look; from tasks and from threads.
+
+#![allow(clippy::std_instead_of_alloc, reason = "tests have std")]
+
+mod client;
+
+use core::future::poll_fn;
+use core::pin::Pin;
+use std::thread;
+
+use client::{Client, Running};
+use futures_core::Stream;
+use mqtt_broker_tokio::{Message, QoS, ReasonCode, Subscribe, Version};
+use mqtt_codec::Packet;
+
+#[test]
+fn a_thread_publishes_to_a_client() {
+    let server = Running::start();
+    let mut client = Client::connect(server.address, Version::V5, "c");
+    client.subscribe("t", QoS::AtMostOnce);
+    let handle = server.handle.blocking();
+    thread::spawn(move || handle.publish(Message::new("t", "x"))).join().unwrap().unwrap();
+    assert_eq!(client.receive(), ("t".to_owned(), b"x".to_vec()));
+    server.handle.try_publish(Message::new("t", "y")).unwrap();
+    assert_eq!(client.receive().1, b"y");
+    server.stop(client);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_embeds_in_a_multi_threaded_runtime() {
+    let server = Running::start();
+    let mut subscription = server.handle.subscribe("a/#").await.unwrap();
+    let publishers: Vec<_> = (0..4)
+        .map(|publisher| {
+            let handle = server.handle.clone();
+            tokio::spawn(async move {
+                for count in 0..100_u8 {
+                    let message = Message::new(format!("a/{publisher}"), [count])
+                        .with_qos(QoS::AtLeastOnce)
+                        .with_user_property("from", "task");
+                    handle.publish(message).await.unwrap();
+                }
+            })
+        })
+        .collect();
+    let mut counts = [0_u8; 4];
+    for _ in 0..400 {
+        let message = poll_fn(|cx| Pin::new(&mut subscription).poll_next(cx)).await.unwrap();
+        let publisher: usize = message.topic[2..].parse().unwrap();
+        assert_eq!(message.payload, [counts[publisher]], "order within one publisher");
+        assert_eq!(message.user_properties, [("from".to_owned(), "task".to_owned())]);
+        assert_eq!(message.qos, QoS::AtLeastOnce);
+        counts[publisher] += 1;
+    }
+    for publisher in publishers {
+        publisher.await.unwrap();
+    }
+    server.shutdown.shutdown();
+    assert_eq!(subscription.recv().await, None);
+    server.shutdown.done().await;
+    server.serving.await.unwrap();
+}
+
+#[test]
+fn every_property_travels_and_a_retained_message_waits() {
+    let server = Running::start();
+    let handle = server.handle.blocking();
+    let message = Message::new("r", "kept")
+        .with_qos(QoS::ExactlyOnce)
+        .with_retain(true)
+        .with_message_expiry_interval(1000)
+        .with_payload_format_indicator(true)
+        .with_content_type("text/plain")
+        .with_response_topic("answer")
+        .with_correlation_data([0, 1])
+        .with_user_property("k", "v");
+    handle.publish(message.clone()).unwrap();
+    let mut subscription = handle.subscribe("r").unwrap();
+    assert_eq!(subscription.blocking_recv(), Some(message));
+    server.stop(());
+}
+
+#[test]
+fn a_client_publishes_to_the_program() {
+    let server = Running::start();
+    let mut subscription = server.handle.blocking().subscribe("from/+").unwrap();
+    let mut client = Client::connect(server.address, Version::V3_1_1, "c");
+    client.publish("from/client", b"x");
+    assert_eq!(subscription.blocking_recv(), Some(Message::new("from/client", "x")));
+    server.stop(client);
+}
+
+#[test]
+fn a_subscription_that_nobody_reads_loses_and_counts() {
+    let server = Running::start();
+    let handle = server.handle.blocking();
+    let mut subscription = handle.subscribe(Subscribe::to("t").capacity(3)).unwrap();
+    let mut end = handle.subscribe("end").unwrap();
+    for count in 0..10_u8 {
+        handle.publish(Message::new("t", [count])).unwrap();
+    }
+    handle.publish(Message::new("end", "")).unwrap();
+    end.blocking_recv().unwrap();
+    assert_eq!(subscription.lost(), 7);
+    for count in 0..3_u8 {
+        assert_eq!(subscription.blocking_recv().unwrap().payload, [count]);
+    }
+    assert_eq!(subscription.try_recv(), None);
+
+    drop((subscription, end));
+    assert_eq!(handle.stats().unwrap().subscriptions, 0, "dropping it unsubscribes");
+    server.stop(());
+}
+
+#[test]
+fn clients_are_listed_and_kicked() {
+    let server = Running::start();
+    let handle = server.handle.blocking();
+    let mut client = Client::connect(server.address, Version::V5, "c");
+    client.subscribe("t", QoS::AtMostOnce);
+    let clients = handle.clients().unwrap();
+    assert_eq!(clients.len(), 1);
+    assert_eq!(clients[0].client_identifier, "c");
+    assert_eq!(clients[0].peer, Some(client.stream.local_addr().unwrap()));
+    assert_eq!((clients[0].version, clients[0].subscriptions), (Version::V5, 1));
+    assert!(clients[0].connected && clients[0].connected_at.is_some());
+    assert_eq!(handle.stats().unwrap().connections, 1);
+
+    assert!(!handle.kick("nobody", ReasonCode::ADMINISTRATIVE_ACTION).unwrap());
+    assert!(handle.kick("c", ReasonCode::ADMINISTRATIVE_ACTION).unwrap());
+    client.expect(|packet| match packet {
+        Packet::Disconnect(disconnect) => {
+            assert_eq!(disconnect.reason_code, ReasonCode::ADMINISTRATIVE_ACTION);
+        }
+        other => panic!("no DISCONNECT but {other}"),
+    });
+    client.expect_end();
+    server.stop(client);
+}
+
+#[test]
+fn what_is_wrong_is_said() {
+    let server = Running::start();
+    let handle = server.handle.blocking();
+    assert!(handle.publish(Message::new("a/+", "")).unwrap_err().is_invalid());
+    assert!(handle.subscribe("a/#/b").unwrap_err().is_invalid());
+    assert!(handle.subscribe("$share/g/t").unwrap_err().is_refused());
+    server.stop(());
+    assert!(handle.publish(Message::new("t", "")).unwrap_err().is_closed());
+    assert!(handle.subscribe("t").unwrap_err().is_closed());
+}

@@ -1,0 +1,115 @@
+//! How a server begins and ends.
+
+#![allow(clippy::std_instead_of_alloc, reason = "tests have std")]
+
+mod client;
+
+use core::error::Error as _;
+use core::time::Duration;
+use std::net::TcpListener;
+use std::time::Instant;
+
+use client::{Client, Running};
+use mqtt_broker_tokio::{Message, QoS, ReasonCode, Server, Version};
+use mqtt_codec::Packet;
+
+#[test]
+fn shutdown_tells_the_clients_and_says_when_it_is_done() {
+    let server = Running::start();
+    let mut v5 = Client::connect(server.address, Version::V5, "v5");
+    let mut v3 = Client::connect(server.address, Version::V3_1_1, "v3");
+    let mut subscription = server.handle.blocking().subscribe("#").unwrap();
+    server.shutdown.shutdown();
+    v5.expect(|packet| match packet {
+        Packet::Disconnect(disconnect) => {
+            assert_eq!(disconnect.reason_code, ReasonCode::SERVER_SHUTTING_DOWN);
+        }
+        other => panic!("no DISCONNECT but {other}"),
+    });
+    v5.expect_end();
+    v3.expect_end();
+    drop((v5, v3));
+    server.shutdown.blocking_done();
+    server.serving.wait().unwrap();
+    assert_eq!(subscription.blocking_recv(), None);
+    assert!(std::net::TcpStream::connect(server.address).is_err());
+}
+
+#[test]
+fn what_was_published_before_the_shutdown_is_delivered() {
+    let server = Running::start();
+    let mut client = Client::connect(server.address, Version::V3_1_1, "c");
+    client.subscribe("t", QoS::AtMostOnce);
+    for _ in 0..100 {
+        server.handle.try_publish(Message::new("t", [1; 10_000])).unwrap();
+    }
+    server.shutdown.shutdown();
+    for _ in 0..100 {
+        assert_eq!(client.receive().1, [1; 10_000]);
+    }
+    client.expect_end();
+    drop(client);
+    server.serving.wait().unwrap();
+}
+
+#[test]
+fn a_client_that_does_not_read_holds_up_a_shutdown_for_the_grace_time_only() {
+    let grace = Duration::from_millis(300);
+    let server = Running::start_with(Server::builder().shutdown_grace(grace));
+    let mut deaf = Client::connect(server.address, Version::V5, "deaf");
+    deaf.subscribe("t", QoS::AtMostOnce);
+    for _ in 0..30 {
+        server.handle.blocking().publish(Message::new("t", vec![0; 1 << 20])).unwrap();
+    }
+    let begun = Instant::now();
+    server.stop(());
+    let took = begun.elapsed();
+    assert!(took >= grace && took < Duration::from_secs(2), "{took:?}");
+}
+
+#[test]
+fn a_server_that_was_never_served_is_done_when_dropped() {
+    let server = Server::builder().listen("127.0.0.1:0").bind().unwrap();
+    let shutdown = server.shutdown_handle();
+    drop(server);
+    shutdown.blocking_done();
+}
+
+#[test]
+fn shutdown_may_come_before_serve() {
+    let server = Server::builder().listen("127.0.0.1:0").bind().unwrap();
+    server.shutdown_handle().shutdown();
+    server.serve().wait().unwrap();
+}
+
+#[test]
+fn a_port_in_use_is_named() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let error = Server::builder().listen(address).bind().unwrap_err();
+    assert!(error.is_bind() && error.is_address_in_use());
+    assert_eq!(error.address(), Some(address.to_string().as_str()));
+    assert_eq!(error.to_string(), format!("cannot listen on {address}: the port is in use"));
+    assert!(error.source().is_some());
+}
+
+#[test]
+fn an_address_that_is_none_is_named() {
+    let error = Server::builder().listen("127.0.0.1").bind().unwrap_err();
+    assert!(error.is_bind() && !error.is_address_in_use());
+    assert_eq!(error.to_string(), "cannot listen on 127.0.0.1");
+}
+
+#[test]
+fn several_addresses_are_served() {
+    let server = Server::builder().listen("127.0.0.1:0").listen("localhost:0").bind().unwrap();
+    let addresses = server.local_addrs();
+    assert!(addresses.len() >= 2, "{addresses:?}");
+    let shutdown = server.shutdown_handle();
+    let serving = server.serve();
+    for address in addresses {
+        Client::connect(address, Version::V5, &address.port().to_string()).disconnect();
+    }
+    shutdown.shutdown();
+    serving.wait().unwrap();
+}
