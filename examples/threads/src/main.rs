@@ -1,2 +1,150 @@
-//! placeholder
-fn main() {}
+//! A blocking host of `mqtt-broker-core`: `std::net`, threads and one lock, no async runtime.
+//! Try it with `cargo run -p threads -- 127.0.0.1:1884`.
+//!
+//! Each connection has a thread that reads and one that writes, so that a client that reads slowly
+//! holds up nobody but itself; one more thread keeps time. Whoever tells the broker something
+//! passes on what the broker then wants, before letting go of the lock.
+
+#![allow(clippy::std_instead_of_alloc, reason = "an example has std")]
+
+use core::time::Duration;
+use std::collections::HashMap;
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::{thread, time};
+
+use mqtt_broker_core::{AllowAll, Broker, Config, ConnectionHandle, Instant, Output, Peer};
+
+struct Host {
+    start: time::Instant,
+    shared: Mutex<(Broker, HashMap<ConnectionHandle, Threads>)>,
+    /// Wakes the timekeeper: the broker's next timeout is another one.
+    changed: Condvar,
+}
+
+/// How the threads of an open connection are reached. Dropping it tells them that it is closed.
+struct Threads {
+    transmit: Sender<()>,
+    resume: Sender<()>,
+}
+
+impl Host {
+    fn now(&self) -> Instant {
+        Instant(0) + self.start.elapsed()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, (Broker, HashMap<ConnectionHandle, Threads>)> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells the broker something, then does what it wants. A thread that is gone is not told.
+    fn tell<R>(&self, speak: impl FnOnce(&mut Broker, Instant) -> R) -> R {
+        let (broker, connections) = &mut *self.lock();
+        let timeout = broker.poll_timeout();
+        let answer = speak(broker, self.now());
+        while let Some(output) = broker.poll_output() {
+            match output {
+                Output::Transmit(to) => {
+                    let _ = connections.get(&to).map(|threads| threads.transmit.send(()));
+                }
+                Output::Resume(to) => {
+                    let _ = connections.get(&to).map(|threads| threads.resume.send(()));
+                }
+                Output::Close(connection, _) => drop(connections.remove(&connection)),
+                Output::Event(event) => println!("{event:?}"),
+                _ => {} // this host subscribes to nothing, and its policy defers nothing
+            }
+        }
+        if broker.poll_timeout() != timeout {
+            self.changed.notify_one();
+        }
+        answer
+    }
+
+    fn accept(self: &Arc<Self>, listener: &TcpListener) -> io::Result<()> {
+        let (stream, address) = listener.accept()?;
+        stream.set_nodelay(true)?;
+        stream.set_write_timeout(Some(Duration::from_secs(30)))?;
+        let outward = stream.try_clone()?;
+        let accepted = self.tell(|broker, now| broker.handle_accept(now, Peer::new(address)));
+        let connection = accepted.map_err(io::Error::other)?; // full
+        let ((transmit, transmits), (resume, resumes)) = (channel(), channel());
+        self.lock().1.insert(connection, Threads { transmit, resume });
+        let (reader, writer) = (Arc::clone(self), Arc::clone(self));
+        thread::spawn(move || reader.read(connection, stream, &resumes));
+        thread::spawn(move || writer.write(connection, outward, &transmits));
+        Ok(())
+    }
+
+    /// The reading thread: gives the broker what comes, until nothing comes any more.
+    fn read(&self, connection: ConnectionHandle, mut stream: TcpStream, resumes: &Receiver<()>) {
+        let (mut kept, mut buffer) = (Vec::new(), [0; 16 << 10]);
+        while let Ok(read @ 1..) = stream.read(&mut buffer) {
+            kept.extend_from_slice(&buffer[..read]);
+            loop {
+                let received = self
+                    .tell(|broker, now| broker.handle_input(now, connection, &kept, &mut AllowAll));
+                kept.drain(..received.consumed);
+                // Not reading is what slows the client down.
+                if !received.waiting || resumes.recv().is_err() {
+                    break;
+                }
+            }
+        }
+        self.tell(|broker, now| broker.handle_eof(now, connection));
+        self.lock().1.remove(&connection);
+    }
+
+    /// The writing thread: sends what there is, also what is left at the end, then closes in order.
+    fn write(&self, connection: ConnectionHandle, mut stream: TcpStream, transmits: &Receiver<()>) {
+        let mut is_open = true;
+        while is_open {
+            is_open = transmits.recv().is_ok();
+            is_open &= self.send(connection, &mut stream).is_ok();
+        }
+        // Time for the client to read the last of it and to close its own side.
+        let _ = stream.shutdown(Shutdown::Write);
+        thread::sleep(Duration::from_secs(1));
+        let _ = stream.shutdown(Shutdown::Both);
+    }
+
+    /// Sends until the broker has nothing more. The lock is not held while the socket is written.
+    fn send(&self, connection: ConnectionHandle, stream: &mut TcpStream) -> io::Result<()> {
+        let mut buffer = [0; 16 << 10];
+        while let Some((len, payload)) = self.tell(|broker, now| {
+            let transmit = broker.poll_transmit(now, connection, &mut buffer)?;
+            Some((transmit.len, transmit.payload.to_vec()))
+        }) {
+            stream.write_all(&buffer[..len])?;
+            stream.write_all(&payload)?;
+        }
+        Ok(())
+    }
+
+    fn keep_time(&self) {
+        loop {
+            self.tell(|broker, now| broker.handle_timeout(now));
+            let shared = self.lock();
+            let wait = shared.0.poll_timeout().map_or(Duration::MAX, |at| at.since(self.now()));
+            drop(self.changed.wait_timeout(shared, wait));
+        }
+    }
+}
+
+fn main() -> io::Result<()> {
+    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:1884".to_owned());
+    let listener = TcpListener::bind(&address)?;
+    println!("listening on {}", listener.local_addr()?);
+    let shared = Mutex::new((Broker::new(Config::default()), HashMap::new()));
+    let host = Arc::new(Host { start: time::Instant::now(), shared, changed: Condvar::new() });
+    let timekeeper = Arc::clone(&host);
+    thread::spawn(move || timekeeper.keep_time());
+    loop {
+        if let Err(error) = host.accept(&listener) {
+            eprintln!("cannot accept: {error}");
+            thread::sleep(Duration::from_millis(100));
+        }
+    }
+}
