@@ -99,11 +99,7 @@ impl Host {
 
     /// The writing thread: sends what there is, also what is left at the end, then closes in order.
     fn write(&self, connection: ConnectionHandle, mut stream: TcpStream, transmits: &Receiver<()>) {
-        let mut is_open = true;
-        while is_open {
-            is_open = transmits.recv().is_ok();
-            is_open &= self.send(connection, &mut stream).is_ok();
-        }
+        while transmits.recv().is_ok() & self.send(connection, &mut stream).is_ok() {}
         // Time for the client to read the last of it and to close its own side.
         let _ = stream.shutdown(Shutdown::Write);
         thread::sleep(Duration::from_secs(1));
