@@ -57,6 +57,8 @@ pub(crate) struct Connection {
     pub(crate) outgoing: List,
     /// What can be sent once it is durable, in order.
     pub(crate) held: List,
+    /// The CONNACK is in `held`: nothing may overtake it.
+    pub(crate) connack_held: bool,
     /// Bytes of answers (not messages) in `outgoing` and `held`.
     pub(crate) answer_bytes: u32,
     /// QoS 1 messages received whose PUBACK is held back.
@@ -91,6 +93,7 @@ impl Connection {
             peer,
             outgoing: List::default(),
             held: List::default(),
+            connack_held: false,
             answer_bytes: 0,
             held_pubacks: 0,
             notified: false,

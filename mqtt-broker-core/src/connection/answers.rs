@@ -7,7 +7,7 @@ use mqtt_codec::{Packet, ReasonCode};
 
 use crate::boundary::{CloseReason, ConnectionHandle, Lsn};
 use crate::broker::Broker;
-use crate::session::queue::{AckKind, Item, NONE};
+use crate::session::queue::{AckKind, Item, List, NONE};
 use crate::time::Instant;
 
 impl Broker {
@@ -47,7 +47,7 @@ impl Broker {
     pub(crate) fn send_entry(&mut self, index: u32, entry: u32) {
         let Some(connection) = self.connections.get_mut(index) else { return };
         let lsn = self.entries.get(entry).map_or(Lsn(0), |entry| entry.lsn);
-        if self.journal.is_durable(lsn) {
+        if self.journal.is_durable(lsn) && !connection.connack_held {
             self.entries.push(&mut connection.outgoing, entry);
             self.notify(index);
         } else {
@@ -67,18 +67,30 @@ impl Broker {
     /// Lets go what is durable by now.
     pub(crate) fn release_held(&mut self, _now: Instant, index: u32) {
         let Some(connection) = self.connections.get_mut(index) else { return };
-        while let Some(head) = connection.held.head() {
-            let Some(entry) = self.entries.get(head) else { break };
-            if !self.journal.is_durable(entry.lsn) {
-                let generation = connection.generation;
-                self.holding.push(ConnectionHandle { index, generation });
+        let mut held = core::mem::take(&mut connection.held);
+        let mut kept = List::default();
+        let mut after_connack = false;
+        while let Some(key) = held.head() {
+            let Some(entry) = self.entries.get(key) else { break };
+            let durable = self.journal.is_durable(entry.lsn);
+            // What only waited for the CONNACK may lie behind what is not durable yet; without one
+            // the rest is in order.
+            if !durable && !after_connack {
                 break;
             }
-            if let Item::Ack { kind: AckKind::Puback, .. } = entry.item {
+            if durable && matches!(entry.item, Item::Ack { kind: AckKind::Puback, .. }) {
                 connection.held_pubacks = connection.held_pubacks.saturating_sub(1);
             }
-            self.entries.pop(&mut connection.held);
-            self.entries.push(&mut connection.outgoing, head);
+            after_connack |= core::mem::take(&mut connection.connack_held);
+            self.entries.pop(&mut held);
+            let list = if durable { &mut connection.outgoing } else { &mut kept };
+            self.entries.push(list, key);
+        }
+        self.entries.append(&mut kept, held);
+        connection.held = kept;
+        if !kept.is_empty() {
+            let generation = connection.generation;
+            self.holding.push(ConnectionHandle { index, generation });
         }
         self.notify(index);
     }

@@ -93,6 +93,7 @@ impl Broker {
         let key = core::mem::replace(&mut connection.session, NONE);
         connection.state = State::Closing;
         connection.held_pubacks = 0;
+        connection.connack_held = false;
         let outgoing = core::mem::take(&mut connection.outgoing);
         let held = core::mem::take(&mut connection.held);
         let kept = self.keep_unaddressed(outgoing);

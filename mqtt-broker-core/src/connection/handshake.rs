@@ -222,6 +222,9 @@ impl Broker {
             properties: Properties::new(&list),
         });
         self.send_packet(index, &connack);
+        if let Some(connection) = self.connections.get_mut(index) {
+            connection.connack_held = !connection.held.is_empty();
+        }
     }
 
     /// What this server does otherwise than a client would assume.
@@ -289,10 +292,11 @@ impl Broker {
         //= [MQTT-3.2.2-6]
         let session_present = false;
         let properties = Properties::EMPTY;
-        let connack = Packet::Connack(Connack { session_present, reason_code, properties });
+        let told = if version == Version::V5 { Some(reason_code) } else { in_3_x(reason_code) };
         //= [MQTT-3.1.4-1]
-        if version == Version::V5 || reason_code.connect_return_code().is_some() {
-            self.send_packet(index, &connack);
+        if let Some(reason_code) = told {
+            let connack = Connack { session_present, reason_code, properties };
+            self.send_packet(index, &Packet::Connack(connack));
         }
         self.stats.refused += 1;
         self.event(|_| Some(Event::Refused { client_identifier, peer, reason_code, cause }));
@@ -319,6 +323,17 @@ impl Broker {
                 return text;
             }
         }
+    }
+}
+
+/// The reason code whose Connect Return code tells a 3.x client best, if any does.
+fn in_3_x(reason_code: ReasonCode) -> Option<ReasonCode> {
+    match reason_code {
+        ReasonCode::QUOTA_EXCEEDED
+        | ReasonCode::SERVER_BUSY
+        | ReasonCode::CONNECTION_RATE_EXCEEDED => Some(ReasonCode::SERVER_UNAVAILABLE),
+        ReasonCode::BANNED => Some(ReasonCode::NOT_AUTHORIZED),
+        code => code.connect_return_code().map(|_| code),
     }
 }
 

@@ -229,6 +229,19 @@ impl Entries {
         Some(key)
     }
 
+    /// Moves all of `more` to the end of `list`.
+    pub(crate) fn append(&mut self, list: &mut List, more: List) {
+        if more.is_empty() {
+            return;
+        }
+        match self.slots.get_mut(list.tail) {
+            Some(last) => last.next = more.head,
+            None => list.head = more.head,
+        }
+        list.tail = more.tail;
+        list.len += more.len;
+    }
+
     /// The heap held, in bytes, without encoded packets.
     pub(crate) fn bytes(&self) -> usize {
         self.slots.bytes() + self.identifiers.bytes() + self.packets.bytes()
