@@ -1,6 +1,6 @@
 //! Listening: sockets that exist before there is a runtime, and accepting in batches.
 
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use core::task::{Context, Poll};
 use core::time::Duration;
 use std::io;
@@ -65,7 +65,10 @@ fn bind_one(address: SocketAddr, all: &[SocketAddr]) -> io::Result<std::net::Tcp
     socket.set_reuse_address(true)?;
     if address.is_ipv6() {
         // `[::]` is for IPv4 too, everywhere alike, unless `0.0.0.0` is asked for beside it.
-        let beside = |other: &SocketAddr| other.is_ipv4() && other.port() == address.port();
+        // Port 0 is another port for each.
+        let beside = |other: &SocketAddr| {
+            other.is_ipv4() && other.port() == address.port() && address.port() != 0
+        };
         socket.set_only_v6(!address.ip().is_unspecified() || all.iter().any(beside))?;
     }
     socket.bind(&address.into())?;
@@ -88,7 +91,7 @@ pub(crate) enum Accepted {
 
 pub(crate) fn accept(listener: &TcpListener, cx: &mut Context<'_>) -> Accepted {
     match listener.poll_accept(cx) {
-        Poll::Ready(Ok((stream, peer))) => Accepted::Stream(stream, peer),
+        Poll::Ready(Ok((stream, peer))) => Accepted::Stream(stream, canonical(peer)),
         Poll::Pending => Accepted::Nobody,
         Poll::Ready(Err(error)) => match error.kind() {
             io::ErrorKind::ConnectionAborted
@@ -98,5 +101,13 @@ pub(crate) fn accept(listener: &TcpListener, cx: &mut Context<'_>) -> Accepted {
             | io::ErrorKind::TimedOut => Accepted::Gone,
             _ => Accepted::Exhausted(error),
         },
+    }
+}
+
+/// A client that comes over IPv4 has an IPv4 address, also where `[::]` is listened on.
+fn canonical(peer: SocketAddr) -> SocketAddr {
+    match peer.ip().to_canonical() {
+        ip @ IpAddr::V4(_) => SocketAddr::new(ip, peer.port()),
+        IpAddr::V6(_) => peer,
     }
 }
