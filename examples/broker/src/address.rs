@@ -19,6 +19,29 @@ pub(crate) enum ListenAddress {
 }
 
 impl ListenAddress {
+    /// Whether a socket for this address takes every connection that one for `other` would; the
+    /// system may not even give the second.
+    fn covers(self, other: Self) -> bool {
+        if self.port() != other.port() || self.port() == 0 {
+            return false;
+        }
+        match (self, other) {
+            (Self::Everywhere(_), _) => true,
+            (Self::Only(this), Self::Only(other)) => {
+                let all_of_a_kind = this.ip().is_unspecified() && this.is_ipv4() == other.is_ipv4();
+                all_of_a_kind || this == other
+            }
+            _ => self == other,
+        }
+    }
+
+    fn port(self) -> u16 {
+        match self {
+            Self::Everywhere(port) | Self::Localhost(port) => port,
+            Self::Only(address) => address.port(),
+        }
+    }
+
     /// What to bind: `[::]` is for IPv4 too.
     pub(crate) fn preferred(self) -> String {
         match self {
@@ -36,6 +59,18 @@ impl ListenAddress {
             Self::Only(address) => address.to_string(),
         }
     }
+}
+
+/// The addresses without those that another one covers.
+pub(crate) fn without_covered(addresses: &[ListenAddress]) -> Vec<ListenAddress> {
+    let mut kept: Vec<ListenAddress> = Vec::new();
+    for &address in addresses {
+        if !kept.iter().any(|other| other.covers(address)) {
+            kept.retain(|other| !address.covers(*other));
+            kept.push(address);
+        }
+    }
+    kept
 }
 
 impl fmt::Display for ListenAddress {

@@ -30,7 +30,7 @@ impl Card {
         open_command: String,
     ) -> Self {
         let reachable: BTreeSet<SocketAddr> =
-            bound.iter().flat_map(|address| reached_through(*address, interfaces)).collect();
+            bound.iter().flat_map(|address| reached_through(*address, bound, interfaces)).collect();
         let (loopback, network) =
             reachable.into_iter().partition(|address| address.ip().is_loopback());
         Self { loopback, network, open, open_command }
@@ -89,7 +89,11 @@ fn write_addresses(
 }
 
 /// The addresses that a client can name to reach a socket bound to `bound`.
-fn reached_through(bound: SocketAddr, interfaces: &[IpAddr]) -> Vec<SocketAddr> {
+fn reached_through(
+    bound: SocketAddr,
+    all: &[SocketAddr],
+    interfaces: &[IpAddr],
+) -> Vec<SocketAddr> {
     let at = |ip: IpAddr| SocketAddr::new(ip, bound.port());
     let everywhere = |family: fn(&IpAddr) -> bool| {
         interfaces.iter().copied().filter(family).map(at).collect::<Vec<_>>()
@@ -98,10 +102,14 @@ fn reached_through(bound: SocketAddr, interfaces: &[IpAddr]) -> Vec<SocketAddr> 
         IpAddr::V4(Ipv4Addr::UNSPECIFIED) => {
             [vec![at(Ipv4Addr::LOCALHOST.into())], everywhere(IpAddr::is_ipv4)].concat()
         }
-        // `[::]` takes IPv4 too.
         IpAddr::V6(Ipv6Addr::UNSPECIFIED) => {
-            let loopback = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()].map(at);
-            [loopback.to_vec(), everywhere(|_| true)].concat()
+            let six = [vec![at(Ipv6Addr::LOCALHOST.into())], everywhere(IpAddr::is_ipv6)].concat();
+            // `[::]` takes IPv4 too, unless another socket has the port there.
+            if all.iter().any(|other| other.is_ipv4() && other.port() == bound.port()) {
+                return six;
+            }
+            let any = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), bound.port());
+            [reached_through(any, all, interfaces), six].concat()
         }
         _ => vec![bound],
     }

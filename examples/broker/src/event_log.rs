@@ -10,7 +10,8 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
-use mqtt_broker_core::{Event, Peer, ReasonCode, RefusalCause};
+use mqtt_broker_core::{Event, Peer, RefusalCause};
+use mqtt_codec::ReasonCode;
 use tracing::{debug, info, warn};
 
 use crate::allowance::Allowance;
@@ -35,8 +36,8 @@ pub(crate) struct EventSender {
 
 impl EventSender {
     /// Notes an event, if the level asks for it.
-    pub(crate) fn send(&self, event: Event) {
-        if level_of(&event) <= self.level && self.events.try_send(event).is_err() {
+    pub(crate) fn send(&self, event: &Event) {
+        if level_of(event) <= self.level && self.events.try_send(event.clone()).is_err() {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -139,7 +140,7 @@ impl Writer {
             }
             Event::Disconnected { client_identifier, peer, reason, .. } => {
                 let client = Text(client_identifier);
-                info!(%client, %peer, cause = %reason, "client disconnected");
+                info!(%client, %peer, cause = reason.to_string(), "client disconnected");
             }
             Event::Refused { client_identifier, peer, reason_code, cause } => {
                 if self.refusals.take(Instant::now()) {
@@ -149,7 +150,8 @@ impl Writer {
             Event::Dropped { client_identifier, topic, cause } => {
                 if self.drops.take(Instant::now()) {
                     let client = Text(client_identifier);
-                    warn!(%client, topic = %Text(topic), %cause, "message dropped");
+                    let (topic, cause) = (Text(topic), cause.to_string());
+                    warn!(%client, %topic, cause, "message dropped");
                 }
             }
             Event::Subscribed { client_identifier, filter, qos } => {
@@ -169,15 +171,14 @@ impl Writer {
 
     fn write_refusal(&self, client: &str, peer: Peer, code: ReasonCode, cause: RefusalCause) {
         let reason = match cause {
-            RefusalCause::Policy => "this broker takes clients of its own machine only".to_owned(),
+            RefusalCause::Policy => "clients of other machines are not let in".to_owned(),
             other => other.to_string(),
         };
-        let client_shown = Text(client);
-        match self.cures.of(cause, client) {
-            Some(cure) => warn!(
-                client = %client_shown, %peer, %code, "client refused: {reason}; to let it in: {cure}"
-            ),
-            None => warn!(client = %client_shown, %peer, %code, "client refused: {reason}"),
+        let (cure, code) = (self.cures.of(cause, client), code.to_string());
+        let client = Text(client);
+        match cure {
+            Some(cure) => warn!(%client, %peer, reason, code, %cure, "client refused"),
+            None => warn!(%client, %peer, reason, code, "client refused"),
         }
     }
 }

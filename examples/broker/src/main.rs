@@ -51,7 +51,7 @@ fn main() -> ExitCode {
 fn run(settings: &arguments::Settings) -> Result<(), Box<dyn Error>> {
     let configuration = settings.configuration()?;
     log::start(configuration.log);
-    server::run(configuration)
+    server::run(&configuration)
 }
 
 /// Prints to stdout. Nobody listening there is no reason to end.

@@ -18,3 +18,6 @@ impl Policy for LoopbackUnlessOpen {
         if self.open || request.peer.is_loopback() { Verdict::Allow } else { Verdict::DENY }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,15 +2,15 @@
 
 use core::error::Error;
 use core::fmt;
-use core::hash::BuildHasher as _;
 use core::time::Duration;
-use std::hash::RandomState;
+use std::io;
 use std::process;
 use std::thread;
 
 use mqtt_broker_tokio::{Server, ShutdownHandle};
-use tracing::{debug, info, warn};
+use tracing::{debug, info};
 
+use crate::address;
 use crate::card::Card;
 use crate::configuration::Configuration;
 use crate::cure::Cures;
@@ -29,15 +29,14 @@ const PATIENCE: Duration = Duration::from_secs(4);
 /// # Errors
 ///
 /// A port that cannot be listened on, with what to do; or what the system refused.
-pub(crate) fn run(mut configuration: Configuration) -> Result<(), Box<dyn Error>> {
+pub(crate) fn run(configuration: &Configuration) -> Result<(), Box<dyn Error>> {
     file_descriptors::raise_limit();
-    configuration.broker.seed = entropy();
     let cures = Cures::new(std::env::args(), configuration.broker.clone());
     let open_command = cures.open();
     // Before anybody can be told that the broker is there, it can be ended properly.
     let signals = Signals::install()?;
     let (sender, log) = EventLog::start(configuration.log, cures)?;
-    let server = bind(&configuration, &sender)?;
+    let server = bind(configuration, &sender)?;
     drop(sender);
 
     let addresses = server.local_addrs();
@@ -49,8 +48,7 @@ pub(crate) fn run(mut configuration: Configuration) -> Result<(), Box<dyn Error>
     crate::say(&card.to_string());
     info!(?addresses, open = configuration.open, "listening");
 
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let served = runtime.block_on(server.serve());
+    let served = server.serve().wait();
     log.finish();
     info!("ended");
     Ok(served?)
@@ -58,22 +56,19 @@ pub(crate) fn run(mut configuration: Configuration) -> Result<(), Box<dyn Error>
 
 /// Binds every address; where IPv6 is absent, IPv4 has to do.
 fn bind(configuration: &Configuration, events: &EventSender) -> Result<Server, BindError> {
-    let attempt = |addresses: Vec<String>| {
-        let mut builder = Server::builder()
+    let attempt = |addresses: &[String]| {
+        let events = events.clone();
+        let builder = Server::builder()
             .config(configuration.broker.clone())
             .policy(LoopbackUnlessOpen { open: configuration.open })
+            .events(move |event| events.send(event))
             .shutdown_grace(GRACE);
-        for address in addresses {
-            builder = builder.listen(address);
-        }
-        let events = events.clone();
-        builder.events(move |event| events.send(event)).bind()
+        addresses.iter().fold(builder, mqtt_broker_tokio::Builder::listen).bind()
     };
-    let preferred: Vec<String> =
-        configuration.listen.iter().map(|address| address.preferred()).collect();
-    let without_ipv6: Vec<String> =
-        configuration.listen.iter().map(|address| address.without_ipv6()).collect();
-    let error = match attempt(preferred.clone()) {
+    let listen = address::without_covered(&configuration.listen);
+    let preferred: Vec<String> = listen.iter().map(|address| address.preferred()).collect();
+    let without_ipv6: Vec<String> = listen.iter().map(|address| address.without_ipv6()).collect();
+    let error = match attempt(&preferred) {
         Ok(server) => return Ok(server),
         Err(error) => error,
     };
@@ -85,32 +80,32 @@ fn bind(configuration: &Configuration, events: &EventSender) -> Result<Server, B
         return Err(BindError(error));
     }
     debug!(%error, "trying again without IPv6");
-    attempt(without_ipv6).map_err(BindError)
+    attempt(&without_ipv6).map_err(BindError)
 }
 
 /// Waits for a signal and ends the broker; the second signal, or a broker that does not end, ends
 /// the process.
 fn end_on_signal(mut signals: Signals, shutdown: &ShutdownHandle) {
     let signal = signals.next();
-    info!(%signal, "ending; a second signal ends at once");
     shutdown.shutdown();
+    // On a thread of its own: a log that takes no more must not hold up the end.
+    thread::spawn(move || info!(%signal, "ending; a second signal ends at once"));
     match signals.next_within(PATIENCE) {
         Some(signal) => process::exit(signal.exit_code()),
-        None => {
-            warn!("ended before every client had taken its last bytes");
-            process::exit(0)
-        }
+        None => process::exit(0),
     }
-}
-
-/// A number that nobody outside can guess, from the keys that the system gives to hash maps.
-fn entropy() -> u64 {
-    RandomState::new().hash_one(process::id())
 }
 
 /// An address that cannot be listened on, with what to do about it.
 #[derive(Debug)]
 struct BindError(mqtt_broker_tokio::Error);
+
+impl BindError {
+    fn is_no_address_of_this_machine(&self) -> bool {
+        let cause = self.0.source().and_then(|source| source.downcast_ref::<io::Error>());
+        cause.is_some_and(|cause| cause.kind() == io::ErrorKind::AddrNotAvailable)
+    }
+}
 
 impl fmt::Display for BindError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -132,6 +127,12 @@ impl fmt::Display for BindError {
                 "port {port} is not for this user: the system keeps it for others ({address}).\n  \
                  Use a port above 1023:  mqtt-broker --listen 1883"
             )
+        } else if self.is_no_address_of_this_machine() {
+            write!(
+                f,
+                "{address} is no address of this machine.\n  \
+                 Listen on all it has:  mqtt-broker --listen {port}"
+            )
         } else {
             write!(f, "{error}")
         }
@@ -140,8 +141,10 @@ impl fmt::Display for BindError {
 
 impl Error for BindError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        // The two cases with advice say everything already.
-        let told = self.0.is_address_in_use() || self.0.is_permission_denied();
+        // The cases with advice say everything already.
+        let told = self.0.is_address_in_use()
+            || self.0.is_permission_denied()
+            || self.is_no_address_of_this_machine();
         if told { None } else { self.0.source() }
     }
 }

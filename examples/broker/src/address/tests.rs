@@ -46,3 +46,16 @@ fn a_machine_without_ipv6_gets_the_same_where_no_address_is_given() {
     assert_eq!(pair(ListenAddress::Localhost(1)), strings("localhost:1", "127.0.0.1:1"));
     assert_eq!(pair("[::1]:1".parse().unwrap()), strings("[::1]:1", "[::1]:1"));
 }
+
+#[test]
+fn an_address_that_another_one_covers_is_left_out() {
+    let kept = |texts: &[&str]| {
+        let all: Vec<ListenAddress> = texts.iter().map(|text| text.parse().unwrap()).collect();
+        without_covered(&all).iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(kept(&["127.0.0.1:1", "[::]:1", "localhost:1", "1", "1"]), ["1"]);
+    assert_eq!(kept(&["127.0.0.1:1", "0.0.0.0:1", "[::1]:1"]), ["0.0.0.0:1", "[::1]:1"]);
+    assert_eq!(kept(&["0.0.0.0:1", "[::]:1"]), ["0.0.0.0:1", "[::]:1"]);
+    assert_eq!(kept(&["1", "2", "127.0.0.1:3"]), ["1", "2", "127.0.0.1:3"], "other ports");
+    assert_eq!(kept(&["0", "0"]), ["0", "0"], "port 0 is another port for each");
+}

@@ -43,3 +43,10 @@ fn several_listeners_are_told_once_each() {
     let text = card(&["127.0.0.1:1", "0.0.0.0:1", "127.0.0.1:2"], false);
     assert!(text.contains("on this machine   127.0.0.1:1  127.0.0.1:2\n"), "{text}");
 }
+
+#[test]
+fn ipv6_beside_ipv4_names_no_ipv4() {
+    let text = card(&["192.0.2.7:1", "[::]:1"], true);
+    assert!(text.contains("on this machine   [::1]:1\n"), "{text}");
+    assert!(text.contains("on the network    192.0.2.7:1  [2001:db8::7]:1\n"), "{text}");
+}

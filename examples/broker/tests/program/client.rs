@@ -1,0 +1,105 @@
+//! A client that sends one packet at a time and waits for the answer.
+
+use core::net::SocketAddr;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+
+use mqtt_codec::{
+    Connect, Delivery, Framed, Packet, PacketIdentifier, Properties, Publish, QoS, Sender,
+    Subscribe, SubscriptionOptions, Subscriptions, TopicFilter, TopicName, Utf8String, Version,
+    frame,
+};
+
+use crate::running::PATIENCE;
+
+const LARGEST: u32 = 1 << 24;
+
+pub(crate) struct Client {
+    stream: TcpStream,
+    version: Version,
+    received: Vec<u8>,
+    /// Bytes of `received` that the packet returned last takes.
+    shown: usize,
+}
+
+impl Client {
+    /// Connects and returns the client with the CONNACK in its `Display` form.
+    pub(crate) fn connect(address: SocketAddr, version: Version, name: &str) -> (Self, String) {
+        let stream = TcpStream::connect_timeout(&address, PATIENCE).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut client = Self { stream, version, received: Vec::new(), shown: 0 };
+        client.send(&Packet::Connect(Connect {
+            version,
+            clean_start: true,
+            keep_alive: 60,
+            client_identifier: Utf8String::new(name).unwrap(),
+            properties: Properties::EMPTY,
+            will: None,
+            user_name: None,
+            password: None,
+        }));
+        let answer = client.receive();
+        (client, answer)
+    }
+
+    /// Connects, and is welcome.
+    pub(crate) fn connected(address: SocketAddr, version: Version, name: &str) -> Self {
+        let (client, answer) = Self::connect(address, version, name);
+        assert!(answer.starts_with("CONNACK 0x00"), "{answer}");
+        client
+    }
+
+    pub(crate) fn subscribe(&mut self, filter: &str, qos: QoS) {
+        let filter = TopicFilter::new(filter).unwrap();
+        let options = SubscriptionOptions { maximum_qos: qos, ..SubscriptionOptions::default() };
+        self.send(&Packet::Subscribe(Subscribe {
+            packet_identifier: PacketIdentifier::new(1).unwrap(),
+            properties: Properties::EMPTY,
+            subscriptions: Subscriptions::new(&[(filter, options)]),
+        }));
+        let answer = self.receive();
+        assert!(answer.starts_with("SUBACK id=1 0x0"), "{answer}");
+    }
+
+    pub(crate) fn publish(&mut self, topic: &str, qos: QoS, payload: &[u8]) {
+        let packet_identifier = match qos {
+            QoS::AtMostOnce => None,
+            _ => PacketIdentifier::new(9),
+        };
+        self.send(&Packet::Publish(Publish {
+            delivery: Delivery::new(qos, false, packet_identifier).unwrap(),
+            retain: false,
+            topic: Some(TopicName::new(topic).unwrap()),
+            properties: Properties::EMPTY,
+            payload,
+        }));
+    }
+
+    /// The next packet, in its `Display` form with the payload.
+    pub(crate) fn receive(&mut self) -> String {
+        self.received.drain(..self.shown);
+        self.shown = 0;
+        loop {
+            match frame(&self.received, Sender::Server, LARGEST).unwrap() {
+                Framed::Complete(frame) => {
+                    self.shown = frame.encoded_len();
+                    return format!("{:#}", frame.decode(self.version).unwrap());
+                }
+                Framed::Incomplete { .. } => {
+                    let mut buffer = [0; 4096];
+                    let count = self.stream.read(&mut buffer).unwrap();
+                    if count == 0 {
+                        return "end of the connection".to_owned();
+                    }
+                    self.received.extend_from_slice(&buffer[..count]);
+                }
+            }
+        }
+    }
+
+    fn send(&mut self, packet: &Packet<'_>) {
+        let mut bytes = vec![0; packet.encoded_len(self.version)];
+        let len = packet.encode(self.version, &mut bytes).unwrap();
+        self.stream.write_all(&bytes[..len]).unwrap();
+    }
+}

@@ -1,0 +1,112 @@
+//! Signals, and ports that are taken.
+
+use core::time::Duration;
+use std::net::TcpListener;
+use std::time::Instant;
+
+use mqtt_codec::{QoS, Version};
+
+use crate::client::Client;
+use crate::running::{self, Running};
+
+const HERE: [&str; 2] = ["--listen", "127.0.0.1:0"];
+
+#[test]
+fn a_signal_ends_it_cleanly() {
+    for signal in ["TERM", "INT"] {
+        let broker = Running::start(&HERE);
+        let mut client = Client::connected(broker.address(), Version::V5, "c");
+        let start = Instant::now();
+        broker.signal(signal);
+        let (code, log, rest) = broker.ended();
+        assert_eq!(code, Some(0), "{log:?}");
+        assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+        assert!(log.last().unwrap().contains("ended"), "{log:?}");
+        assert!(rest.contains("Only clients of this machine may connect"), "{rest}");
+        let answer = client.receive();
+        assert!(answer.to_lowercase().starts_with("disconnect 0x8b"), "{answer}");
+        assert_eq!(client.receive(), "end of the connection");
+    }
+}
+
+#[test]
+fn a_client_that_reads_nothing_does_not_hold_it_up() {
+    let broker = Running::start(&HERE);
+    let _deaf = deaf_client(&broker);
+    let start = Instant::now();
+    broker.signal("TERM");
+    let (code, log, _) = broker.ended();
+    assert_eq!(code, Some(0), "{log:?}");
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let broker = Running::start(&HERE);
+    let _deaf = deaf_client(&broker);
+    broker.signal("TERM");
+    broker.logged("a second signal ends at once");
+    broker.signal("TERM");
+    let (code, log, _) = broker.ended();
+    assert_eq!(code, Some(143), "{log:?}");
+}
+
+#[test]
+fn a_flood_of_refusals_is_counted_in_the_log() {
+    let refuse = ["--set", "mqtt.allow_empty_client_id=false"];
+    let broker = Running::start(&[HERE, refuse].concat());
+    for _ in 0..50 {
+        Client::connect(broker.address(), Version::V5, "");
+    }
+    broker.signal("TERM");
+    let (_, log, _) = broker.ended();
+    let lines = log.iter().filter(|line| line.contains("client refused")).count();
+    let told: usize = log
+        .iter()
+        .filter_map(|line| line.split_once(" more refusals within"))
+        .filter_map(|(before, _)| before.rsplit(' ').next()?.parse::<usize>().ok())
+        .sum();
+    assert_eq!(lines + told, 50, "{log:?}");
+    assert!(told > 0, "{log:?}");
+}
+
+#[test]
+fn a_log_that_nobody_reads_holds_nothing_up() {
+    let broker = Running::start_unread(&HERE);
+    // Far more lines than a pipe holds.
+    for _ in 0..2000 {
+        Client::connected(broker.address(), Version::V5, "a client with a name of some length");
+    }
+    let start = Instant::now();
+    broker.signal("TERM");
+    assert_eq!(broker.ended().0, Some(0));
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+}
+
+#[test]
+fn a_port_in_use_is_named_with_a_way_out() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let output = running::run(&["--listen", &address.to_string()]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stderr).unwrap();
+    let start = format!("mqtt-broker: port {} is in use", address.port());
+    assert!(text.lines().any(|line| line.starts_with(&start)), "{text}");
+    assert!(text.contains("mqtt-broker --listen "), "{text}");
+    assert!(output.stdout.is_empty(), "no connect card");
+}
+
+/// A client with more on its way than any socket buffer holds, that never reads.
+fn deaf_client(broker: &Running) -> Client {
+    let mut deaf = Client::connected(broker.address(), Version::V5, "deaf");
+    deaf.subscribe("big", QoS::AtMostOnce);
+    let mut publisher = Client::connected(broker.address(), Version::V5, "publisher");
+    let payload = vec![0; 1 << 20];
+    for _ in 0..15 {
+        publisher.publish("big", QoS::AtMostOnce, &payload);
+    }
+    // Answered after all of those.
+    publisher.publish("last", QoS::AtLeastOnce, b"");
+    assert!(publisher.receive().starts_with("PUBACK"));
+    deaf
+}

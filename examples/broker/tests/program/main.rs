@@ -1,0 +1,8 @@
+//! The program as its users meet it: started as a process, spoken to over TCP, ended by signals.
+
+mod checking;
+mod client;
+#[cfg(unix)]
+mod ending;
+mod running;
+mod serving;

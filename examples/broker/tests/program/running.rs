@@ -1,0 +1,130 @@
+//! A broker that runs as a process of its own.
+
+use core::net::SocketAddr;
+use core::time::Duration;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Child, ChildStderr, ChildStdout, Command, Output, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+
+/// Nothing here takes so long unless it is broken.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A running broker; killed when dropped.
+pub(crate) struct Running {
+    child: Child,
+    stdout: BufReader<ChildStdout>,
+    /// Where the log waits while nobody reads it.
+    unread: Option<ChildStderr>,
+    /// Lines of the log; closed when the process ends.
+    log: Receiver<String>,
+    card: String,
+}
+
+impl Running {
+    /// Starts a broker with these arguments and waits for its connect card.
+    pub(crate) fn start(arguments: &[&str]) -> Self {
+        let mut broker = Self::start_unread(arguments);
+        broker.log = read(broker.unread.take());
+        broker
+    }
+
+    /// The same, but nobody reads its log.
+    pub(crate) fn start_unread(arguments: &[&str]) -> Self {
+        let mut child = command(arguments).spawn().unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let stderr = child.stderr.take();
+        let mut card = String::new();
+        while !card.contains("mosquitto_pub") {
+            if stdout.read_line(&mut card).unwrap() == 0 {
+                let log: Vec<String> = read(stderr).iter().collect();
+                panic!("no connect card; {card:?}, {log:?}");
+            }
+        }
+        Self { child, stdout, unread: stderr, log: read(None), card }
+    }
+
+    /// The first lines of the connect card, to the commands.
+    pub(crate) fn card(&self) -> &str {
+        &self.card
+    }
+
+    /// Every address that the card names.
+    pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
+        self.card.split_whitespace().filter_map(|word| word.parse().ok()).collect()
+    }
+
+    /// The first of them.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.addresses()[0]
+    }
+
+    /// The next line of the log that contains `text`; those before it are passed over.
+    pub(crate) fn logged(&self, text: &str) -> String {
+        let mut seen = String::new();
+        loop {
+            match self.log.recv_timeout(PATIENCE) {
+                Ok(line) if line.contains(text) => return line,
+                Ok(line) => seen.extend([&line, "\n"]),
+                Err(error) => panic!("no {text:?} in the log ({error}); only: {seen}"),
+            }
+        }
+    }
+
+    /// Sends the process a signal by its name.
+    #[cfg(unix)]
+    pub(crate) fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        let status = Command::new("kill").args(["-s", name, &id]).status().unwrap();
+        assert!(status.success());
+    }
+
+    /// Waits for the end of the process: its exit code, the rest of the log and of stdout.
+    #[cfg(unix)]
+    pub(crate) fn ended(mut self) -> (Option<i32>, Vec<String>, String) {
+        let mut log = Vec::new();
+        loop {
+            match self.log.recv_timeout(PATIENCE) {
+                Ok(line) => log.push(line),
+                Err(mpsc::RecvTimeoutError::Disconnected) => break,
+                Err(mpsc::RecvTimeoutError::Timeout) => panic!("does not end: {log:?}"),
+            }
+        }
+        let mut rest = String::new();
+        self.stdout.read_to_string(&mut rest).unwrap();
+        (self.child.wait().unwrap().code(), log, rest)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Both fail when the process has ended, which is what is wanted.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Lines as they come, closed at the end.
+fn read(stderr: Option<ChildStderr>) -> Receiver<String> {
+    let (lines, log) = mpsc::channel();
+    thread::spawn(move || {
+        let read = stderr.into_iter().flat_map(|stderr| BufReader::new(stderr).lines());
+        for line in read.map_while(Result::ok) {
+            if lines.send(line).is_err() {
+                break;
+            }
+        }
+    });
+    log
+}
+
+/// Runs the program to its end.
+pub(crate) fn run(arguments: &[&str]) -> Output {
+    command(arguments).output().unwrap()
+}
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mqtt-broker"));
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
