@@ -9,6 +9,10 @@ use crate::transport::Transport;
 /// Lent payloads that one connection may have written in one turn before the others have theirs.
 const WRITE_BUDGET: usize = 256 << 10;
 
+/// The largest lent payload that is copied after all: a write costs more than copying this much, and
+/// several fit in one.
+const COPY_LIMIT: usize = 16 << 10;
+
 /// What a connection needs after a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Next {
@@ -62,12 +66,16 @@ pub(crate) struct Connection {
     kept: Vec<u8>,
     /// How much must be kept before the broker can go on.
     needed: usize,
-    /// Output that the transport did not take; empty unless it blocks.
-    unsent: Vec<u8>,
-    /// How much of `unsent` it has taken since.
+    /// Output that the transport did not take; there is none unless it blocks.
+    unsent: Option<Box<Unsent>>,
+}
+
+/// Bytes that wait until the transport takes more.
+#[derive(Debug)]
+struct Unsent {
+    bytes: Vec<u8>,
+    /// How many of them it has taken since.
     sent: usize,
-    /// When to give up closing it in order; `None` while it is open.
-    pub(crate) expires: Option<Instant>,
 }
 
 impl Connection {
@@ -83,9 +91,7 @@ impl Connection {
             peer_ended: false,
             kept: Vec::new(),
             needed: 0,
-            unsent: Vec::new(),
-            sent: 0,
-            expires: None,
+            unsent: None,
         }
     }
 
@@ -125,7 +131,7 @@ impl Connection {
     /// Sends what the broker has, in one write as far as it goes.
     pub(crate) fn transmit(&mut self, cx: &mut Context<'_>, step: &mut Step<'_>) -> Next {
         self.listed = false;
-        if !self.unsent.is_empty() || !matches!(self.phase, Phase::Open | Phase::Closing) {
+        if self.unsent.is_some() || !matches!(self.phase, Phase::Open | Phase::Closing) {
             return Next::Wait;
         }
         let mut filled = 0;
@@ -136,15 +142,24 @@ impl Connection {
                 self.has_output = false;
                 break;
             };
+            let payload = transmit.payload;
             filled += transmit.len;
-            if transmit.payload.is_empty() {
+            if payload.is_empty() {
                 continue;
             }
-            lent += transmit.payload.len();
-            if !self.write(cx, &step.buffer[..filled], transmit.payload) {
-                return self.blocked();
+            match step.buffer.get_mut(filled..filled + payload.len()) {
+                Some(room) if payload.len() <= COPY_LIMIT => {
+                    room.copy_from_slice(payload);
+                    filled += payload.len();
+                }
+                _ => {
+                    lent += payload.len();
+                    if !self.write(cx, &step.buffer[..filled], payload) {
+                        return self.blocked();
+                    }
+                    filled = 0;
+                }
             }
-            filled = 0;
         }
         if filled > 0 && !self.write(cx, &step.buffer[..filled], &[]) {
             return self.blocked();
@@ -154,7 +169,7 @@ impl Connection {
 
     /// Goes on with what the transport did not take, if it takes it now.
     pub(crate) fn send_unsent(&mut self, cx: &mut Context<'_>) -> Next {
-        if self.unsent.is_empty() {
+        if self.unsent.is_none() {
             return Next::Wait;
         }
         if self.flush(cx) { self.written(cx) } else { self.blocked() }
@@ -162,7 +177,7 @@ impl Connection {
 
     /// Whether something can be sent now that was not asked for yet.
     pub(crate) fn wants_transmit(&self) -> bool {
-        self.has_output && !self.listed && self.unsent.is_empty()
+        self.has_output && !self.listed && self.unsent.is_none()
     }
 
     /// The broker takes input again.
@@ -171,14 +186,13 @@ impl Connection {
         self.resumed = true;
     }
 
-    /// The broker wants it closed, which may take until `expires`. What is still to be sent comes
-    /// first, so it is to be transmitted for.
-    pub(crate) fn close(&mut self, expires: Instant) -> Next {
+    /// The broker wants it closed. What is still to be sent comes first, so it is to be transmitted
+    /// for.
+    pub(crate) fn close(&mut self) -> Next {
         if self.phase == Phase::Broken {
             return Next::End;
         }
         self.phase = Phase::Closing;
-        self.expires = Some(expires);
         self.has_output = true;
         self.kept = Vec::new();
         Next::Wait
@@ -257,17 +271,19 @@ impl Connection {
                 return false;
             }
         };
-        self.unsent.reserve_exact(total - written);
-        self.unsent.extend_from_slice(&first[written.min(first.len())..]);
-        self.unsent.extend_from_slice(&second[written.saturating_sub(first.len())..]);
+        let mut bytes = Vec::with_capacity(total - written);
+        bytes.extend_from_slice(&first[written.min(first.len())..]);
+        bytes.extend_from_slice(&second[written.saturating_sub(first.len())..]);
+        self.unsent = Some(Box::new(Unsent { bytes, sent: 0 }));
         self.flush(cx)
     }
 
     /// Writes what is left of `unsent`. False: it blocks, with a wake arranged, or is broken.
     fn flush(&mut self, cx: &mut Context<'_>) -> bool {
-        while self.sent < self.unsent.len() {
-            match self.transport.poll_write(cx, &self.unsent[self.sent..], &[]) {
-                Poll::Ready(Ok(written)) if written > 0 => self.sent += written,
+        let Some(unsent) = &mut self.unsent else { return true };
+        while unsent.sent < unsent.bytes.len() {
+            match self.transport.poll_write(cx, &unsent.bytes[unsent.sent..], &[]) {
+                Poll::Ready(Ok(written)) if written > 0 => unsent.sent += written,
                 Poll::Pending => return false,
                 Poll::Ready(_) => {
                     self.phase = Phase::Broken;
@@ -275,8 +291,7 @@ impl Connection {
                 }
             }
         }
-        self.unsent = Vec::new();
-        self.sent = 0;
+        self.unsent = None;
         self.phase != Phase::Broken
     }
 

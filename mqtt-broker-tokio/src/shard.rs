@@ -293,7 +293,7 @@ impl Shard {
 
     fn close(&mut self, now: Instant, handle: ConnectionHandle) {
         let expires = now + LINGER;
-        match connection(&mut self.slots, handle).map(|connection| connection.close(expires)) {
+        match connection(&mut self.slots, handle).map(Connection::close) {
             Some(Next::End) => self.end(now, handle.index()),
             Some(_) => {
                 self.expiring.push_back((expires, handle));
