@@ -42,8 +42,12 @@ pub(crate) struct Settings {
     /// Sets one key of the configuration, such as mqtt.queue_messages=5000; may be repeated.
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// Listens here: 1883, 127.0.0.1:1883, [::1]:1883, 0.0.0.0; may be repeated.
-    #[arg(long, value_name = "ADDR")]
+    // Not a documentation comment: rustdoc takes the brackets for a link.
+    #[arg(
+        long,
+        value_name = "ADDR",
+        help = "Listens here: 1883, 127.0.0.1:1883, [::1]:1883, 0.0.0.0; may be repeated"
+    )]
     listen: Vec<ListenAddress>,
     /// Lets clients of other machines connect, without a password.
     #[arg(long)]

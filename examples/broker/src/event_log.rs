@@ -17,6 +17,7 @@ use tracing::{debug, info, warn};
 use crate::allowance::Allowance;
 use crate::cure::Cures;
 use crate::log::LogLevel;
+use crate::signals::Signal;
 
 /// Events that may wait for the log; what comes beyond is counted.
 const WAITING: usize = 8192;
@@ -26,10 +27,17 @@ const STRETCH: Duration = Duration::from_secs(10);
 /// Characters of a client's text that one line shows.
 const SHOWN: usize = 80;
 
-/// The end of the log that the broker holds; never blocks.
-#[derive(Clone, Debug)]
+/// What the thread writes.
+#[derive(Debug)]
+enum Entry {
+    Event(Event),
+    Ending(Signal),
+}
+
+/// The end of the log that others hold; never blocks.
+#[derive(Debug)]
 pub(crate) struct EventSender {
-    events: SyncSender<Event>,
+    entries: SyncSender<Entry>,
     lost: Arc<AtomicU64>,
     level: LogLevel,
 }
@@ -37,13 +45,24 @@ pub(crate) struct EventSender {
 impl EventSender {
     /// Notes an event, if the level asks for it.
     pub(crate) fn send(&self, event: &Event) {
-        if level_of(event) <= self.level && self.events.try_send(event.clone()).is_err() {
+        if level_of(event) <= self.level {
+            self.enter(Entry::Event(event.clone()));
+        }
+    }
+
+    /// Notes that a signal ends the broker.
+    pub(crate) fn send_ending(&self, signal: Signal) {
+        self.enter(Entry::Ending(signal));
+    }
+
+    fn enter(&self, entry: Entry) {
+        if self.entries.try_send(entry).is_err() {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
 }
 
-/// The thread that writes. It ends when the last [`EventSender`] is gone.
+/// The thread that writes. It ends when the [`EventSender`] is gone.
 #[derive(Debug)]
 pub(crate) struct EventLog(JoinHandle<()>);
 
@@ -64,10 +83,10 @@ impl EventLog {
         };
         let thread =
             thread::Builder::new().name("log".into()).spawn(move || writer.run(&receiver))?;
-        Ok((EventSender { events: sender, lost, level }, Self(thread)))
+        Ok((EventSender { entries: sender, lost, level }, Self(thread)))
     }
 
-    /// Waits until everything is written; every [`EventSender`] must be gone or going.
+    /// Waits until everything is written; the [`EventSender`] must be gone or going.
     pub(crate) fn finish(self) {
         // A panic of the thread has been printed already, and only cost log lines.
         let _ = self.0.join();
@@ -91,15 +110,16 @@ struct Writer {
 }
 
 impl Writer {
-    fn run(mut self, events: &Receiver<Event>) {
+    fn run(mut self, entries: &Receiver<Entry>) {
         loop {
-            let event = match self.patience() {
-                None => events.recv().map_err(|_| RecvTimeoutError::Disconnected),
-                Some(patience) => events.recv_timeout(patience),
+            let entry = match self.patience() {
+                None => entries.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(patience) => entries.recv_timeout(patience),
             };
             self.settle(Instant::now());
-            match event {
-                Ok(event) => self.write(&event),
+            match entry {
+                Ok(Entry::Event(event)) => self.write(&event),
+                Ok(Entry::Ending(signal)) => info!(%signal, "ending; a second signal ends at once"),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }

@@ -5,6 +5,7 @@ use core::fmt;
 use core::time::Duration;
 use std::io;
 use std::process;
+use std::sync::{Arc, Weak};
 use std::thread;
 
 use mqtt_broker_tokio::{Server, ShutdownHandle};
@@ -36,7 +37,10 @@ pub(crate) fn run(configuration: &Configuration) -> Result<(), Box<dyn Error>> {
     // Before anybody can be told that the broker is there, it can be ended properly.
     let signals = Signals::install()?;
     let (sender, log) = EventLog::start(configuration.log, cures)?;
+    let sender = Arc::new(sender);
     let server = bind(configuration, &sender)?;
+    // The log ends with the broker, whoever ends that.
+    let weak_sender = Arc::downgrade(&sender);
     drop(sender);
 
     let addresses = server.local_addrs();
@@ -44,7 +48,7 @@ pub(crate) fn run(configuration: &Configuration) -> Result<(), Box<dyn Error>> {
     let shutdown = server.shutdown_handle();
     thread::Builder::new()
         .name("signals".into())
-        .spawn(move || end_on_signal(signals, &shutdown))?;
+        .spawn(move || end_on_signal(signals, &shutdown, &weak_sender))?;
     crate::say(&card.to_string());
     info!(?addresses, open = configuration.open, "listening");
 
@@ -55,9 +59,9 @@ pub(crate) fn run(configuration: &Configuration) -> Result<(), Box<dyn Error>> {
 }
 
 /// Binds every address; where IPv6 is absent, IPv4 has to do.
-fn bind(configuration: &Configuration, events: &EventSender) -> Result<Server, BindError> {
+fn bind(configuration: &Configuration, events: &Arc<EventSender>) -> Result<Server, BindError> {
     let attempt = |addresses: &[String]| {
-        let events = events.clone();
+        let events = Arc::clone(events);
         let builder = Server::builder()
             .config(configuration.broker.clone())
             .policy(LoopbackUnlessOpen { open: configuration.open })
@@ -85,11 +89,12 @@ fn bind(configuration: &Configuration, events: &EventSender) -> Result<Server, B
 
 /// Waits for a signal and ends the broker; the second signal, or a broker that does not end, ends
 /// the process.
-fn end_on_signal(mut signals: Signals, shutdown: &ShutdownHandle) {
+fn end_on_signal(mut signals: Signals, shutdown: &ShutdownHandle, log: &Weak<EventSender>) {
     let signal = signals.next();
+    if let Some(log) = log.upgrade() {
+        log.send_ending(signal);
+    }
     shutdown.shutdown();
-    // On a thread of its own: a log that takes no more must not hold up the end.
-    thread::spawn(move || info!(%signal, "ending; a second signal ends at once"));
     match signals.next_within(PATIENCE) {
         Some(signal) => process::exit(signal.exit_code()),
         None => process::exit(0),

@@ -11,8 +11,8 @@ fn strangers_text_is_escaped_and_cut() {
 
 #[test]
 fn a_sender_never_blocks_and_counts_what_is_lost() {
-    let (events, waiting) = mpsc::sync_channel(1);
-    let sender = EventSender { events, lost: Arc::default(), level: LogLevel::Debug };
+    let (entries, waiting) = mpsc::sync_channel(1);
+    let sender = EventSender { entries, lost: Arc::default(), level: LogLevel::Debug };
     for _ in 0..3 {
         sender.send(&Event::SessionEnded { client_identifier: "c".to_owned() });
     }
@@ -22,8 +22,8 @@ fn a_sender_never_blocks_and_counts_what_is_lost() {
 
 #[test]
 fn what_the_level_leaves_out_is_not_even_sent() {
-    let (events, waiting) = mpsc::sync_channel(1);
-    let sender = EventSender { events, lost: Arc::default(), level: LogLevel::Info };
+    let (entries, waiting) = mpsc::sync_channel(1);
+    let sender = EventSender { entries, lost: Arc::default(), level: LogLevel::Info };
     sender.send(&Event::SessionEnded { client_identifier: "c".to_owned() });
     assert_eq!(waiting.try_iter().count(), 0);
     assert_eq!(sender.lost.load(Ordering::Relaxed), 0);
