@@ -7,9 +7,14 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used))]
 
-#[cfg(test)]
+#[cfg(any(test, feature = "arbitrary"))]
 extern crate alloc;
+// The derive macro of `arbitrary` names it.
+#[cfg(feature = "arbitrary")]
+extern crate std;
 
+#[cfg(feature = "arbitrary")]
+mod arbitrary;
 mod display;
 mod error;
 mod fixed_header;
@@ -27,6 +32,8 @@ mod variable_byte_integer;
 mod version;
 mod writer;
 
+#[cfg(feature = "arbitrary")]
+pub use crate::arbitrary::ArbitraryPacket;
 pub use crate::error::{DecodeError, EncodeError};
 pub use crate::fixed_header::{Frame, Framed, PacketType, Sender, frame};
 pub use crate::packet::Packet;
