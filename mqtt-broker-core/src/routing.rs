@@ -6,6 +6,7 @@ pub(crate) mod replay;
 use mqtt_codec::{QoS, SubscriptionIdentifier};
 
 use self::local::is_local;
+use crate::boundary::Lsn;
 use crate::broker::Broker;
 use crate::journal::Change;
 use crate::publication::Draft;
@@ -162,8 +163,13 @@ impl Broker {
 
 impl Delivery {
     pub(crate) fn message(self, publication: u32) -> Addressed {
-        let (qos, retain, identifiers) = (self.qos, self.retain, self.identifier.into());
-        Addressed { publication, qos, retain, identifiers }
+        Addressed {
+            publication,
+            qos: self.qos,
+            retain: self.retain,
+            identifiers: self.identifier.into(),
+            not_before: Lsn(0),
+        }
     }
 }
 

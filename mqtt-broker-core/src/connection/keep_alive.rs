@@ -25,6 +25,7 @@ impl Broker {
     pub(crate) fn connection_timer(&mut self, now: Instant, index: u32) {
         if self.decision_deadline(index).is_some_and(|deadline| deadline <= now) {
             self.deny_question(now, index);
+            return;
         }
         let overdue = self.connection_deadline(now, index).is_some_and(|at| at <= now);
         let Some(connection) = self.connections.get(index) else { return };
@@ -45,7 +46,10 @@ impl Broker {
         match connection.state {
             State::Opening => {
                 let timeout = Duration::from_secs(self.config.connect_timeout.into());
-                Some(connection.connected_at + timeout)
+                // Once a verdict on its CONNECT has been awaited, the client has done its part.
+                let asked = connection.question.is_some();
+                let since = if asked { connection.last_received } else { connection.connected_at };
+                Some(since + timeout)
             }
             State::Connected if connection.keep_alive > 0 => {
                 let grace = Duration::from_millis(u64::from(connection.keep_alive) * 1500);

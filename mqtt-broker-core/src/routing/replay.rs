@@ -10,8 +10,10 @@ use mqtt_codec::{SubscriptionIdentifier, SubscriptionOptions, TopicFilter};
 
 use super::Delivery;
 use super::local::is_local;
+use crate::boundary::Lsn;
 use crate::broker::Broker;
 use crate::retained::{Scan, Step};
+use crate::session::sending::Addressed;
 use crate::subscription::Subscriber;
 use crate::time::Instant;
 
@@ -26,6 +28,8 @@ pub(crate) struct Replay {
     scan: Scan,
     options: SubscriptionOptions,
     identifier: Option<SubscriptionIdentifier>,
+    /// The SUBACK leaves when this is durable; no retained message overtakes it.
+    not_before: Lsn,
     /// Messages from here on have come to the subscriber as they were published.
     newest: u64,
 }
@@ -70,7 +74,9 @@ impl Broker {
         }
         let scan = self.retained.scan(filter);
         let newest = self.publications.sequence();
-        self.run_replay(now, Replay { subscriber, scan, options, identifier, newest });
+        let not_before = self.journal.gate();
+        let replay = Replay { subscriber, scan, options, identifier, not_before, newest };
+        self.run_replay(now, replay);
     }
 
     /// Gives the walks that wait for a turn their turn.
@@ -181,7 +187,9 @@ impl Broker {
         if is_local(replay.subscriber) {
             self.deliver_local(now, publication, delivery);
         } else {
-            self.enqueue(replay.subscriber, delivery.message(publication));
+            let message = delivery.message(publication);
+            let not_before = replay.not_before;
+            self.enqueue(replay.subscriber, Addressed { not_before, ..message });
         }
     }
 

@@ -20,6 +20,8 @@ pub(crate) struct Addressed {
     pub(crate) qos: QoS,
     pub(crate) retain: bool,
     pub(crate) identifiers: Identifiers,
+    /// What has to be durable first, beyond the message itself: the subscription it answers.
+    pub(crate) not_before: Lsn,
 }
 
 impl Broker {
@@ -55,7 +57,7 @@ impl Broker {
             self.journal_queued(session, sequence, message);
         }
         let lsn = if live { Lsn(0) } else { self.journal.gate() };
-        let Ok(entry) = self.entries.insert(item, lsn) else {
+        let Ok(entry) = self.entries.insert(item, lsn.max(message.not_before)) else {
             self.dropped(session, message.publication, DropCause::BrokerFull);
             return None;
         };
