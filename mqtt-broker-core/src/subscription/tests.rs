@@ -290,7 +290,7 @@ fn a_topic_of_many_levels_needs_no_stack() {
     let mut world = World::new(20_000);
     let topic = "/".repeat(65_535);
     world.subscribe(&topic, 1);
-    world.subscribe(&(topic[1..].replace('/', "+/") + "#"), 2);
+    world.subscribe(&("+/".repeat(32_767) + "#"), 2);
     assert_eq!(world.subscribers(&topic), [1, 2]);
 }
 
@@ -377,7 +377,7 @@ fn apply(world: &mut World, model: &mut Model, operation: Operation) -> Result<(
 proptest! {
     #[test]
     fn behaves_like_a_list_of_filters(
-        operations in prop::collection::vec(operation(), 0..400),
+        operations in prop::collection::vec(operation(), 0..200),
     ) {
         let mut world = World::new(1000);
         let mut model = Model::new();

@@ -12,28 +12,34 @@ use crate::store::{Full, Slab};
 /// A level of a topic, ready to be looked up under any number of nodes.
 pub(crate) struct Level<'a> {
     bytes: &'a [u8],
-    text: Text,
+    /// As in [`Text`], but in a register.
+    text: u128,
 }
 
 impl<'a> Level<'a> {
     /// The single-level wildcard.
-    pub(crate) const SINGLE: Level<'static> = Level { bytes: b"+", text: Text::SINGLE };
+    pub(crate) const SINGLE: Level<'static> = Level { bytes: b"+", text: Text::SINGLE.number() };
     /// The multi-level wildcard.
-    pub(crate) const MULTI: Level<'static> = Level { bytes: b"#", text: Text::MULTI };
+    pub(crate) const MULTI: Level<'static> = Level { bytes: b"#", text: Text::MULTI.number() };
 
     #[inline]
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, text: Text::inline(bytes).unwrap_or(Text::LONG) }
+        Self { bytes, text: number(bytes).unwrap_or(Text::LONG.number()) }
     }
 
     pub(super) const fn text(&self) -> Text {
-        self.text
+        Text(self.text.to_le_bytes())
     }
 
     /// The hash of this level under the node `parent`.
     #[inline]
     pub(super) fn hash(&self, seed: &SharedSeed, parent: u32) -> u64 {
         hash(seed, parent, self.text, self.bytes)
+    }
+
+    #[inline]
+    const fn is_long(&self) -> bool {
+        self.text == Text::LONG.number()
     }
 }
 
@@ -59,13 +65,8 @@ impl Text {
         Self([Self::LONG_MARK, a, b, c, d, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])
     }
 
-    #[inline]
-    fn inline(bytes: &[u8]) -> Option<Self> {
-        let mut text = [0; 16];
-        let [len, place @ ..] = &mut text;
-        place.get_mut(..bytes.len())?.copy_from_slice(bytes);
-        *len = u8::try_from(bytes.len()).ok()?;
-        Some(Self(text))
+    const fn number(self) -> u128 {
+        u128::from_le_bytes(self.0)
     }
 
     #[inline]
@@ -81,6 +82,32 @@ impl Text {
     }
 }
 
+/// The number whose bytes are the length and then `bytes`, if there are 15 at most.
+///
+/// It is put together from two loads that may overlap: copying an unknown number of bytes into an
+/// array and reading that back costs several times as much.
+#[inline]
+fn number(bytes: &[u8]) -> Option<u128> {
+    let len = bytes.len();
+    let (first, last, size) = match bytes {
+        [] => (0, 0, 0),
+        [byte] => (u64::from(*byte), 0, 1),
+        _ if len > 15 => return None,
+        _ => {
+            if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
+                (u64::from_le_bytes(*first), u64::from_le_bytes(*last), 8)
+            } else if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
+                (u32::from_le_bytes(*first).into(), u32::from_le_bytes(*last).into(), 4)
+            } else {
+                let (first, last) = (bytes.first_chunk()?, bytes.last_chunk()?);
+                (u16::from_le_bytes(*first).into(), u16::from_le_bytes(*last).into(), 2)
+            }
+        }
+    };
+    let text = u128::from(first) | (u128::from(last) << (8 * (len - size)));
+    Some((text << 8) | len as u128)
+}
+
 /// The texts that are too long to be kept in their node.
 pub(super) struct Texts {
     long: Slab<Box<[u8]>>,
@@ -94,8 +121,8 @@ impl Texts {
     }
 
     pub(super) fn store(&mut self, level: &Level<'_>) -> Result<Text, Full> {
-        if !level.text.is_long() {
-            return Ok(level.text);
+        if !level.is_long() {
+            return Ok(level.text());
         }
         let mut bytes = Vec::new();
         bytes.try_reserve_exact(level.bytes.len()).map_err(|_| Full)?;
@@ -115,9 +142,9 @@ impl Texts {
     #[inline]
     pub(super) fn matches(&self, text: &Text, level: &Level<'_>) -> bool {
         if text.is_long() {
-            level.text.is_long() && self.bytes_of(text) == level.bytes
+            level.is_long() && self.bytes_of(text) == level.bytes
         } else {
-            *text == level.text
+            text.number() == level.text
         }
     }
 
@@ -131,7 +158,7 @@ impl Texts {
     }
 
     pub(super) fn hash(&self, text: &Text, seed: &SharedSeed, parent: u32) -> u64 {
-        hash(seed, parent, *text, self.bytes_of(text))
+        hash(seed, parent, text.number(), self.bytes_of(text))
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -141,12 +168,12 @@ impl Texts {
 
 /// A text in place is hashed as one number, which is quicker than as bytes.
 #[inline]
-fn hash(seed: &SharedSeed, parent: u32, text: Text, bytes: &[u8]) -> u64 {
+fn hash(seed: &SharedSeed, parent: u32, text: u128, bytes: &[u8]) -> u64 {
     let mut hasher = FoldHasher::with_seed(0, seed);
-    if text.is_long() {
+    if bytes.len() > 15 {
         hasher.write(bytes);
     } else {
-        hasher.write_u128(u128::from_le_bytes(text.0));
+        hasher.write_u128(text);
     }
     hasher.write_u32(parent);
     hasher.finish()

@@ -140,7 +140,7 @@ fn path() -> impl Strategy<Value = Vec<u8>> {
 proptest! {
     #[test]
     fn behaves_like_a_map_of_paths(
-        operations in prop::collection::vec((any::<bool>(), path()), 0..100),
+        operations in prop::collection::vec((any::<bool>(), path()), 0..50),
     ) {
         let mut tree = tree(1000);
         let mut model: BTreeMap<Vec<u8>, u32> = BTreeMap::new();
