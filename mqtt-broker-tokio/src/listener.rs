@@ -97,7 +97,11 @@ pub(crate) fn accept(listener: &TcpListener, cx: &mut Context<'_>) -> Accepted {
             io::ErrorKind::ConnectionAborted
             | io::ErrorKind::ConnectionReset
             | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::HostUnreachable
             | io::ErrorKind::Interrupted
+            | io::ErrorKind::NetworkDown
+            | io::ErrorKind::NetworkUnreachable
+            | io::ErrorKind::PermissionDenied
             | io::ErrorKind::TimedOut => Accepted::Gone,
             _ => Accepted::Exhausted(error),
         },

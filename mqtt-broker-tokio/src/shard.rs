@@ -4,6 +4,7 @@
 //! then each connection that has something to send gets one write. See
 //! [`Broker`](mqtt_broker_core::Broker) for the order of its verbs.
 
+mod accepting;
 mod commands;
 
 use core::future::poll_fn;
@@ -14,9 +15,9 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use mqtt_broker_core::{
-    Broker, ConnectionHandle, Instant, LocalSubscription, Output, Peer, Request, Ticket, Verdict,
+    Broker, ConnectionHandle, Instant, LocalSubscription, Output, Request, Ticket, Verdict,
 };
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::time::Sleep;
 
@@ -24,19 +25,14 @@ use crate::clock::Clock;
 use crate::command::Command;
 use crate::connection::{Connection, Next, Step};
 use crate::hooks::Hooks;
-use crate::listener::{self, Accepted};
 use crate::ready::{ReadyList, Source};
 use crate::subscription::Receiver;
-use crate::transport::Transport;
 
 /// Bytes of the one read buffer; also the most that one connection has read in one turn.
 const READ_BUFFER: usize = 64 << 10;
 
 /// Bytes of the one write buffer.
 const WRITE_BUFFER: usize = 64 << 10;
-
-/// Connections that one listener accepts in one turn.
-const ACCEPT_BATCH: usize = 64;
 
 /// How long a connection that is being closed has to take what is left and to end its side.
 const LINGER: Duration = Duration::from_secs(2);
@@ -169,6 +165,7 @@ impl Shard {
         }
         self.sources = sources;
         self.expire(now);
+        self.end_rest(now);
         if self.parts.broker.poll_timeout().is_some_and(|timeout| timeout <= now) {
             self.parts.broker.handle_timeout(now);
         }
@@ -316,56 +313,12 @@ impl Shard {
         });
     }
 
-    fn accept(&mut self, now: Instant, index: usize) {
-        for _ in 0..ACCEPT_BATCH {
-            let Some(listening) = self.listeners.get_mut(index) else { return };
-            let mut cx = Context::from_waker(&listening.waker);
-            match listener::accept(&listening.listener, &mut cx) {
-                Accepted::Stream(stream, peer) => self.open(now, stream, Peer::new(peer)),
-                Accepted::Nobody => return,
-                Accepted::Gone => {}
-                Accepted::Exhausted(error) => {
-                    tracing::warn!(%error, "cannot accept connections; trying again shortly");
-                    listening.is_resting = true;
-                    self.rested = Some(now + listener::REST);
-                    return;
-                }
-            }
-        }
-        self.again.push(Source::Listener(index));
-    }
-
-    fn open(&mut self, now: Instant, stream: TcpStream, peer: Peer) {
-        // Every write is already as large as it can be; waiting to fill a segment only delays it.
-        let _ = stream.set_nodelay(true);
-        let handle = match self.parts.broker.handle_accept(now, peer) {
-            Ok(handle) => handle,
-            Err(error) => return tracing::debug!(%peer, %error, "connection not accepted"),
-        };
-        let index = handle.index();
-        while self.slots.len() <= index {
-            let waker = self.parts.ready.waker(Source::Connection(self.slots.len()));
-            self.slots.push(Slot { waker, connection: None });
-        }
-        self.slots[index].connection = Some(Connection::new(handle, Transport::Tcp(stream)));
-        self.open += 1;
-        self.serve_connection(now, index);
-    }
-
-    /// Ends what had its time: connections being closed, and the rest of listeners.
+    /// Ends connections being closed that had their time.
     fn expire(&mut self, now: Instant) {
         while self.expiring.front().is_some_and(|&(expires, _)| expires <= now) {
             let Some((_, handle)) = self.expiring.pop_front() else { break };
             if connection(&mut self.slots, handle).is_some() {
                 self.end(now, handle.index());
-            }
-        }
-        if self.rested.is_some_and(|rested| rested <= now) {
-            self.rested = None;
-            for (index, listening) in self.listeners.iter_mut().enumerate() {
-                if core::mem::take(&mut listening.is_resting) {
-                    self.again.push(Source::Listener(index));
-                }
             }
         }
     }
