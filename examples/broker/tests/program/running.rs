@@ -2,8 +2,8 @@
 
 use core::net::SocketAddr;
 use core::time::Duration;
-use std::io::{BufRead as _, BufReader, Read as _};
-use std::process::{Child, ChildStderr, ChildStdout, Command, Output, Stdio};
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 
@@ -13,7 +13,6 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// A running broker; killed when dropped.
 pub(crate) struct Running {
     child: Child,
-    stdout: BufReader<ChildStdout>,
     /// Where the log waits while nobody reads it.
     unread: Option<ChildStderr>,
     /// Lines of the log; closed when the process ends.
@@ -35,16 +34,16 @@ impl Running {
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let stderr = child.stderr.take();
         let mut card = String::new();
-        while !card.contains("mosquitto_pub") {
+        while !card.contains("without a password") {
             if stdout.read_line(&mut card).unwrap() == 0 {
                 let log: Vec<String> = read(stderr).iter().collect();
                 panic!("no connect card; {card:?}, {log:?}");
             }
         }
-        Self { child, stdout, unread: stderr, log: read(None), card }
+        Self { child, unread: stderr, log: read(None), card }
     }
 
-    /// The first lines of the connect card, to the commands.
+    /// The connect card.
     pub(crate) fn card(&self) -> &str {
         &self.card
     }
@@ -79,9 +78,9 @@ impl Running {
         assert!(status.success());
     }
 
-    /// Waits for the end of the process: its exit code, the rest of the log and of stdout.
+    /// Waits for the end of the process: its exit code, and the rest of the log.
     #[cfg(unix)]
-    pub(crate) fn ended(mut self) -> (Option<i32>, Vec<String>, String) {
+    pub(crate) fn ended(mut self) -> (Option<i32>, Vec<String>) {
         let mut log = Vec::new();
         loop {
             match self.log.recv_timeout(PATIENCE) {
@@ -90,9 +89,7 @@ impl Running {
                 Err(mpsc::RecvTimeoutError::Timeout) => panic!("does not end: {log:?}"),
             }
         }
-        let mut rest = String::new();
-        self.stdout.read_to_string(&mut rest).unwrap();
-        (self.child.wait().unwrap().code(), log, rest)
+        (self.child.wait().unwrap().code(), log)
     }
 }
 

@@ -1,12 +1,13 @@
 //! Clients that come, are served or refused, and go.
 
 use std::fs;
+use std::net::TcpListener;
 use std::path::Path;
 
 use mqtt_codec::{QoS, Version};
 
 use crate::client::Client;
-use crate::running::Running;
+use crate::running::{self, Running};
 
 const HERE: [&str; 2] = ["--listen", "127.0.0.1:0"];
 
@@ -60,6 +61,11 @@ fn a_port_alone_is_every_interface() {
     Client::connected(first, Version::V5, "c");
     let command = format!("mosquitto_sub -h 127.0.0.1 -p {} -t 'hello/#' -v", first.port());
     assert!(broker.card().contains(&command), "{}", broker.card());
+    assert!(
+        broker.card().contains("Only clients of this machine may connect"),
+        "{}",
+        broker.card()
+    );
 }
 
 /// A machine whose only address is loopback has nobody to refuse; the policy's own tests stand in
@@ -106,4 +112,17 @@ fn the_configuration_reaches_the_broker() {
     let (_, answer) = Client::connect(broker.address(), Version::V5, "c");
     assert!(answer.contains("maximum-qos=1"), "{answer}");
     assert!(answer.contains("alias-maximum=7"), "{answer}");
+}
+
+#[test]
+fn a_port_in_use_is_named_with_a_way_out() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let output = running::run(&["--listen", &address.to_string()]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stderr).unwrap();
+    let start = format!("mqtt-broker: port {} is in use", address.port());
+    assert!(text.lines().any(|line| line.starts_with(&start)), "{text}");
+    assert!(text.contains("mqtt-broker --listen "), "{text}");
+    assert!(output.stdout.is_empty(), "no connect card");
 }
