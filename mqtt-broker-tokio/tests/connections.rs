@@ -4,7 +4,7 @@
 
 mod client;
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::thread;
 
@@ -78,6 +78,24 @@ fn a_packet_may_come_byte_by_byte_and_many_at_once() {
         assert_eq!((topic.as_str(), received.as_slice()), ("t/fast", &payload[..]));
     }
     server.stop((publisher, subscriber));
+}
+
+#[test]
+fn input_that_has_to_wait_for_its_answers_is_all_answered() {
+    const PINGS: usize = 100_000;
+    let mut config = Config::default();
+    config.limits.outgoing = 1000;
+    let server = Running::start_with(Server::builder().config(config));
+    let mut client = Client::connect(server.address, Version::V3_1_1, "c");
+    let mut sending = client.stream.try_clone().unwrap();
+    let pings = encode(&Packet::Pingreq, Version::V3_1_1).repeat(PINGS);
+    let sender = thread::spawn(move || sending.write_all(&pings));
+    let answer = encode(&Packet::Pingresp, Version::V3_1_1);
+    let mut answers = vec![0; answer.len() * PINGS];
+    client.stream.read_exact(&mut answers).unwrap();
+    assert!(answers == answer.repeat(PINGS));
+    sender.join().unwrap().unwrap();
+    server.stop(client);
 }
 
 #[test]
@@ -198,7 +216,7 @@ fn connections_beyond_the_limit_are_closed_and_the_others_live() {
         let mut third = Client::open(server.address, Version::V5);
         third.send(&connect("3"));
         let mut first_byte = [0; 1];
-        if matches!(std::io::Read::read(&mut third.stream, &mut first_byte), Ok(1)) {
+        if matches!(third.stream.read(&mut first_byte), Ok(1)) {
             break;
         }
     }
