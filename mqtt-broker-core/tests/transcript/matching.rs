@@ -11,7 +11,8 @@ pub(crate) type Names = BTreeMap<String, String>;
 ///
 /// Equal is what reads the same in one of the packet's two forms. Otherwise word by word: a word
 /// `field=*` stands for that field whatever its value, `field=*name` too and gives the value a
-/// name, and a word `*` stands for any number of words.
+/// name, and a word `*` stands for any number of words. Several Subscription Identifiers may come in
+/// any order `[MQTT-3.3.4-4]`.
 pub(crate) fn matches(expected: &str, seen: &Seen, names: &mut Names) -> bool {
     let Seen::Packet(short, long) = seen else {
         return false;
@@ -63,5 +64,12 @@ fn words(line: &str) -> Vec<&str> {
     }
     found.push(&line[start..]);
     found.retain(|word| !word.is_empty());
+    for identifiers in found.chunk_by_mut(|a, b| is_identifier(a) && is_identifier(b)) {
+        identifiers.sort_unstable();
+    }
     found
+}
+
+fn is_identifier(word: &str) -> bool {
+    word.starts_with("sub-id=")
 }
