@@ -11,6 +11,7 @@ use mqtt_codec::{
     SubscriptionOptions, TopicName, Version,
 };
 
+use crate::policy::AuthenticationStep;
 use crate::time::Instant;
 
 /// Names one Network Connection from its [`handle_accept`](crate::Broker::handle_accept) to its
@@ -193,6 +194,17 @@ pub enum Request {
         /// The Password, if one was given.
         password: Option<Vec<u8>>,
     },
+    /// What of this Authentication Data?
+    Authenticate {
+        /// The Client Identifier; empty if the broker is to assign one.
+        client_identifier: String,
+        /// The Authentication Method.
+        method: String,
+        /// The Authentication Data.
+        data: Vec<u8>,
+        /// Where in the exchange this is.
+        step: AuthenticationStep,
+    },
     /// May this client publish this?
     Publish {
         /// The Client Identifier.
@@ -237,6 +249,8 @@ pub enum CloseReason {
     TakenOver,
     /// The host asked for it, with this reason code.
     Kicked(ReasonCode),
+    /// The client tried to authenticate again and failed, with this reason code.
+    NotAuthenticated(ReasonCode),
     /// The broker is shutting down.
     ShuttingDown,
 }
@@ -249,7 +263,8 @@ impl CloseReason {
             Self::Disconnected(code)
             | Self::Refused(code)
             | Self::Violation(code, _)
-            | Self::Kicked(code) => code,
+            | Self::Kicked(code)
+            | Self::NotAuthenticated(code) => code,
             Self::ConnectionLost => ReasonCode::UNSPECIFIED_ERROR,
             Self::Malformed(error) => error.reason_code(),
             Self::KeepAliveTimeout => ReasonCode::KEEP_ALIVE_TIMEOUT,
@@ -272,6 +287,7 @@ impl fmt::Display for CloseReason {
             Self::ConnectTimeout => f.write_str("no CONNECT in time"),
             Self::TakenOver => f.write_str("session taken over by a newer connection"),
             Self::Kicked(code) => write!(f, "disconnected by the host ({code})"),
+            Self::NotAuthenticated(code) => write!(f, "authentication failed ({code})"),
             Self::ShuttingDown => f.write_str("server shutting down"),
         }
     }
@@ -386,6 +402,8 @@ pub enum DropCause {
     QueueFull,
     /// It is larger than the client's Maximum Packet Size.
     TooLarge,
+    /// The [`Policy`](crate::Policy) does not let the client have it.
+    Denied,
     /// The broker's own store is full (`publications`, `entries`, `publication_bytes`).
     BrokerFull,
 }
@@ -396,6 +414,7 @@ impl fmt::Display for DropCause {
             Self::Expired => "message expired",
             Self::QueueFull => "subscriber's queue full",
             Self::TooLarge => "larger than the client's Maximum Packet Size",
+            Self::Denied => "not allowed",
             Self::BrokerFull => "broker's store full",
         })
     }

@@ -202,16 +202,20 @@ impl Broker {
     /// some tens of kilobytes make one write of many packets. What is returned counts as sent:
     /// the host writes all of it, in order, or closes the connection.
     ///
+    /// `policy` is asked whether the client may have each message, with
+    /// [`Config::ask_deliver`]; one that it may not is dropped and counted.
+    ///
     /// After `None`, ask again when [`Output::Transmit`] names the connection.
     pub fn poll_transmit(
         &mut self,
         now: Instant,
         connection: ConnectionHandle,
         buffer: &mut [u8],
+        policy: &mut dyn Policy,
     ) -> Option<Transmit<'_>> {
         self.take_back_lent();
         let index = self.connections.resolve(connection)?;
-        let (len, lent) = self.transmit(now, index, buffer)?;
+        let (len, lent) = self.transmit(now, index, buffer, policy)?;
         self.stats.bytes_sent += len as u64;
         let Some(lent) = lent else { return Some(Transmit { len, payload: &[] }) };
         self.lent = Some(lent.publication);

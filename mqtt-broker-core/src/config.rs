@@ -1,6 +1,8 @@
 //! What the standard leaves to the server ([`Config`]), the bounds on what others can make grow
 //! ([`Limits`]), and what has been counted ([`Stats`]).
 
+use alloc::string::String;
+
 use mqtt_codec::QoS;
 
 /// Every choice that the standard leaves to the server.
@@ -77,6 +79,14 @@ pub struct Config {
     pub connect_timeout: u16,
     /// How long a deferred question may stay open, in seconds; then it is denied. Default 10.
     pub decision_timeout: u16,
+    /// Whether [`Policy::deliver`](crate::Policy::deliver) is asked for every copy that is sent.
+    /// Default no.
+    pub ask_deliver: bool,
+    /// Tell 5.0 clients in words why they are refused or disconnected (Reason String). Default yes.
+    pub reason_strings: bool,
+    /// What a client that requests Response Information is told: the root of the topics it should
+    /// use for responses. Default none.
+    pub response_information: Option<String>,
     /// Whether a payload that is declared UTF-8 is checked to be. Default no.
     pub validate_payload_format: bool,
 
@@ -110,6 +120,9 @@ impl Default for Config {
             allow_empty_client_id: true,
             connect_timeout: 10,
             decision_timeout: 10,
+            ask_deliver: false,
+            reason_strings: true,
+            response_information: None,
             validate_payload_format: false,
             limits: Limits::default(),
         }
@@ -234,6 +247,8 @@ pub struct Stats {
     pub denied_publish: u64,
     /// Subscriptions denied by the policy.
     pub denied_subscribe: u64,
+    /// Copies that the policy did not let a subscriber have.
+    pub denied_deliver: u64,
     /// Events and host messages dropped because the host did not poll them in time.
     pub dropped_outputs: u64,
 }

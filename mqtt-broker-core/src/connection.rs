@@ -3,13 +3,15 @@
 //! ```text
 //!             CONNECT accepted                 close()
 //!   Opening ───────────────────▶ Connected ─────────────▶ Closing ──▶ (handle_eof)
-//!      │                             │                                    ▲
-//!      ├────────── refused ──────────┼── Output::Close ───────────────────┤
-//!      └──────────────────────── handle_eof ──────────────────────────────┘
+//!    │   │                       ▲   │                       ▲            ▲
+//!    │   └▶ Authenticating ──────┘   │                       │            │
+//!    │        (challenged) ── refused ─── Output::Close ─────┘            │
+//!    └──────────────────────── handle_eof, in any state ──────────────────┘
 //! ```
 
 mod acknowledgements;
 mod answers;
+mod authentication;
 mod disconnect;
 mod handshake;
 mod inbound;
@@ -25,6 +27,7 @@ use core::num::NonZeroU32;
 
 use mqtt_codec::Version;
 
+use self::authentication::Authentication;
 use self::outbound::Partial;
 use self::policy::Question;
 use self::topic_alias::TopicAliases;
@@ -39,6 +42,8 @@ use crate::timers::TimerSlot;
 pub(crate) enum State {
     /// No CONNECT yet.
     Opening,
+    /// It has sent CONNECT, and has to answer a challenge.
+    Authenticating,
     /// It has a Session.
     Connected,
     /// The host was asked to close it; what is left is sent, nothing is read.
@@ -80,6 +85,7 @@ pub(crate) struct Connection {
     pub(crate) last_received: Instant,
     pub(crate) aliases: Option<Box<TopicAliases>>,
     pub(crate) question: Option<Box<Question>>,
+    pub(crate) authentication: Option<Box<Authentication>>,
     pub(crate) partial: Option<Box<Partial>>,
 }
 
@@ -107,6 +113,7 @@ impl Connection {
             last_received: now,
             aliases: None,
             question: None,
+            authentication: None,
             partial: None,
         }
     }

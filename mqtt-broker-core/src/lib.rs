@@ -89,7 +89,9 @@
 //!         }
 //!         // 3. What it has to send.
 //!         for socket in &mut sockets {
-//!             while let Some(transmit) = broker.poll_transmit(now(), socket.handle, &mut buffer) {
+//!             while let Some(transmit) =
+//!                 broker.poll_transmit(now(), socket.handle, &mut buffer, &mut policy)
+//!             {
 //!                 let (len, payload) = (transmit.len, transmit.payload);
 //!                 socket.output.extend_from_slice(&buffer[..len]);
 //!                 socket.output.extend_from_slice(payload);
@@ -163,6 +165,7 @@ pub use self::broker::Broker;
 pub use self::config::{Config, Limits, QueueOverflow, Stats};
 pub use self::journal::Record;
 pub use self::policy::{
-    AllowAll, Client, ConnectRequest, Policy, PublishRequest, SubscribeRequest, Verdict,
+    AllowAll, AuthenticateRequest, AuthenticationStep, Client, ConnectRequest, DeliverRequest,
+    Policy, PublishRequest, SubscribeRequest, Verdict,
 };
 pub use self::time::{Duration, Instant};

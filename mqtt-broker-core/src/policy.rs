@@ -1,18 +1,36 @@
-//! The host's rules: who may connect, publish and subscribe.
+//! The host's rules: who may connect, publish, subscribe and receive.
+
+use alloc::string::String;
+use alloc::vec::Vec;
 
 use mqtt_codec::{Connect, QoS, ReasonCode, SubscriptionOptions, TopicFilter, TopicName, Version};
 
-use crate::boundary::Peer;
+use crate::boundary::{ConnectionHandle, Peer};
 
 /// An answer to one question of a [`Policy`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Verdict {
     /// Yes.
     Allow,
+    /// Yes, with Authentication Data for the client; to [`Policy::authenticate`] only, elsewhere
+    /// the same as `Allow`.
+    AllowWith(Vec<u8>),
+    /// Not yet: the client is sent this Authentication Data and has to answer it; to
+    /// [`Policy::authenticate`] only, elsewhere a denial.
+    Challenge(Vec<u8>),
     /// No, with the reason code that the client gets where its version has one:
     /// 0x87 Not authorized unless there is a better one.
     Deny(ReasonCode),
+    /// No, and another server should be used: 0x9C Use another server, or 0x9D Server moved if
+    /// `permanently`, with this Server Reference [MQTT-4.13.2-1]; to [`Policy::connect`] and
+    /// [`Policy::authenticate`] only, elsewhere a denial. A 3.x client is refused as unavailable.
+    Redirect {
+        /// Server names, separated by spaces, as 4.11 describes.
+        server_reference: String,
+        /// Whether to remember it.
+        permanently: bool,
+    },
     /// Not known yet. The connection waits, alone; the question comes out as
     /// [`Output::Decide`](crate::Output::Decide) and is answered with
     /// [`Broker::resolve`](crate::Broker::resolve).
@@ -22,17 +40,37 @@ pub enum Verdict {
 impl Verdict {
     /// No: 0x87 Not authorized.
     pub const DENY: Self = Self::Deny(ReasonCode::NOT_AUTHORIZED);
+
+    /// The reason code of a plain question's denial, if it is one.
+    pub(crate) fn denial(&self) -> Option<ReasonCode> {
+        match self {
+            Self::Allow | Self::AllowWith(_) => None,
+            Self::Deny(code) => Some(*code),
+            Self::Challenge(_) | Self::Redirect { .. } | Self::Defer => {
+                Some(ReasonCode::NOT_AUTHORIZED)
+            }
+        }
+    }
 }
 
 /// The host's rules, asked before a thing is done. A call must not block: answer
 /// [`Verdict::Defer`] instead.
 ///
-/// Every method has a default that allows.
+/// Every method has a default, which allows; but nobody is authenticated by a method that the host
+/// does not know.
 pub trait Policy {
     /// May this client connect? Asked once for each CONNECT that is well-formed.
     fn connect(&mut self, request: &ConnectRequest<'_>) -> Verdict {
         let _ = request;
         Verdict::Allow
+    }
+
+    /// What of this Authentication Data? Asked after [`connect`](Self::connect) for a CONNECT with
+    /// an Authentication Method, then for each AUTH that answers a [`Verdict::Challenge`], and when
+    /// a connected client authenticates again.
+    fn authenticate(&mut self, request: &AuthenticateRequest<'_>) -> Verdict {
+        let _ = request;
+        Verdict::Deny(ReasonCode::BAD_AUTHENTICATION_METHOD)
     }
 
     /// May this client publish this? Asked for each PUBLISH, and at CONNECT for the Will Message.
@@ -43,6 +81,14 @@ pub trait Policy {
 
     /// May this client subscribe to this? Asked for each Topic Filter of a SUBSCRIBE.
     fn subscribe(&mut self, request: &SubscribeRequest<'_>) -> Verdict {
+        let _ = request;
+        Verdict::Allow
+    }
+
+    /// May this client have this message? Asked, with [`Config::ask_deliver`](crate::Config), at the
+    /// moment a copy is sent, by whatever path it came: live, retained, queued, shared or a Will
+    /// Message. So a right that is revoked is gone at once. The answer cannot be deferred.
+    fn deliver(&mut self, request: &DeliverRequest<'_>) -> Verdict {
         let _ = request;
         Verdict::Allow
     }
@@ -58,16 +104,46 @@ impl Policy for AllowAll {}
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct ConnectRequest<'a> {
+    /// Its connection.
+    pub connection: ConnectionHandle,
     /// Where it is.
     pub peer: Peer,
     /// Its whole CONNECT.
     pub connect: &'a Connect<'a>,
 }
 
-/// A connected client that asks something.
+/// A client in an exchange of enhanced authentication [MQTT-4.12.0-2].
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct AuthenticateRequest<'a> {
+    /// Who; its Client Identifier is empty if the broker is to assign one.
+    pub client: Client<'a>,
+    /// The Authentication Method, the same throughout a connection.
+    pub method: &'a str,
+    /// The Authentication Data; empty if there is none.
+    pub data: &'a [u8],
+    /// Where in the exchange this is.
+    pub step: AuthenticationStep,
+}
+
+/// Where an exchange of enhanced authentication stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AuthenticationStep {
+    /// The CONNECT.
+    Connect,
+    /// A connected client begins again.
+    Again,
+    /// The answer to a challenge.
+    Continue,
+}
+
+/// A client that asks something.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Client<'a> {
+    /// Its connection.
+    pub connection: ConnectionHandle,
     /// Its Client Identifier.
     pub client_identifier: &'a str,
     /// The User Name it connected with.
@@ -92,6 +168,18 @@ pub struct PublishRequest<'a> {
     pub qos: QoS,
     /// Its RETAIN flag.
     pub retain: bool,
+}
+
+/// A message about to be sent.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct DeliverRequest<'a> {
+    /// To whom.
+    pub client: Client<'a>,
+    /// Its Topic Name.
+    pub topic: TopicName<'a>,
+    /// Its payload.
+    pub payload: &'a [u8],
 }
 
 /// A client that asks to subscribe.

@@ -1,8 +1,10 @@
 //! The containers that grow, and what they answer when they may not: [`Full`].
 
+mod chunks;
 mod key;
 mod slab;
 
+pub(crate) use chunks::Chunks;
 pub(crate) use key::Key;
 pub(crate) use slab::Slab;
 

@@ -138,7 +138,8 @@ impl Connection {
         let mut lent = 0;
         while self.has_output && filled <= step.buffer.len() / 2 && lent < WRITE_BUDGET {
             let buffer = &mut step.buffer[filled..];
-            let Some(transmit) = step.broker.poll_transmit(step.now, self.handle, buffer) else {
+            let transmit = step.broker.poll_transmit(step.now, self.handle, buffer, step.policy);
+            let Some(transmit) = transmit else {
                 self.has_output = false;
                 break;
             };

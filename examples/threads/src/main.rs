@@ -110,7 +110,7 @@ impl Host {
     fn send(&self, connection: ConnectionHandle, stream: &mut TcpStream) -> io::Result<()> {
         let mut buffer = [0; 16 << 10];
         while let Some((len, payload)) = self.tell(|broker, now| {
-            let transmit = broker.poll_transmit(now, connection, &mut buffer)?;
+            let transmit = broker.poll_transmit(now, connection, &mut buffer, &mut AllowAll)?;
             Some((transmit.len, transmit.payload.to_vec()))
         }) {
             stream.write_all(&buffer[..len])?;

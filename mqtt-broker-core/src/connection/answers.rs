@@ -3,12 +3,15 @@
 
 use alloc::vec;
 
-use mqtt_codec::{Packet, ReasonCode};
+use mqtt_codec::{Packet, Property, ReasonCode, Utf8String, Version};
 
 use crate::boundary::{CloseReason, ConnectionHandle, Lsn};
 use crate::broker::Broker;
 use crate::session::queue::{AckKind, Item, List, NONE};
 use crate::time::Instant;
+
+/// What a CONNACK, SUBACK or DISCONNECT has beyond the words of its Reason String, generously.
+const REASON_OVERHEAD: usize = 64;
 
 impl Broker {
     /// Queues an answer of `size` bytes: an acknowledgement or PINGRESP.
@@ -40,6 +43,20 @@ impl Broker {
             Ok(entry) => self.queue_answer(index, entry, size),
             Err(_) => self.close_overfull(index),
         }
+    }
+
+    /// `words` as a Reason String, if there are any and they are welcome; too long for the client
+    /// with a small Maximum Packet Size they never are.
+    //= [MQTT-3.2.2-19]
+    //= [MQTT-3.14.2-3]
+    pub(super) fn reason_string<'a>(&self, index: u32, words: &'a str) -> Option<Property<'a>> {
+        let connection = self.connections.get(index)?;
+        let room = connection.maximum_packet_size.get() as usize;
+        let welcome = self.config.reason_strings
+            && connection.version == Version::V5
+            && !words.is_empty()
+            && words.len() + REASON_OVERHEAD <= room;
+        Utf8String::new(words).ok().filter(|_| welcome).map(Property::ReasonString)
     }
 
     /// Puts an entry in the connection's line, or aside until it is durable.

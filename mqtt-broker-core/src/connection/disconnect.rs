@@ -1,8 +1,9 @@
 //! How a connection ends: by DISCONNECT, by the broker, or without a word.
 
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 
-use mqtt_codec::{Disconnect, Packet, Properties, ReasonCode, Version};
+use mqtt_codec::{Disconnect, Packet, Properties, Property, ReasonCode, Utf8String, Version};
+use smallvec::SmallVec;
 
 use super::State;
 use super::inbound::{Flow, Handled};
@@ -53,15 +54,33 @@ impl Broker {
             let told = !matches!(reason, CloseReason::Disconnected(_));
             //= [MQTT-4.13.1-1]
             if told && version == Version::V5 {
-                let reason_code = reason.reason_code();
-                let properties = Properties::EMPTY;
-                let disconnect = Disconnect { reason_code, properties };
-                self.send_packet(index, &Packet::Disconnect(disconnect));
+                self.send_disconnect(index, reason, None);
             }
         }
         if let Some(handle) = self.connections.handle(index) {
             self.outputs.push(Pending::Close(handle, reason));
         }
+    }
+
+    /// Queues a DISCONNECT, with words where there are any beyond the reason code.
+    pub(crate) fn send_disconnect(
+        &mut self,
+        index: u32,
+        reason: CloseReason,
+        server_reference: Option<&str>,
+    ) {
+        let words = match reason {
+            CloseReason::Malformed(error) => error.to_string(),
+            CloseReason::Violation(_, rule) => rule.to_string(),
+            _ => String::new(),
+        };
+        let mut list: SmallVec<[Property<'_>; 2]> = SmallVec::new();
+        let reference = server_reference.and_then(|text| Utf8String::new(text).ok());
+        list.extend(reference.map(Property::ServerReference));
+        list.extend(self.reason_string(index, &words));
+        let reason_code = reason.reason_code();
+        let properties = Properties::new(&list);
+        self.send_packet(index, &Packet::Disconnect(Disconnect { reason_code, properties }));
     }
 
     /// The transport is gone.

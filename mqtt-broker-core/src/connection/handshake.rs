@@ -24,14 +24,37 @@ use crate::time::Instant;
 /// The longest Client Identifier of 3.1, in characters.
 const CLIENT_IDENTIFIER_3_1: usize = 23;
 
-/// A refusal: the answer and the cause.
-type Refusal = (ReasonCode, RefusalCause);
+/// Why and how a CONNECT is refused.
+pub(super) struct Refusal {
+    reason_code: ReasonCode,
+    cause: RefusalCause,
+    server_reference: Option<String>,
+}
+
+impl Refusal {
+    pub(super) const fn new(reason_code: ReasonCode, cause: RefusalCause) -> Self {
+        Self { reason_code, cause, server_reference: None }
+    }
+
+    /// The refusal that a verdict is, if it is one.
+    pub(super) fn of(verdict: &Verdict) -> Option<Self> {
+        let cause = RefusalCause::Policy;
+        let Verdict::Redirect { server_reference, permanently } = verdict else {
+            return Some(Self::new(verdict.denial()?, cause));
+        };
+        //= [MQTT-3.2.2-22]
+        let reason_code =
+            if *permanently { ReasonCode::SERVER_MOVED } else { ReasonCode::USE_ANOTHER_SERVER };
+        Some(Self { reason_code, cause, server_reference: Some(server_reference.clone()) })
+    }
+}
 
 impl Broker {
     pub(super) fn on_connect(
         &mut self,
         now: Instant,
         index: u32,
+        bytes: &[u8],
         connect: &Connect<'_>,
         policy: &mut dyn Policy,
     ) -> Handled {
@@ -45,10 +68,16 @@ impl Broker {
                 Some(permission) => permission,
             },
         };
-        let outcome = permission.and_then(|()| self.accept_connect(now, index, connect));
-        if let Err((reason_code, cause)) = outcome {
+        let outcome = match permission {
+            Err(refusal) => Err(refusal),
+            Ok(()) => match self.authenticate_connect(now, index, bytes, connect, policy) {
+                None => return Ok(Flow::Wait),
+                Some(outcome) => outcome,
+            },
+        };
+        if let Err(refusal) = outcome {
             let client_identifier = connect.client_identifier.as_str().to_string();
-            self.refuse(index, connect.version, reason_code, cause, client_identifier);
+            self.refuse(index, connect.version, &refusal, client_identifier);
         }
         Ok(Flow::Next)
     }
@@ -76,7 +105,7 @@ impl Broker {
             (None, Some(level)) if level > Version::V5.level() => Version::V5,
             _ => Version::V3_1_1,
         };
-        self.refuse(index, version, error.reason_code(), cause, String::new());
+        self.refuse(index, version, &Refusal::new(error.reason_code(), cause), String::new());
     }
 
     /// What the CONNECT asks for that this broker does not give.
@@ -93,23 +122,20 @@ impl Broker {
         };
         if refused {
             let code = ReasonCode::CLIENT_IDENTIFIER_NOT_VALID;
-            return Err((code, RefusalCause::ClientIdentifier));
-        }
-        //= [MQTT-4.12.0-1]
-        if connect.properties.authentication_method().is_some() {
-            let code = ReasonCode::BAD_AUTHENTICATION_METHOD;
-            return Err((code, RefusalCause::Unsupported("enhanced authentication")));
+            return Err(Refusal::new(code, RefusalCause::ClientIdentifier));
         }
         if let Some(will) = &connect.will {
             //= [MQTT-3.2.2-12]
             if will.qos > self.config.maximum_qos {
                 let code = ReasonCode::QOS_NOT_SUPPORTED;
-                return Err((code, RefusalCause::Unsupported("this QoS of the Will Message")));
+                let cause = RefusalCause::Unsupported("this QoS of the Will Message");
+                return Err(Refusal::new(code, cause));
             }
             //= [MQTT-3.2.2-13]
             if will.retain && !self.config.retain_available {
                 let code = ReasonCode::RETAIN_NOT_SUPPORTED;
-                return Err((code, RefusalCause::Unsupported("retained messages")));
+                let cause = RefusalCause::Unsupported("retained messages");
+                return Err(Refusal::new(code, cause));
             }
         }
         Ok(())
@@ -123,35 +149,41 @@ impl Broker {
         connect: &Connect<'_>,
         policy: &mut dyn Policy,
     ) -> Option<Result<(), Refusal>> {
-        let refused = |code| Some(Err((code, RefusalCause::Policy)));
-        if let Verdict::Deny(code) = self.ask(now, index, 0, Ask::Connect(connect), policy)? {
-            return refused(code);
+        let verdict = self.ask(now, index, 0, Ask::Connect(connect), policy)?;
+        if let Some(refusal) = Refusal::of(&verdict) {
+            return Some(Err(refusal));
         }
         if let Some(will) = &connect.will {
             let (topic, payload) = (will.topic, will.payload);
             let ask = Ask::Publish { topic, payload, qos: will.qos, retain: will.retain };
-            if let Verdict::Deny(code) = self.ask(now, index, 1, ask, policy)? {
-                return refused(code);
+            let verdict = self.ask(now, index, 1, ask, policy)?;
+            if let Some(code) = verdict.denial() {
+                return Some(Err(Refusal::new(code, RefusalCause::Policy)));
             }
         }
         Some(Ok(()))
     }
 
-    fn accept_connect(
+    /// Opens the Session and answers; `authentication_data` goes with the answer.
+    pub(super) fn accept_connect(
         &mut self,
         now: Instant,
         index: u32,
         connect: &Connect<'_>,
+        authentication_data: Option<&[u8]>,
     ) -> Result<(), Refusal> {
         let assigned = connect.client_identifier.is_empty().then(|| self.assign_identifier());
         let client_identifier = match &assigned {
             Some(assigned) => assigned.as_str(),
             None => connect.client_identifier.as_str(),
         };
-        let opened = self.open_session(now, index, client_identifier, connect)?;
+        let opened =
+            self.open_session(now, index, client_identifier, connect).map_err(|limit| {
+                Refusal::new(ReasonCode::QUOTA_EXCEEDED, RefusalCause::Limit(limit))
+            })?;
         self.take_parameters(now, index, connect);
         self.stats.connected += 1;
-        self.connack(index, connect, assigned.as_deref(), opened.present);
+        self.connack(index, connect, assigned.as_deref(), opened.present, authentication_data);
         self.event(|broker| {
             let connection = broker.connections.get(index)?;
             Some(Event::Connected {
@@ -206,7 +238,10 @@ impl Broker {
         connect: &Connect<'_>,
         assigned: Option<&str>,
         session_present: bool,
+        authentication_data: Option<&[u8]>,
     ) {
+        let asked = connect.properties.request_response_information() == Some(true);
+        let response = self.config.response_information.clone().filter(|_| asked);
         let mut list: SmallVec<[Property<'_>; 14]> = SmallVec::new();
         if connect.version == Version::V5 {
             self.connack_properties(index, connect, &mut list);
@@ -214,6 +249,14 @@ impl Broker {
                 //= [MQTT-3.2.2-16]
                 list.push(Property::AssignedClientIdentifier(assigned));
             }
+            //= [MQTT-3.1.2-28]
+            let response = response.as_deref().and_then(|text| Utf8String::new(text).ok());
+            list.extend(response.map(Property::ResponseInformation));
+            //= [MQTT-4.12.0-5]
+            list.extend(
+                connect.properties.authentication_method().map(Property::AuthenticationMethod),
+            );
+            list.extend(authentication_data.map(Property::AuthenticationData));
         }
         let connack = Packet::Connack(Connack {
             //= [MQTT-3.2.2-2]
@@ -277,32 +320,47 @@ impl Broker {
     }
 
     /// Answers a CONNECT with its refusal, where the version has one, and asks for the close.
-    fn refuse(
+    pub(super) fn refuse(
         &mut self,
         index: u32,
         version: Version,
-        reason_code: ReasonCode,
-        cause: RefusalCause,
+        refusal: &Refusal,
         client_identifier: String,
     ) {
+        let (reason_code, cause) = (refusal.reason_code, refusal.cause);
         let Some(connection) = self.connections.get_mut(index) else { return };
         connection.version = version;
         connection.state = State::Closing;
         let peer = connection.peer;
-        //= [MQTT-3.2.2-6]
-        let session_present = false;
-        let properties = Properties::EMPTY;
         let told = if version == Version::V5 { Some(reason_code) } else { in_3_x(reason_code) };
         //= [MQTT-3.1.4-1]
-        if let Some(reason_code) = told {
-            let connack = Connack { session_present, reason_code, properties };
-            self.send_packet(index, &Packet::Connack(connack));
+        if let Some(told) = told {
+            let reference = refusal.server_reference.as_deref().filter(|_| version == Version::V5);
+            self.send_refusal(index, told, &cause.to_string(), reference);
         }
         self.stats.refused += 1;
         self.event(|_| Some(Event::Refused { client_identifier, peer, reason_code, cause }));
         if let Some(handle) = self.connections.handle(index) {
             self.outputs.push(Pending::Close(handle, CloseReason::Refused(reason_code)));
         }
+    }
+
+    fn send_refusal(
+        &mut self,
+        index: u32,
+        reason_code: ReasonCode,
+        words: &str,
+        server_reference: Option<&str>,
+    ) {
+        let mut list: SmallVec<[Property<'_>; 2]> = SmallVec::new();
+        let reference = server_reference.and_then(|text| Utf8String::new(text).ok());
+        list.extend(reference.map(Property::ServerReference));
+        list.extend(self.reason_string(index, words));
+        //= [MQTT-3.2.2-6]
+        let session_present = false;
+        let properties = Properties::new(&list);
+        let connack = Connack { session_present, reason_code, properties };
+        self.send_packet(index, &Packet::Connack(connack));
     }
 
     /// A Client Identifier that no Session has.

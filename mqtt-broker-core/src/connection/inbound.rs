@@ -57,7 +57,8 @@ impl Broker {
                 }
             };
             let len = frame.encoded_len();
-            match self.handle_frame(now, index, version, frame, policy) {
+            let packet = (frame, rest.get(..len).unwrap_or_default());
+            match self.handle_frame(now, index, version, packet, policy) {
                 Ok(Flow::Next) => {}
                 Ok(Flow::Wait) => return self.wait(index, bytes.len() - rest.len()),
                 Err(reason) => self.close(now, index, reason),
@@ -73,12 +74,12 @@ impl Broker {
         now: Instant,
         index: u32,
         version: Version,
-        frame: Frame<'_>,
+        (frame, bytes): (Frame<'_>, &[u8]),
         policy: &mut dyn Policy,
     ) -> Handled {
         let Some(connection) = self.connections.get_mut(index) else { return Ok(Flow::Next) };
         connection.last_received = now;
-        let opening = connection.state == State::Opening;
+        let state = connection.state;
         let packet = match frame.decode(version) {
             Ok(packet) => packet,
             Err(error) => {
@@ -88,11 +89,24 @@ impl Broker {
         };
         let flow = match &packet {
             //= [MQTT-3.1.0-1]
-            Packet::Connect(connect) if opening => self.on_connect(now, index, connect, policy)?,
-            _ if opening => {
+            Packet::Connect(connect) if state == State::Opening => {
+                self.on_connect(now, index, bytes, connect, policy)?
+            }
+            _ if state == State::Opening => {
                 return Err(CloseReason::Violation(
                     ReasonCode::PROTOCOL_ERROR,
                     "the first packet is not CONNECT",
+                ));
+            }
+            Packet::Auth(auth) => self.on_auth(now, index, auth, policy)?,
+            Packet::Disconnect(disconnect) if state == State::Authenticating => {
+                return Err(CloseReason::Disconnected(disconnect.reason_code));
+            }
+            //= [MQTT-3.1.2-30]
+            _ if state == State::Authenticating => {
+                return Err(CloseReason::Violation(
+                    ReasonCode::PROTOCOL_ERROR,
+                    "neither AUTH nor DISCONNECT before the CONNACK",
                 ));
             }
             //= [MQTT-3.1.0-2]
@@ -112,13 +126,6 @@ impl Broker {
                 Flow::Next
             }
             Packet::Disconnect(disconnect) => self.on_disconnect(disconnect, index)?,
-            //= [MQTT-4.12.0-7]
-            Packet::Auth(_) => {
-                return Err(CloseReason::Violation(
-                    ReasonCode::PROTOCOL_ERROR,
-                    "AUTH without an Authentication Method in CONNECT",
-                ));
-            }
             _ => {
                 return Err(CloseReason::Violation(
                     ReasonCode::PROTOCOL_ERROR,
@@ -136,7 +143,7 @@ impl Broker {
 
     const fn packet_limit(&self, state: State) -> u32 {
         match state {
-            State::Opening => {
+            State::Opening | State::Authenticating => {
                 let (first, any) =
                     (self.config.limits.connect_packet_size, self.config.maximum_packet_size);
                 if first < any { first } else { any }

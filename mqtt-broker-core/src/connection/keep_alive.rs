@@ -30,7 +30,9 @@ impl Broker {
         let overdue = self.connection_deadline(now, index).is_some_and(|at| at <= now);
         let Some(connection) = self.connections.get(index) else { return };
         match connection.state {
-            State::Opening if overdue => self.close(now, index, CloseReason::ConnectTimeout),
+            State::Opening | State::Authenticating if overdue => {
+                self.close(now, index, CloseReason::ConnectTimeout);
+            }
             //= [MQTT-3.1.2-22]
             State::Connected if overdue => self.close(now, index, CloseReason::KeepAliveTimeout),
             _ => self.arm_connection_timer(now, index),
@@ -44,7 +46,7 @@ impl Broker {
         }
         let connection = self.connections.get(index)?;
         match connection.state {
-            State::Opening => {
+            State::Opening | State::Authenticating => {
                 let timeout = Duration::from_secs(self.config.connect_timeout.into());
                 // Once a verdict on its CONNECT has been awaited, the client has done its part.
                 let asked = connection.question.is_some();

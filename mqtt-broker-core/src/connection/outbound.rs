@@ -8,6 +8,7 @@ use mqtt_codec::{Ack, Delivery, Packet, Properties, PublishHead, QoS, ReasonCode
 use super::topic_alias::Outgoing;
 use crate::boundary::DropCause;
 use crate::broker::Broker;
+use crate::policy::{DeliverRequest, Policy};
 use crate::session::queue::{AckKind, Copy, Item};
 use crate::time::Instant;
 
@@ -47,6 +48,7 @@ impl Broker {
         now: Instant,
         index: u32,
         buffer: &mut [u8],
+        policy: &mut dyn Policy,
     ) -> Option<(usize, Option<Lent>)> {
         let mut len = 0;
         let mut lent = None;
@@ -55,7 +57,7 @@ impl Broker {
             let step = if self.connections.get(index)?.partial.is_some() {
                 self.transmit_partial(index, room)
             } else {
-                match self.transmit_next(now, index, room, len == 0) {
+                match self.transmit_next(now, index, room, len == 0, policy) {
                     Some(step) => step,
                     None if self.continue_replays(now, index) => continue,
                     None => break,
@@ -88,11 +90,15 @@ impl Broker {
         index: u32,
         room: &mut [u8],
         fresh: bool,
+        policy: &mut dyn Policy,
     ) -> Option<Step> {
         let connection = self.connections.get(index)?;
         let (key, version) = (connection.outgoing.head()?, connection.version);
         let item = &self.entries.get(key)?.item;
         let step = match item {
+            Item::Message(_) if !self.may_have(index, key, policy) => {
+                return Some(self.drop_outgoing(now, index, key, DropCause::Denied));
+            }
             Item::Message(_) => return Some(self.transmit_message(now, index, key, room, fresh)),
             Item::Packet(packet) => write(self.entries.packet(*packet), room),
             item => encode(&small_packet(item), version, room),
@@ -253,6 +259,21 @@ impl Broker {
         let len = len + tail.len();
         self.message_gone(index, key);
         Step::Written(len)
+    }
+
+    /// Whether the policy lets the client have this copy.
+    #[inline]
+    fn may_have(&self, index: u32, key: u32, policy: &mut dyn Policy) -> bool {
+        if !self.config.ask_deliver {
+            return true;
+        }
+        let Some(Item::Message(copy)) = self.entries.get(key).map(|entry| &entry.item) else {
+            return true;
+        };
+        let Some(publication) = self.publications.get(copy.publication) else { return true };
+        let (topic, payload) = (publication.topic(), publication.payload());
+        let client = self.client(index);
+        policy.deliver(&DeliverRequest { client, topic, payload }).denial().is_none()
     }
 
     /// A message is written: QoS 0 is over, the rest stays with the window.

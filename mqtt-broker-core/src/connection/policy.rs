@@ -12,10 +12,13 @@ use mqtt_codec::{
 };
 use smallvec::SmallVec;
 
-use crate::boundary::{Request, Ticket};
+use crate::boundary::{ConnectionHandle, Request, Ticket};
 use crate::broker::Broker;
 use crate::output::Pending;
-use crate::policy::{Client, ConnectRequest, Policy, PublishRequest, SubscribeRequest, Verdict};
+use crate::policy::{
+    AuthenticateRequest, AuthenticationStep, Client, ConnectRequest, Policy, PublishRequest,
+    SubscribeRequest, Verdict,
+};
 use crate::time::{Duration, Instant};
 
 /// The open question of a connection, and the answers its packet has so far.
@@ -32,8 +35,22 @@ pub(crate) struct Question {
 #[derive(Clone, Copy)]
 pub(super) enum Ask<'a> {
     Connect(&'a Connect<'a>),
-    Publish { topic: TopicName<'a>, payload: &'a [u8], qos: QoS, retain: bool },
-    Subscribe { filter: TopicFilter<'a>, options: SubscriptionOptions },
+    Authenticate {
+        client_identifier: &'a str,
+        method: &'a str,
+        data: &'a [u8],
+        step: AuthenticationStep,
+    },
+    Publish {
+        topic: TopicName<'a>,
+        payload: &'a [u8],
+        qos: QoS,
+        retain: bool,
+    },
+    Subscribe {
+        filter: TopicFilter<'a>,
+        options: SubscriptionOptions,
+    },
 }
 
 impl Broker {
@@ -48,13 +65,22 @@ impl Broker {
     ) -> Option<Verdict> {
         let connection = self.connections.get(index)?;
         if let Some(question) = &connection.question {
-            if let Some(&(_, verdict)) = question.answers.iter().find(|(n, _)| *n == number) {
-                return Some(verdict);
+            if let Some((_, verdict)) = question.answers.iter().find(|(n, _)| *n == number) {
+                return Some(verdict.clone());
             }
         }
         let verdict = match ask {
             Ask::Connect(connect) => {
-                policy.connect(&ConnectRequest { peer: connection.peer, connect })
+                let handle = self.connections.handle(index)?;
+                policy.connect(&ConnectRequest {
+                    connection: handle,
+                    peer: connection.peer,
+                    connect,
+                })
+            }
+            Ask::Authenticate { client_identifier, method, data, step } => {
+                let client = Client { client_identifier, ..self.client(index) };
+                policy.authenticate(&AuthenticateRequest { client, method, data, step })
             }
             Ask::Publish { topic, payload, qos, retain } => {
                 let client = self.client(index);
@@ -157,6 +183,12 @@ impl Broker {
                 user_name: connect.user_name.map(owned),
                 password: connect.password.map(<[u8]>::to_vec),
             },
+            Ask::Authenticate { client_identifier, method, data, step } => Request::Authenticate {
+                client_identifier: client_identifier.to_string(),
+                method: method.to_string(),
+                data: data.to_vec(),
+                step,
+            },
             Ask::Publish { topic, qos, retain, .. } => Request::Publish {
                 client_identifier: client(),
                 topic: topic.as_str().to_string(),
@@ -171,10 +203,12 @@ impl Broker {
         }
     }
 
-    fn client(&self, index: u32) -> Client<'_> {
+    pub(super) fn client(&self, index: u32) -> Client<'_> {
+        let nobody = ConnectionHandle { index, generation: 0 };
         let connection = self.connections.get(index);
         let session = connection.and_then(|connection| self.sessions.get(connection.session));
         Client {
+            connection: self.connections.handle(index).unwrap_or(nobody),
             client_identifier: session.map_or("", |session| &session.client_identifier),
             user_name: session.and_then(|session| session.user_name.as_deref()),
             peer: connection.map(|connection| connection.peer).unwrap_or_default(),

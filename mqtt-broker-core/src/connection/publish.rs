@@ -86,12 +86,12 @@ impl Broker {
             }
         };
         self.stats.publish_received += 1;
-        let reason_code = match verdict {
-            Verdict::Deny(reason_code) => {
+        let reason_code = match verdict.denial() {
+            Some(reason_code) => {
                 self.stats.denied_publish += 1;
                 reason_code
             }
-            _ => self.accept_publish(now, index, key, publish, topic)?,
+            None => self.accept_publish(now, index, key, publish, topic)?,
         };
         self.acknowledge_publish(index, key, publish.delivery, reason_code);
         Ok(Flow::Next)

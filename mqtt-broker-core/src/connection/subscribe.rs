@@ -48,12 +48,12 @@ impl Broker {
         }
         let mut outcomes: SmallVec<[Outcome; 8]> = SmallVec::new();
         for ((filter, options), verdict) in subscribe.subscriptions.iter().zip(verdicts) {
-            outcomes.push(match verdict {
-                Verdict::Deny(reason_code) => {
+            outcomes.push(match verdict.denial() {
+                Some(reason_code) => {
                     self.stats.denied_subscribe += 1;
                     Outcome { reason_code, replay: false }
                 }
-                _ => self.subscribe_session(key, filter, options, identifier),
+                None => self.subscribe_session(key, filter, options, identifier),
             });
         }
         //= [MQTT-3.8.4-1]

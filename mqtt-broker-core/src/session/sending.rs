@@ -197,6 +197,7 @@ impl Broker {
             DropCause::Expired => &mut self.stats.dropped_expired,
             DropCause::QueueFull => &mut self.stats.dropped_queue_full,
             DropCause::TooLarge => &mut self.stats.dropped_too_large,
+            DropCause::Denied => &mut self.stats.denied_deliver,
             DropCause::BrokerFull => &mut self.stats.dropped_broker_full,
         };
         *counter += 1;

@@ -2,10 +2,10 @@
 
 use alloc::boxed::Box;
 
-use mqtt_codec::{Connect, ReasonCode, Version};
+use mqtt_codec::{Connect, Version};
 
 use super::{FOR_EVER, Session};
-use crate::boundary::{CloseReason, Event, RefusalCause};
+use crate::boundary::{CloseReason, Event};
 use crate::broker::{Broker, Timer};
 use crate::connection::State;
 use crate::journal::Change;
@@ -20,21 +20,21 @@ pub(crate) struct Opened {
 }
 
 impl Broker {
-    /// Gives the connection its Session: the one of this Client Identifier, or a new one.
+    /// Gives the connection its Session: the one of this Client Identifier, or a new one; the name
+    /// of the limit if there is no room.
     pub(crate) fn open_session(
         &mut self,
         now: Instant,
         index: u32,
         client_identifier: &str,
         connect: &Connect<'_>,
-    ) -> Result<Opened, (ReasonCode, RefusalCause)> {
-        let full = |name| (ReasonCode::QUOTA_EXCEEDED, RefusalCause::Limit(name));
+    ) -> Result<Opened, &'static str> {
         let mut found = self.sessions.find(client_identifier);
         if found.is_none() && self.sessions.len() >= self.config.limits.sessions {
-            return Err(full("sessions"));
+            return Err("sessions");
         }
         let will = match &connect.will {
-            Some(will) => Some(self.keep_will(will).map_err(|_| full("publications"))?),
+            Some(will) => Some(self.keep_will(will).map_err(|_| "publications")?),
             None => None,
         };
         if let Some(session) = found {
@@ -48,7 +48,7 @@ impl Broker {
             None => self
                 .sessions
                 .insert(Session::new(client_identifier.into(), connect.version))
-                .map_err(|_| full("sessions"))?,
+                .map_err(|_| "sessions")?,
         };
         if let Some(state) = self.sessions.get_mut(session) {
             state.connection = index;

@@ -294,7 +294,7 @@ impl Play {
                 world.broker.shutdown(world.now);
                 Ok(())
             }
-            Wish::Resolve(name, verdict) => return self.resolve(name, *verdict),
+            Wish::Resolve(name, verdict) => return self.resolve(name, verdict.clone()),
         };
         if let Err(error) = outcome {
             let text = format!("ERROR {error}");

@@ -63,7 +63,7 @@ impl Rules {
 
     fn decide(&self, question: &str, fits: impl Fn(&'static str) -> bool) -> Verdict {
         let rule = self.0.iter().rev().find(|rule| rule.question == question && fits(rule.about));
-        rule.map_or(Verdict::Allow, |rule| rule.verdict)
+        rule.map_or(Verdict::Allow, |rule| rule.verdict.clone())
     }
 }
 

@@ -274,7 +274,9 @@ impl World {
                 continue;
             }
             busy = true;
-            while let Some(sent) = self.broker.poll_transmit(self.now, connection, &mut buffer) {
+            while let Some(sent) =
+                self.broker.poll_transmit(self.now, connection, &mut buffer, &mut self.rules)
+            {
                 if sent.len == 0 && sent.payload.is_empty() {
                     return Err("poll_transmit gave nothing instead of None".into());
                 }

@@ -22,10 +22,11 @@ fn answer(address: &str, version: Version, open: bool) -> String {
     let address: SocketAddr = address.parse().unwrap();
     let now = Instant::default();
 
+    let mut policy = LoopbackUnlessOpen { open };
     let mut broker = Broker::new(Config::default());
     let connection = broker.handle_accept(now, Peer::new(address)).unwrap();
-    broker.handle_input(now, connection, &buffer[..len], &mut LoopbackUnlessOpen { open });
-    let len = broker.poll_transmit(now, connection, &mut buffer).unwrap().len;
+    broker.handle_input(now, connection, &buffer[..len], &mut policy);
+    let len = broker.poll_transmit(now, connection, &mut buffer, &mut policy).unwrap().len;
     match frame(&buffer[..len], Sender::Server, 256).unwrap() {
         Framed::Complete(frame) => frame.decode(version).unwrap().to_string(),
         Framed::Incomplete { .. } => panic!("half an answer"),

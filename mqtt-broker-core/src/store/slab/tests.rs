@@ -6,7 +6,8 @@ use alloc::vec::Vec;
 
 use proptest::prelude::*;
 
-use super::{CHUNK_BYTES, Slab, Slot};
+use super::{Chunks, Slab, Slot};
+use crate::store::chunks::CHUNK_BYTES;
 use crate::store::{Full, Key};
 
 #[test]
@@ -68,7 +69,7 @@ fn memory_stays_near_what_is_used() {
 #[test]
 fn keys_run_on_from_chunk_to_chunk() {
     let mut slab = Slab::new(u32::MAX);
-    let per_chunk = 1 << Slab::<[u8; 5000]>::SHIFT;
+    let per_chunk = 1 << Chunks::<Slot<[u8; 5000]>>::SHIFT;
     assert_eq!(per_chunk, 8);
     for value in 0..20u8 {
         assert_eq!(slab.insert([value; 5000]), Ok(u32::from(value)));
@@ -81,7 +82,7 @@ fn keys_run_on_from_chunk_to_chunk() {
     assert_eq!(slab.next_from(4).map(|(key, _)| key), Some(18));
     assert_eq!(slab.next_from(19).map(|(key, _)| key), Some(19));
     assert_eq!(slab.next_from(24), None);
-    assert_eq!(Slab::<[u8; 100_000]>::SHIFT, 0);
+    assert_eq!(Chunks::<Slot<[u8; 100_000]>>::SHIFT, 0);
 }
 
 #[test]
