@@ -218,7 +218,7 @@ impl Configuration {
 /// The argument of `--set` that doubles the limit of this name; `None` if no key has that name.
 pub(crate) fn argument_for(limit: &str, config: &Config) -> Option<String> {
     let key = KEYS.iter().find(|key| key.name == limit)?;
-    Some(format!("{}.{}={}", key.section.name(), key.name, key.doubled(config)))
+    Some(format!("{}.{}={}", key.section.name(), key.name, key.doubled(config)?))
 }
 
 /// Which part of an assignment is wrong.

@@ -51,6 +51,8 @@ pub(crate) enum Kind {
     Flag,
     /// One of these words; the value is its place among them.
     Word(&'static [&'static str]),
+    /// Any text, or none; the range is that of its length in bytes.
+    Text,
 }
 
 /// One key.
@@ -65,8 +67,13 @@ pub(crate) struct Key {
     pub(crate) kind: Kind,
     /// The values allowed.
     pub(crate) range: RangeInclusive<u64>,
-    read: fn(&Config) -> u64,
-    write: fn(&mut Config, u64) -> Option<()>,
+    access: Access,
+}
+
+/// How a key's field is reached.
+enum Access {
+    Number { read: fn(&Config) -> u64, write: fn(&mut Config, u64) -> Option<()> },
+    Text { read: fn(&Config) -> &str, write: fn(&mut Config, &str) },
 }
 
 impl Key {
@@ -77,9 +84,15 @@ impl Key {
 
     /// Its value in a configuration, as it is written in a file.
     pub(crate) fn show(&self, config: &Config) -> String {
-        let number = (self.read)(config);
+        let number = match self.access {
+            Access::Number { read, .. } => read(config),
+            Access::Text { read, .. } => {
+                let text = read(config).replace('\\', r"\\").replace('"', "\\\"");
+                return format!("\"{text}\"");
+            }
+        };
         match self.kind {
-            Kind::Count => number.to_string(),
+            Kind::Count | Kind::Text => number.to_string(),
             Kind::Size => format!("\"{}\"", value::size_text(number)),
             Kind::DurationOrNever if number == *self.range.end() => "\"never\"".to_owned(),
             Kind::Duration | Kind::DurationOrNever => {
@@ -93,9 +106,10 @@ impl Key {
         }
     }
 
-    /// Twice its value in a configuration, as far as its range goes.
-    pub(crate) fn doubled(&self, config: &Config) -> u64 {
-        (self.read)(config).saturating_mul(2).clamp(*self.range.start(), *self.range.end())
+    /// Twice its value in a configuration, as far as its range goes; `None` if it is no number.
+    pub(crate) fn doubled(&self, config: &Config) -> Option<u64> {
+        let Access::Number { read, .. } = self.access else { return None };
+        Some(read(config).saturating_mul(2).clamp(*self.range.start(), *self.range.end()))
     }
 
     /// Gives it a value.
@@ -105,11 +119,24 @@ impl Key {
     /// What the value should have been.
     pub(crate) fn assign(&self, config: &mut Config, value: &Value) -> Result<(), WrongValue<'_>> {
         let wrong = || WrongValue { key: self, found: value.described().into_owned() };
-        let number = self.number(value).ok_or_else(wrong)?;
-        if !self.range.contains(&number) {
-            return Err(wrong());
+        match self.access {
+            Access::Number { write, .. } => {
+                let number = self.number(value).ok_or_else(wrong)?;
+                if !self.range.contains(&number) {
+                    return Err(wrong());
+                }
+                write(config, number).ok_or_else(wrong)
+            }
+            Access::Text { write, .. } => {
+                let Value::Text(text) = value else { return Err(wrong()) };
+                let fits = u64::try_from(text.len()).is_ok_and(|len| self.range.contains(&len));
+                if !fits || text.chars().any(char::is_control) {
+                    return Err(wrong());
+                }
+                write(config, text);
+                Ok(())
+            }
         }
-        (self.write)(config, number).ok_or_else(wrong)
     }
 
     fn number(&self, value: &Value) -> Option<u64> {
@@ -158,6 +185,11 @@ impl fmt::Display for Key {
                 grouped(high.into())
             ),
             Kind::Flag => f.write_str("true or false"),
+            Kind::Text => write!(
+                f,
+                "a text of at most {} bytes, without control characters; \"\" is none",
+                grouped(high.into())
+            ),
             Kind::Word(words) => {
                 for (place, word) in words.iter().enumerate() {
                     let before = match place {
@@ -213,8 +245,7 @@ macro_rules! key {
             about: $about,
             kind: $kind,
             range: $range,
-            read: $read,
-            write: $write,
+            access: Access::Number { read: $read, write: $write },
         }
     };
 }
@@ -250,6 +281,14 @@ fn read_maximum_qos(config: &Config) -> u64 {
 fn write_maximum_qos(config: &mut Config, number: u64) -> Option<()> {
     config.maximum_qos = QoS::from_u8(u8::try_from(number).ok()?)?;
     Some(())
+}
+
+fn read_response_information(config: &Config) -> &str {
+    config.response_information.as_deref().unwrap_or_default()
+}
+
+fn write_response_information(config: &mut Config, text: &str) {
+    config.response_information = (!text.is_empty()).then(|| text.to_owned());
 }
 
 /// Every key, in the order of the printed configuration.
@@ -298,6 +337,16 @@ pub(crate) static KEYS: &[Key] = &[
         "How long an answer about a client's rights may take; then it is no."),
     key!(Mqtt, validate_payload_format, Flag 0..=1,
         "Whether a payload that is declared UTF-8 is checked to be."),
+    key!(Mqtt, reason_strings, Flag 0..=1,
+        "Whether 5.0 clients are told in words why they are refused or disconnected."),
+    Key {
+        section: Section::Mqtt,
+        name: "response_information",
+        about: "The root of the topics for responses, told to clients that ask for it.",
+        kind: Kind::Text,
+        range: 0..=U16,
+        access: Access::Text { read: read_response_information, write: write_response_information },
+    },
     key!(Mqtt, connections, (config.limits.connections), Count 1..=U32,
         "Network Connections open at once."),
     key!(Mqtt, subscriptions_per_client, (config.limits.subscriptions_per_client), Count 0..=U32,

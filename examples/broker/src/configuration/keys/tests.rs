@@ -3,8 +3,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::*;
 
 /// Set by the program itself: the seed is drawn, the journal comes with a store, events feed the
-/// log.
-const NOT_FOR_OPERATORS: [&str; 4] = ["seed", "journal", "events", "limits"];
+/// log, and the policy knows whether it wants to be asked about deliveries.
+const NOT_FOR_OPERATORS: [&str; 5] = ["seed", "journal", "events", "ask_deliver", "limits"];
 
 /// The fields of a configuration with their values, as its `Debug` form names them: a new field
 /// shows up here without anybody remembering this test.
@@ -37,33 +37,54 @@ fn every_field_for_operators_has_one_key() {
     assert_eq!(KEYS.len(), names.len(), "a name stands in one section only");
 }
 
-#[test]
-fn every_key_changes_its_own_field_and_no_other() {
-    let default = Config::default();
-    for key in KEYS {
-        for bound in [*key.range.start(), *key.range.end()] {
-            let mut config = default.clone();
-            (key.write)(&mut config, bound).unwrap();
-            assert_eq!((key.read)(&config), bound, "{}", key.name);
-            let (before, after) = (fields(&default), fields(&config));
-            let changed: Vec<&String> =
-                before.keys().filter(|name| before[*name] != after[*name]).collect();
-            assert!(changed.is_empty() || changed == [key.name], "{}: {changed:?}", key.name);
-        }
+/// Values at the ends of what a key takes.
+fn extremes(key: &Key) -> Vec<Value> {
+    let text = |text: &str| Value::Text(text.to_owned());
+    match key.kind {
+        Kind::Flag => vec![Value::Flag(false), Value::Flag(true)],
+        Kind::Word(words) => words.iter().map(|word| text(word)).collect(),
+        Kind::Text => vec![text(""), text(r#"a "quoted\" ö"#)],
+        _ => [*key.range.start(), *key.range.end()].map(|end| Value::Number(end.into())).into(),
     }
 }
 
 #[test]
-fn every_default_is_in_range_and_is_read_back_as_shown() {
+fn every_key_changes_its_own_field_and_no_other() {
     let default = Config::default();
     for key in KEYS {
-        assert!(key.range.contains(&(key.read)(&default)), "{}", key.name);
-        let mut config = default.clone();
-        // Away from the default first, so that reading it back must do something.
-        (key.write)(&mut config, *key.range.start()).unwrap();
-        key.assign(&mut config, &Value::of_argument(&key.show(&default)))
-            .unwrap_or_else(|error| panic!("{error}"));
-        assert_eq!(config, default, "{}", key.name);
+        let mut changes = 0;
+        for value in extremes(key) {
+            let mut config = default.clone();
+            key.assign(&mut config, &value).unwrap_or_else(|error| panic!("{error}"));
+            let (before, after) = (fields(&default), fields(&config));
+            let changed: Vec<&String> =
+                before.keys().filter(|name| before[*name] != after[*name]).collect();
+            assert!(changed.is_empty() || changed == [key.name], "{}: {changed:?}", key.name);
+            changes += changed.len();
+        }
+        assert!(changes > 0, "{} changes nothing", key.name);
+    }
+}
+
+#[test]
+fn every_value_is_read_back_as_shown() {
+    for key in KEYS {
+        let mut shown = vec![key.show(&Config::default())];
+        for value in extremes(key) {
+            let mut config = Config::default();
+            key.assign(&mut config, &value).unwrap_or_else(|error| panic!("{error}"));
+            shown.push(key.show(&config));
+        }
+        // From each value to each other, so that reading it back must do something.
+        let mut config = Config::default();
+        for text in shown {
+            let file = format!("value = {text}");
+            let table = toml::de::DeTable::parse(&file).unwrap_or_else(|error| panic!("{error}"));
+            let (_, value) = table.get_ref().iter().next().unwrap();
+            key.assign(&mut config, &Value::of_toml(value.get_ref()))
+                .unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!(key.show(&config), text, "{}", key.name);
+        }
     }
 }
 
@@ -91,7 +112,7 @@ fn a_value_out_of_range_is_refused_with_the_range() {
         assigned("queue_qos0", &Value::Number(1)).unwrap_err(),
         "`mqtt.queue_qos0` takes true or false, not 1"
     );
-    for key in KEYS {
+    for key in KEYS.iter().filter(|key| key.kind != Kind::Text) {
         for beyond in [key.range.start().checked_sub(1), key.range.end().checked_add(1)] {
             let Some(beyond) = beyond else { continue };
             let mut config = Config::default();
@@ -100,6 +121,21 @@ fn a_value_out_of_range_is_refused_with_the_range() {
         }
         assert!(key.assign(&mut Config::default(), &Value::Number(-1)).is_err(), "{}", key.name);
     }
+}
+
+#[test]
+fn a_text_is_what_the_standard_can_carry() {
+    let text = |text: &str| assigned("response_information", &Value::Text(text.to_owned()));
+    assert_eq!(text("reply/").unwrap().response_information.as_deref(), Some("reply/"));
+    assert_eq!(text("").unwrap().response_information, None);
+    assert!(text(&"x".repeat(65_535)).is_ok());
+    assert!(text(&"x".repeat(65_536)).is_err());
+    assert_eq!(
+        text("a\0").unwrap_err(),
+        "`mqtt.response_information` takes a text of at most 65,535 bytes, without control \
+         characters; \"\" is none, not \"a\\0\""
+    );
+    assert!(assigned("response_information", &Value::Flag(true)).is_err());
 }
 
 #[test]
