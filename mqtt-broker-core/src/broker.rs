@@ -62,7 +62,8 @@ pub struct Broker {
     /// Connections to close and Will Messages to publish once the step at hand is done: work lists
     /// where there might have been recursion.
     pub(crate) closing: VecDeque<(ConnectionHandle, CloseReason)>,
-    pub(crate) wills: VecDeque<u32>,
+    /// Each with the Session it comes from, if that goes on.
+    pub(crate) wills: VecDeque<(u32, Option<u32>)>,
     /// A publication lent to the host until its next call.
     lent: Option<u32>,
     /// Counts what must never repeat: tickets and assigned Client Identifiers.
@@ -270,8 +271,8 @@ impl Broker {
     #[inline]
     pub(crate) fn settle(&mut self, now: Instant) {
         while !(self.wills.is_empty() && self.closing.is_empty()) {
-            if let Some(publication) = self.wills.pop_front() {
-                self.publish_stored(now, publication);
+            if let Some((publication, origin)) = self.wills.pop_front() {
+                self.publish_stored(now, publication, origin);
             } else if let Some((handle, reason)) = self.closing.pop_front() {
                 if let Some(index) = self.connections.resolve(handle) {
                     self.close(now, index, reason);

@@ -72,6 +72,8 @@ pub(crate) struct Connection {
     pub(crate) notified: bool,
     /// The broker takes no input until it says `Output::Resume`.
     pub(crate) waiting: bool,
+    /// It was sent a CONNACK of success: DISCONNECT has a meaning.
+    pub(crate) greeted: bool,
     /// Reason Strings and User Properties are welcome on every packet.
     pub(crate) problem_information: bool,
     /// The client's Receive Maximum.
@@ -104,6 +106,7 @@ impl Connection {
             held_pubacks: 0,
             notified: false,
             waiting: false,
+            greeted: false,
             problem_information: true,
             receive_maximum: u16::MAX,
             keep_alive: 0,

@@ -48,7 +48,7 @@ impl Broker {
     }
 
     /// Routes a publication that was kept aside, and lets go of it.
-    pub(crate) fn publish_stored(&mut self, now: Instant, publication: u32) {
+    pub(crate) fn publish_stored(&mut self, now: Instant, publication: u32, origin: Option<u32>) {
         let Some(stored) = self.publications.get(publication) else { return };
         let topic = stored.topic();
         self.subscriptions.matches(topic, &mut self.matches);
@@ -64,7 +64,7 @@ impl Broker {
                 }
             }
         }
-        self.deliver(now, publication, None);
+        self.deliver(now, publication, origin);
         self.publications.release(publication);
     }
 

@@ -1,7 +1,5 @@
 //! Two decoders that share no code agree: on what is a packet, and on every field of it.
 
-#[path = "second_parser/atoms.rs"]
-mod atoms;
 mod second_parser;
 
 use arbitrary::{Arbitrary, Unstructured};
@@ -17,7 +15,7 @@ fn agree(bytes: &[u8]) -> Result<(), String> {
             let ours = match frame(bytes, sender, u32::MAX) {
                 Ok(Framed::Complete(frame)) if frame.encoded_len() == bytes.len() => {
                     let version = frame.connect_version().unwrap_or(version);
-                    frame.decode(version).ok().map(|packet| atoms::atoms(&packet, version))
+                    frame.decode(version).ok().map(|packet| second_parser::atoms::atoms(&packet, version))
                 }
                 _ => None,
             };

@@ -24,11 +24,10 @@ pub(crate) fn install(packages: &[&str]) -> Outcome {
     output(&mut command).map(drop)
 }
 
-/// Downloads the packages (`name` or `name=version`) and unpacks them under `directory`, without
+/// Downloads the packages (`name` or `name=version`), whose lists are up to date, and unpacks them under `directory`, without
 /// installing them: a second version of a package can stand beside the installed one.
 pub(crate) fn unpack(packages: &[&str], directory: &Path) -> Outcome {
     let _turn = APT.lock().map_err(|error| error.to_string())?;
-    update()?;
     let archives = directory.join("archives");
     std::fs::create_dir_all(&archives).map_err(|error| format!("{archives:?}: {error}"))?;
     let mut download = Command::new("apt-get");
@@ -41,7 +40,7 @@ pub(crate) fn unpack(packages: &[&str], directory: &Path) -> Outcome {
     std::fs::remove_dir_all(&archives).map_err(|error| error.to_string())
 }
 
-/// A new machine has no package lists, or old ones.
-fn update() -> Outcome {
+/// Fetches the package lists: a new machine has none, or old ones.
+pub(crate) fn update() -> Outcome {
     output(Command::new("apt-get").args(["update", "-q"])).map(drop)
 }

@@ -3,9 +3,14 @@
 // A program for the host only: `std` is where it looks for things.
 #![allow(clippy::std_instead_of_alloc, clippy::std_instead_of_core)]
 
+mod boundary;
 mod debian;
 mod interop;
+mod metadata;
+mod msrv;
+mod no_std;
 mod process;
+mod spec;
 
 use clap::{Parser, Subcommand};
 use process::Outcome;
@@ -21,8 +26,16 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Task {
+    /// Checks what each crate must not name: std, clocks, threads, panics, MQTT rules
+    Boundary,
     /// Drives the release binary with real clients, in every version each of them speaks
     Interop(interop::Arguments),
+    /// Checks the minimum Rust version that the libraries state
+    Msrv,
+    /// Builds codec and core for bare-metal targets
+    NoStd,
+    /// Checks that every numbered statement of the standards is met and tested; writes the table
+    Spec(spec::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -37,6 +50,10 @@ fn main() -> ExitCode {
 
 fn run(task: Task) -> Outcome {
     match task {
+        Task::Boundary => boundary::run(),
         Task::Interop(arguments) => interop::run(&arguments),
+        Task::Msrv => msrv::run_checks(),
+        Task::NoStd => no_std::run_builds(),
+        Task::Spec(arguments) => spec::run(&arguments),
     }
 }

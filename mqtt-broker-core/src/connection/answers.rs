@@ -25,15 +25,26 @@ impl Broker {
         }
     }
 
-    /// Encodes a packet and queues it.
-    pub(super) fn send_packet(&mut self, index: u32, packet: &Packet<'_>) {
-        let Some(connection) = self.connections.get(index) else { return };
+    /// Encodes a packet and queues it. `false` if it is larger than the client takes: a client that
+    /// cannot be answered is disconnected.
+    //= [MQTT-3.1.2-24]
+    pub(super) fn send_packet(&mut self, index: u32, packet: &Packet<'_>) -> bool {
+        let Some(connection) = self.connections.get(index) else { return false };
         let version = connection.version;
-        let mut bytes = vec![0; packet.encoded_len(version)];
+        let len = packet.encoded_len(version);
+        if len > connection.maximum_packet_size.get() as usize {
+            if let Some(handle) = self.connections.handle(index) {
+                let rule = "an answer is larger than the client's Maximum Packet Size";
+                let reason = CloseReason::Violation(ReasonCode::PACKET_TOO_LARGE, rule);
+                self.closing.push_back((handle, reason));
+            }
+            return false;
+        }
+        let mut bytes = vec![0; len];
         let encoded = packet.encode(version, &mut bytes);
         debug_assert!(encoded.is_ok(), "the broker makes packets that can be encoded");
         if encoded.is_err() {
-            return;
+            return false;
         }
         let size = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
         // A refusal or a goodbye promises nothing; the rest does.
@@ -43,6 +54,7 @@ impl Broker {
             Ok(entry) => self.queue_answer(index, entry, size),
             Err(_) => self.close_overfull(index),
         }
+        true
     }
 
     /// `words` as a Reason String, if there are any and they are welcome; too long for the client

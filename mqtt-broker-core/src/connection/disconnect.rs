@@ -51,7 +51,9 @@ impl Broker {
         connection.question = None;
         if state == State::Connected {
             self.detach(now, index, reason);
-            let told = !matches!(reason, CloseReason::Disconnected(_));
+            let greeted = self.connections.get(index).is_some_and(|connection| connection.greeted);
+            //= [MQTT-3.14.0-1]
+            let told = greeted && !matches!(reason, CloseReason::Disconnected(_));
             //= [MQTT-4.13.1-1]
             if told && version == Version::V5 {
                 self.send_disconnect(index, reason, None);

@@ -264,8 +264,9 @@ impl Broker {
             reason_code: ReasonCode::SUCCESS,
             properties: Properties::new(&list),
         });
-        self.send_packet(index, &connack);
+        let greeted = self.send_packet(index, &connack);
         if let Some(connection) = self.connections.get_mut(index) {
+            connection.greeted = greeted;
             connection.connack_held = !connection.held.is_empty();
         }
     }

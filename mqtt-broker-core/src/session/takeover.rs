@@ -123,7 +123,7 @@ impl Broker {
         // The end of the Session is the end of any delay of its Will Message.
         //= [MQTT-3.1.3-9]
         if let Some(will) = state.will.take() {
-            self.publish_kept_will(now, &will);
+            self.publish_kept_will(now, &will, None);
         }
         self.event(|_| {
             Some(Event::SessionEnded { client_identifier: state.client_identifier.into_string() })

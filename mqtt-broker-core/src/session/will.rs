@@ -53,16 +53,22 @@ impl Broker {
     pub(crate) fn publish_will(&mut self, now: Instant, session: u32) {
         let will = self.sessions.get_mut(session).and_then(|session| session.will.take());
         if let Some(will) = will {
-            self.publish_kept_will(now, &will);
+            self.publish_kept_will(now, &will, Some(session));
         }
     }
 
-    /// Publishes a Will Message that its Session no longer holds.
-    pub(crate) fn publish_kept_will(&mut self, now: Instant, will: &PendingWill) {
+    /// Publishes a Will Message that its Session no longer holds; `origin` is the Session, if it
+    /// goes on.
+    pub(crate) fn publish_kept_will(
+        &mut self,
+        now: Instant,
+        will: &PendingWill,
+        origin: Option<u32>,
+    ) {
         let expires_at = self.expires_at(now, will.expiry_interval);
         self.publications.renew(will.publication, expires_at);
         // Routing may end connections whose Will Messages come in turn: they wait in line.
-        self.wills.push_back(will.publication);
+        self.wills.push_back((will.publication, origin));
     }
 
     /// When a message published now expires: as its publisher asks, within this server's bound.

@@ -2,7 +2,7 @@
 
 use mqtt_codec::{Connect, Packet, Properties, Property, Version};
 
-use super::second_parser::Atom;
+use super::Atom;
 
 /// What the second parser finds in the bytes of this packet.
 pub(crate) fn atoms(packet: &Packet<'_>, version: Version) -> Vec<Atom> {

@@ -1,6 +1,8 @@
 //! A second decoder, written from the standard with nom and sharing nothing with the crate, for
 //! differential tests and fuzzing. It is slow and plain: it allocates, and reads one rule at a time.
 
+pub(crate) mod atoms;
+
 use nom::bytes::complete::take;
 use nom::combinator::{rest, verify};
 use nom::error::{Error, ErrorKind};
