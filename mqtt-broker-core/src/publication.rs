@@ -86,6 +86,8 @@ impl Publications {
         if properties_len > 0 {
             buffer.resize(topic.len() + properties_len, 0);
             let room = buffer.get_mut(topic.len()..).unwrap_or_default();
+            //= [MQTT-3.3.2-18]
+            //= [MQTT-3.1.3-10]
             draft.properties.encode_pass_through(room).map_err(|_| Full)?;
         }
         buffer.extend_from_slice(draft.payload);

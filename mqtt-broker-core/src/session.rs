@@ -106,6 +106,7 @@ impl Sessions {
         }
     }
 
+    //= [MQTT-3.1.3-2]
     pub(crate) fn find(&self, client_identifier: &str) -> Option<u32> {
         let hash = self.hash(client_identifier);
         let is = |&key: &u32| {

@@ -306,6 +306,7 @@ fn check_first_byte(number: u8, flags: u8, sender: Sender) -> Result<PacketType,
     //= [MQTT-3.10.1-1]
     //= [MQTT-3.14.1-1]
     //= [MQTT-3.15.1-1]
+    //= 3.1.1 [MQTT-2.2.2-2]
     if flags != expected && (expected == 0 || flags != expected | 0b1000) {
         return Err(DecodeError::InvalidFixedHeaderFlags);
     }

@@ -65,6 +65,7 @@ impl<'a> Reader<'a> {
     #[inline(always)]
     pub(crate) fn packet_identifier(&mut self) -> Result<PacketIdentifier, DecodeError> {
         //= [MQTT-2.2.1-3]
+        //= 3.1.1 [MQTT-2.3.1-1]
         PacketIdentifier::new(self.u16()?).ok_or(DecodeError::PacketIdentifierZero)
     }
 

@@ -12,6 +12,9 @@ impl Broker {
     /// The end of a QoS 1 delivery.
     pub(super) fn on_puback(&mut self, now: Instant, index: u32, ack: &Ack<'_>) -> Flow {
         let key = self.session_of(index).unwrap_or(NONE);
+        //= [MQTT-4.3.2-3]
+        //= [MQTT-4.4.0-2]
+        //= [MQTT-4.8.2-6]
         if self.is_under_way(key, ack.packet_identifier, mqtt_codec::QoS::AtLeastOnce) {
             self.complete(now, key, ack.packet_identifier);
         }
@@ -22,8 +25,11 @@ impl Broker {
     pub(super) fn on_pubrec(&mut self, now: Instant, index: u32, ack: &Ack<'_>) -> Flow {
         let key = self.session_of(index).unwrap_or(NONE);
         let identifier = ack.packet_identifier;
+        //= [MQTT-4.3.3-3]
         if self.is_under_way(key, identifier, mqtt_codec::QoS::ExactlyOnce) {
             //= [MQTT-4.3.3-4]
+            //= [MQTT-4.4.0-2]
+            //= [MQTT-4.8.2-6]
             if ack.reason_code.is_error() {
                 self.complete(now, key, identifier);
             } else {
@@ -68,6 +74,8 @@ impl Broker {
     pub(super) fn on_pubrel(&mut self, _now: Instant, index: u32, ack: &Ack<'_>) -> Flow {
         let key = self.session_of(index).unwrap_or(NONE);
         let Some(session) = self.sessions.get_mut(key) else { return Flow::Next };
+        //= [MQTT-4.3.3-12]
+        //= [MQTT-4.3.3-13]
         let known = session.received.remove(ack.packet_identifier);
         if known && session.is_persistent() {
             self.journal.change(&Change::Released {
@@ -90,8 +98,10 @@ impl Broker {
         reason_code: ReasonCode,
     ) {
         let version = self.connections.get(index).map_or(Version::V5, |c| c.version);
+        //= 3.1.1 [MQTT-3.3.5-2]
         // 3.x acknowledgements carry no code: to acknowledge is all they can do.
         let reason_code = if version == Version::V5 { reason_code } else { ReasonCode::SUCCESS };
+        //= [MQTT-2.2.1-5]
         self.answer(index, Item::Ack { kind, packet_identifier, reason_code }, 4);
     }
 }

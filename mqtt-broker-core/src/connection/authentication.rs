@@ -43,6 +43,7 @@ impl Broker {
         policy: &mut dyn Policy,
     ) -> Option<Result<(), Refusal>> {
         let Some(method) = connect.properties.authentication_method() else {
+            //= [MQTT-4.12.0-6]
             return Some(self.accept_connect(now, index, connect, None));
         };
         let ask = Ask::Authenticate {
@@ -69,6 +70,7 @@ impl Broker {
                 self.accept_connect(now, index, connect, data_of(&verdict))
             }
             //= [MQTT-4.12.0-1]
+            //= [MQTT-4.12.0-4]
             denied => Err(refusal_of(&denied)),
         })
     }
@@ -167,6 +169,7 @@ impl Broker {
                 }
                 self.accept_connect(now, index, &connect, data_of(&verdict))
             }
+            //= [MQTT-4.12.0-4]
             Some(denied) => Err(refusal_of(&denied)),
         };
         if let Err(refusal) = outcome {
@@ -198,6 +201,8 @@ impl Broker {
         list.extend(Utf8String::new(method).ok().map(Property::AuthenticationMethod));
         list.extend(data.map(Property::AuthenticationData));
         let properties = Properties::new(&list);
+        //= [MQTT-3.15.2-2]
+        //= [MQTT-3.15.2-3]
         self.send_packet(index, &Packet::Auth(Auth { reason_code, properties }));
     }
 }

@@ -34,6 +34,7 @@ impl Broker {
         while !rest.is_empty() {
             let Some(connection) = self.connections.get(index) else { break };
             let (state, version) = (connection.state, connection.version);
+            //= [MQTT-3.1.4-6]
             if state == State::Closing {
                 rest = &[];
                 break;
@@ -89,6 +90,7 @@ impl Broker {
         };
         let flow = match &packet {
             //= [MQTT-3.1.0-1]
+            //= [MQTT-3.2.0-2]
             Packet::Connect(connect) if state == State::Opening => {
                 self.on_connect(now, index, bytes, connect, policy)?
             }

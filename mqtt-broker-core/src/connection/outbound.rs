@@ -192,6 +192,7 @@ impl Broker {
         let Some(Item::Message(copy)) = entry else { return Step::Full };
         let Some(publication) = self.publications.get(copy.publication) else { return Step::Full };
         //= [MQTT-3.3.2-5]
+        //= [MQTT-4.3.3-7]
         if publication.expired(now) && !copy.sent {
             return self.drop_outgoing(now, index, key, DropCause::Expired);
         }
@@ -204,6 +205,7 @@ impl Broker {
             topic: Some(publication.topic()),
             message_expiry_interval: publication.expiry_left(now),
             topic_alias: None,
+            //= [MQTT-3.3.4-3]
             subscription_identifiers: identifiers,
             pass_through_len: publication.pass_through_len(),
             payload_len: publication.payload().len(),
@@ -323,6 +325,15 @@ impl Broker {
 
 /// The packet of an entry that is neither a message nor encoded already.
 fn small_packet(item: &Item) -> Packet<'static> {
+    //= [MQTT-3.1.2-29]
+    //= [MQTT-3.4.2-2]
+    //= [MQTT-3.4.2-3]
+    //= [MQTT-3.5.2-2]
+    //= [MQTT-3.5.2-3]
+    //= [MQTT-3.6.2-2]
+    //= [MQTT-3.6.2-3]
+    //= [MQTT-3.7.2-2]
+    //= [MQTT-3.7.2-3]
     let properties = Properties::EMPTY;
     match *item {
         Item::Ack { kind, packet_identifier, reason_code } => {
@@ -346,6 +357,9 @@ fn small_packet(item: &Item) -> Packet<'static> {
 fn delivery(copy: &Copy) -> Delivery {
     //= [MQTT-3.3.1-1]
     //= [MQTT-3.3.1-3]
+    //= [MQTT-4.3.1-1]
+    //= [MQTT-4.3.2-2]
+    //= [MQTT-4.3.3-2]
     Delivery::new(copy.qos, copy.sent && copy.qos > QoS::AtMostOnce, copy.packet_identifier)
         .unwrap_or(Delivery::AtMostOnce)
 }

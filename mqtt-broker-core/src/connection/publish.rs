@@ -170,6 +170,7 @@ impl Broker {
                 // To acknowledge what is not kept would be a lie, and 3.x has no other word.
                 if version != Version::V5 && draft.qos > QoS::AtMostOnce {
                     let code = ReasonCode::QUOTA_EXCEEDED;
+                    //= 3.1.1 [MQTT-4.8.0-2]
                     return Err(CloseReason::Violation(code, "the broker is full"));
                 }
                 Ok(ReasonCode::QUOTA_EXCEEDED)
@@ -184,9 +185,11 @@ impl Broker {
         delivery: Delivery,
         reason_code: ReasonCode,
     ) {
+        //= [MQTT-3.3.4-1]
         match delivery {
             Delivery::AtMostOnce => {}
             //= [MQTT-4.3.2-4]
+            //= [MQTT-4.3.2-5]
             Delivery::AtLeastOnce { packet_identifier, .. } => {
                 self.acknowledge(index, AckKind::Puback, packet_identifier, reason_code);
             }

@@ -46,6 +46,7 @@ impl TopicAliases {
 
     /// Whether the client may use this alias.
     //= [MQTT-3.3.2-9]
+    //= [MQTT-3.3.2-12]
     pub(crate) const fn allows(&self, alias: NonZeroU16) -> bool {
         alias.get() <= self.received_maximum
     }
@@ -77,6 +78,7 @@ impl TopicAliases {
     /// number only from the packet.
     pub(crate) fn outgoing(&mut self, topic: TopicName<'_>) -> Outgoing {
         let name = topic.as_bytes();
+        //= [MQTT-3.1.2-27]
         if self.sent_maximum == 0 || name.len() < SHORTEST {
             return Outgoing::Name;
         }
@@ -89,6 +91,8 @@ impl TopicAliases {
             return alias(place).map_or(Outgoing::Name, Outgoing::Alias);
         }
         let entry = Sent { topic: name.into(), last_use: uses };
+        //= [MQTT-3.1.2-26]
+        //= [MQTT-3.3.2-11]
         let place = if self.sent.len() < usize::from(self.sent_maximum) {
             self.sent.push(entry);
             self.sent.len() - 1

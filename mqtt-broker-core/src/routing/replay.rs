@@ -180,7 +180,7 @@ impl Broker {
         let delivery = Delivery {
             subscriber: replay.subscriber,
             qos: stored.qos.min(replay.options.maximum_qos),
-            //= [MQTT-3.3.1-8]
+            //= 3.1.1 [MQTT-3.3.1-8]
             retain: true,
             identifier: replay.identifier,
         };

@@ -27,6 +27,8 @@ pub(crate) struct Addressed {
 impl Broker {
     /// Gives a Session its copy; the entry's key if it was taken.
     #[inline]
+    //= [MQTT-4.5.0-1]
+    //= 3.1.1 [MQTT-3.1.2-5]
     pub(crate) fn enqueue(&mut self, session: u32, message: Addressed) -> Option<u32> {
         let publication = self.publications.get(message.publication)?;
         let size = u32::try_from(publication.len()).unwrap_or(u32::MAX).saturating_add(ENTRY_BYTES);
@@ -39,6 +41,8 @@ impl Broker {
             return None;
         }
         // A message that can be sent at once waits for nothing but the transport.
+        //= [MQTT-4.6.0-5]
+        //= [MQTT-4.6.0-6]
         let immediate = connected && (live || (window && state.waiting.is_empty()));
         if !self.make_room(session, message.publication, size, immediate, live) {
             return None;
@@ -96,6 +100,8 @@ impl Broker {
             }
             let Some(entry) = state.waiting.head() else { return };
             let live = self.entries.copy_mut(entry).is_some_and(|c| c.qos == QoS::AtMostOnce);
+            //= [MQTT-3.3.4-10]
+            //= [MQTT-4.9.0-3]
             if !live && !room {
                 return;
             }
@@ -116,6 +122,7 @@ impl Broker {
 
     /// A new connection: everything under way goes again, then what waited.
     //= [MQTT-4.4.0-1]
+    //= [MQTT-4.8.2-4]
     pub(crate) fn send_again(&mut self, _now: Instant, session: u32) {
         if let Some(state) = self.sessions.get_mut(session) {
             state.in_flight.rewind();
@@ -234,6 +241,7 @@ impl Broker {
     }
 
     /// Frees all that a Session has under way or waiting.
+    //= [MQTT-4.8.2-5]
     pub(crate) fn free_messages(&mut self, state: &mut Session) {
         let mut waiting: List = core::mem::take(&mut state.waiting);
         while let Some(key) = self.entries.pop(&mut waiting) {
@@ -263,6 +271,8 @@ impl Broker {
     /// Gives a message its Packet Identifier and sends it; `false` if there is none to give.
     fn start(&mut self, session: u32, entry: u32) -> bool {
         let Some(state) = self.sessions.get_mut(session) else { return false };
+        //= [MQTT-4.3.2-1]
+        //= [MQTT-4.3.3-1]
         let Some(identifier) = state.in_flight.push(entry) else { return false };
         state.on_wire += 1;
         let index = state.connection;

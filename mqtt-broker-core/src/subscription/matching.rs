@@ -34,6 +34,8 @@ impl Subscriptions {
     ///
     /// The walk goes level by level over all nodes that match so far. There are at most twice as
     /// many with each level, and never more than subscriptions have made.
+    //= [MQTT-3.3.2-3]
+    //= [MQTT-4.7.3-4]
     pub(crate) fn matches(&self, topic: TopicName<'_>, found: &mut Matches) {
         found.subscribers.clear();
         found.groups.clear();

@@ -211,7 +211,8 @@ fn check_flags(flags: u8, version: Version) -> Result<(), DecodeError> {
             return Err(DecodeError::WillRetainWithoutWill);
         }
     }
-    // 3.1.1 [MQTT-3.1.2-22]; 5.0 lifted it.
+    // 5.0 lifted it.
+    //= 3.1.1 [MQTT-3.1.2-22]
     if flags & (USER_NAME | PASSWORD) == PASSWORD && version < Version::V5 {
         return Err(DecodeError::PasswordWithoutUserName);
     }

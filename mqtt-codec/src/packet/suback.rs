@@ -159,6 +159,7 @@ impl<'a> Suback<'a> {
         let reason_codes = ReasonCodes::decode(PacketType::Suback, reader.rest())?;
         // 3.1.1 [MQTT-3.9.3-2]: of the errors, 0x80 only. 3.1 has no error, but brokers send it.
         let is_unknown = |code: ReasonCode| code > ReasonCode::UNSPECIFIED_ERROR;
+        //= 3.1.1 [MQTT-3.9.3-2]
         if version < Version::V5 && reason_codes.iter().any(is_unknown) {
             return Err(DecodeError::InvalidSubackReasonCode);
         }

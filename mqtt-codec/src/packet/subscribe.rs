@@ -86,9 +86,11 @@ impl SubscriptionOptions {
     #[inline]
     pub const fn from_u8(byte: u8) -> Result<Self, DecodeError> {
         //= [MQTT-3.8.3-5]
+        //= 3.1.1 [MQTT-3.8.3-4]
         if byte & 0b1100_0000 != 0 {
             return Err(DecodeError::ReservedSubscriptionOptions);
         }
+        //= 3.1.1 [MQTT-3.8.3-4]
         let Some(maximum_qos) = QoS::from_u8(byte & QOS) else {
             return Err(DecodeError::InvalidRequestedQoS);
         };
