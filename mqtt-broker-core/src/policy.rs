@@ -23,7 +23,7 @@ pub enum Verdict {
     /// 0x87 Not authorized unless there is a better one.
     Deny(ReasonCode),
     /// No, and another server should be used: 0x9C Use another server, or 0x9D Server moved if
-    /// `permanently`, with this Server Reference [MQTT-4.13.2-1]; to [`Policy::connect`] and
+    /// `permanently`, with this Server Reference; to [`Policy::connect`] and
     /// [`Policy::authenticate`] only, elsewhere a denial. A 3.x client is refused as unavailable.
     Redirect {
         /// Server names, separated by spaces, as 4.11 describes.

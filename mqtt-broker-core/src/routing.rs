@@ -75,6 +75,7 @@ impl Broker {
                 self.journal.change(&Change::Published { publication });
             }
         }
+        //= [MQTT-3.3.1-8]
         if !draft.retain {
             return Ok(());
         }
@@ -136,7 +137,6 @@ impl Broker {
             }
         }
         for &group in &matches.groups {
-            //= [MQTT-4.8.2-4]
             let chosen = {
                 let (sessions, connections) = (&self.sessions, &self.connections);
                 self.subscriptions
@@ -178,6 +178,7 @@ fn addressed(found: Match, qos: QoS, retain: bool) -> Delivery {
     Delivery {
         subscriber: found.subscriber,
         //= [MQTT-3.8.4-8]
+        //= [MQTT-4.8.2-3]
         qos: qos.min(found.options.maximum_qos),
         //= [MQTT-3.3.1-12]
         //= [MQTT-3.3.1-13]

@@ -42,7 +42,6 @@ impl Refusal {
         let Verdict::Redirect { server_reference, permanently } = verdict else {
             return Some(Self::new(verdict.denial()?, cause));
         };
-        //= [MQTT-3.2.2-22]
         let reason_code =
             if *permanently { ReasonCode::SERVER_MOVED } else { ReasonCode::USE_ANOTHER_SERVER };
         Some(Self { reason_code, cause, server_reference: Some(server_reference.clone()) })
@@ -98,6 +97,7 @@ impl Broker {
             return;
         };
         let cause = RefusalCause::Malformed(error);
+        //= 3.1.1 [MQTT-3.1.2-2]
         let version = match (connect.connect_version(), connect.connect_level()) {
             (Some(version), _) => version,
             // A version yet to come is told in the words of the latest; what else is unknown, in
@@ -111,16 +111,19 @@ impl Broker {
     /// What the CONNECT asks for that this broker does not give.
     fn check_connect(&self, connect: &Connect<'_>) -> Result<(), Refusal> {
         let empty = connect.client_identifier.is_empty();
+        //= [MQTT-3.1.3-5]
         let refused = match connect.version {
             Version::V3_1 => {
                 let len = connect.client_identifier.as_str().chars().count();
                 len == 0 || len > CLIENT_IDENTIFIER_3_1
             }
-            //= [MQTT-3.1.3-8]
+            //= 3.1.1 [MQTT-3.1.3-8]
             Version::V3_1_1 => empty && !(connect.clean_start && self.config.allow_empty_client_id),
             Version::V5 => empty && !self.config.allow_empty_client_id,
         };
         if refused {
+            //= [MQTT-3.1.3-8]
+            //= 3.1.1 [MQTT-3.1.3-9]
             let code = ReasonCode::CLIENT_IDENTIFIER_NOT_VALID;
             return Err(Refusal::new(code, RefusalCause::ClientIdentifier));
         }
@@ -149,6 +152,7 @@ impl Broker {
         connect: &Connect<'_>,
         policy: &mut dyn Policy,
     ) -> Option<Result<(), Refusal>> {
+        //= [MQTT-3.1.4-2]
         let verdict = self.ask(now, index, 0, Ask::Connect(connect), policy)?;
         if let Some(refusal) = Refusal::of(&verdict) {
             return Some(Err(refusal));
@@ -173,6 +177,7 @@ impl Broker {
         authentication_data: Option<&[u8]>,
     ) -> Result<(), Refusal> {
         let assigned = connect.client_identifier.is_empty().then(|| self.assign_identifier());
+        //= [MQTT-3.1.3-7]
         let client_identifier = match &assigned {
             Some(assigned) => assigned.as_str(),
             None => connect.client_identifier.as_str(),
@@ -183,6 +188,8 @@ impl Broker {
             })?;
         self.take_parameters(now, index, connect);
         self.stats.connected += 1;
+        //= [MQTT-3.1.4-5]
+        //= [MQTT-3.2.0-1]
         self.connack(index, connect, assigned.as_deref(), opened.present, authentication_data);
         self.event(|broker| {
             let connection = broker.connections.get(index)?;
@@ -224,7 +231,7 @@ impl Broker {
     fn keep_alive_in_force(&self, connect: &Connect<'_>) -> u16 {
         let imposed = self.config.server_keep_alive;
         let asked = connect.keep_alive;
-        //= [MQTT-3.2.2-21]
+        //= [MQTT-3.2.2-22]
         if connect.version == Version::V5 && imposed > 0 && (asked == 0 || asked > imposed) {
             imposed
         } else {
@@ -260,6 +267,7 @@ impl Broker {
         }
         let connack = Packet::Connack(Connack {
             //= [MQTT-3.2.2-2]
+            //= [MQTT-3.2.2-3]
             session_present: session_present && connect.version != Version::V3_1,
             reason_code: ReasonCode::SUCCESS,
             properties: Properties::new(&list),
@@ -282,7 +290,6 @@ impl Broker {
         let session = self.session_of(index).and_then(|session| self.sessions.get(session));
         if let Some(session) = session {
             let asked = connect.properties.session_expiry_interval().unwrap_or(0);
-            //= [MQTT-3.2.2-5]
             if session.expiry_interval != asked {
                 list.push(Property::SessionExpiryInterval(session.expiry_interval));
             }
@@ -333,8 +340,10 @@ impl Broker {
         connection.version = version;
         connection.state = State::Closing;
         let peer = connection.peer;
+        //= 3.1.1 [MQTT-3.2.2-6]
         let told = if version == Version::V5 { Some(reason_code) } else { in_3_x(reason_code) };
         //= [MQTT-3.1.4-1]
+        //= 3.1.1 [MQTT-3.1.4-1]
         if let Some(told) = told {
             let reference = refusal.server_reference.as_deref().filter(|_| version == Version::V5);
             self.send_refusal(index, told, &cause.to_string(), reference);
@@ -342,6 +351,8 @@ impl Broker {
         self.stats.refused += 1;
         self.event(|_| Some(Event::Refused { client_identifier, peer, reason_code, cause }));
         if let Some(handle) = self.connections.handle(index) {
+            //= [MQTT-3.2.2-7]
+            //= [MQTT-4.13.2-1]
             self.outputs.push(Pending::Close(handle, CloseReason::Refused(reason_code)));
         }
     }
@@ -359,6 +370,7 @@ impl Broker {
         list.extend(self.reason_string(index, words));
         //= [MQTT-3.2.2-6]
         let session_present = false;
+        //= [MQTT-3.2.2-20]
         let properties = Properties::new(&list);
         let connack = Connack { session_present, reason_code, properties };
         self.send_packet(index, &Packet::Connack(connack));

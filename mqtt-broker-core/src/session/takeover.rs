@@ -42,6 +42,9 @@ impl Broker {
             found = self.sessions.find(client_identifier);
         }
         let expiry_interval = self.expiry_interval(connect);
+        //= [MQTT-3.1.2-5]
+        //= [MQTT-3.1.2-6]
+        //= [MQTT-3.1.4-4]
         let present = found.is_some();
         let session = match found {
             Some(session) => session,
@@ -56,6 +59,7 @@ impl Broker {
             state.expiry_interval = expiry_interval;
             state.ends_at = Instant::NEVER;
             state.user_name = connect.user_name.map(|name| Box::from(name.as_str()));
+            //= 3.1.1 [MQTT-3.1.2-12]
             state.will = will.map(Box::new);
             self.timers.cancel(&mut state.timer);
         }
@@ -71,6 +75,7 @@ impl Broker {
     /// ends or waits.
     pub(crate) fn session_left(&mut self, now: Instant, session: u32) {
         let Some(state) = self.sessions.get_mut(session) else { return };
+        //= [MQTT-3.1.2-23]
         if !state.is_persistent() {
             self.end_session(now, session);
             return;
@@ -86,6 +91,7 @@ impl Broker {
     /// for what is left.
     pub(crate) fn session_timer(&mut self, now: Instant, session: u32) {
         let Some(state) = self.sessions.get(session) else { return };
+        //= [MQTT-4.1.0-1]
         if state.is_connected() {
             return;
         }
@@ -108,6 +114,7 @@ impl Broker {
 
     /// Ends a Session that has no connection, with all it holds.
     //= [MQTT-4.1.0-2]
+    //= 3.1.1 [MQTT-3.1.2-7]
     pub(crate) fn end_session(&mut self, now: Instant, session: u32) {
         self.drop_replays(session);
         let Some(state) = self.sessions.get_mut(session) else { return };
@@ -121,7 +128,7 @@ impl Broker {
                 .change(&Change::SessionEnded { client_identifier: &state.client_identifier });
         }
         // The end of the Session is the end of any delay of its Will Message.
-        //= [MQTT-3.1.3-9]
+        //= [MQTT-3.1.2-8]
         if let Some(will) = state.will.take() {
             self.publish_kept_will(now, &will, None);
         }

@@ -1,5 +1,5 @@
 //! The Will Message: kept with its Session, published when the connection ends without a goodbye,
-//! after its delay or at the end of the Session, whichever comes first [MQTT-3.1.3-9].
+//! after its delay or at the end of the Session, whichever comes first [MQTT-3.1.2-8].
 
 use mqtt_codec::Will;
 
@@ -29,6 +29,8 @@ impl Broker {
             properties: &will.properties,
             payload: will.payload,
             qos: will.qos,
+            //= [MQTT-3.1.2-14]
+            //= [MQTT-3.1.2-15]
             retain: will.retain,
             expires_at: Instant::NEVER,
         })?;
