@@ -136,7 +136,7 @@ impl Connection {
         }
         let mut filled = 0;
         let mut lent = 0;
-        while self.has_output && filled <= step.buffer.len() / 2 && lent < WRITE_BUDGET {
+        while self.has_output && filled + COPY_LIMIT <= step.buffer.len() && lent < WRITE_BUDGET {
             let buffer = &mut step.buffer[filled..];
             let transmit = step.broker.poll_transmit(step.now, self.handle, buffer, step.policy);
             let Some(transmit) = transmit else {
