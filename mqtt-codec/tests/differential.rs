@@ -15,7 +15,10 @@ fn agree(bytes: &[u8]) -> Result<(), String> {
             let ours = match frame(bytes, sender, u32::MAX) {
                 Ok(Framed::Complete(frame)) if frame.encoded_len() == bytes.len() => {
                     let version = frame.connect_version().unwrap_or(version);
-                    frame.decode(version).ok().map(|packet| second_parser::atoms::atoms(&packet, version))
+                    frame
+                        .decode(version)
+                        .ok()
+                        .map(|packet| second_parser::atoms::atoms(&packet, version))
                 }
                 _ => None,
             };
