@@ -40,6 +40,7 @@ pub(crate) enum Outgoing {
 }
 
 impl TopicAliases {
+    //= [MQTT-3.3.2-7]
     pub(crate) fn new(received_maximum: u16, sent_maximum: u16) -> Self {
         Self { received_maximum, sent_maximum, ..Self::default() }
     }
