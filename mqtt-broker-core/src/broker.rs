@@ -64,6 +64,8 @@ pub struct Broker {
     pub(crate) closing: VecDeque<(ConnectionHandle, CloseReason)>,
     /// Each with the Session it comes from, if that goes on.
     pub(crate) wills: VecDeque<(u32, Option<u32>)>,
+    /// Publications, held, whose share group (by serial) has to choose another member.
+    pub(crate) orphans: VecDeque<(u32, u32)>,
     /// A publication lent to the host until its next call.
     lent: Option<u32>,
     /// Counts what must never repeat: tickets and assigned Client Identifiers.
@@ -101,6 +103,7 @@ impl Broker {
             holding: Vec::new(),
             closing: VecDeque::new(),
             wills: VecDeque::new(),
+            orphans: VecDeque::new(),
             lent: None,
             serial: 0,
             shutting_down: false,
@@ -180,6 +183,7 @@ impl Broker {
             Pending::Event(event) => Output::Event(*event),
             Pending::Message(copy) => {
                 self.lent = Some(copy.publication);
+                // It is held, so it is there.
                 let publication = self.publications.get(copy.publication)?;
                 let message = Message {
                     topic: publication.topic(),
@@ -270,8 +274,10 @@ impl Broker {
     /// Does what the step at hand has put off, and ends its journal record.
     #[inline]
     pub(crate) fn settle(&mut self, now: Instant) {
-        while !(self.wills.is_empty() && self.closing.is_empty()) {
-            if let Some((publication, origin)) = self.wills.pop_front() {
+        while !(self.wills.is_empty() && self.closing.is_empty() && self.orphans.is_empty()) {
+            if let Some((publication, group)) = self.orphans.pop_front() {
+                self.choose_again(now, publication, group);
+            } else if let Some((publication, origin)) = self.wills.pop_front() {
                 self.publish_stored(now, publication, origin);
             } else if let Some((handle, reason)) = self.closing.pop_front() {
                 if let Some(index) = self.connections.resolve(handle) {

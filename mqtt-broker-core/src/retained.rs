@@ -71,6 +71,7 @@ impl Retained {
         Some(removed.get())
     }
 
+    #[cfg(test)]
     pub(crate) fn get(&self, topic: TopicName<'_>) -> Option<u32> {
         let node = self.tree.find(levels(topic.as_bytes()))?;
         self.tree.value(node)?.publication.map(Key::get)

@@ -12,7 +12,7 @@ use crate::journal::Change;
 use crate::publication::Draft;
 use crate::session::sending::Addressed;
 use crate::store::Full;
-use crate::subscription::{Match, Preference};
+use crate::subscription::{GroupKey, Match, Preference};
 use crate::time::Instant;
 
 /// One copy to deliver, after overlapping subscriptions of one client are merged.
@@ -22,6 +22,8 @@ pub(crate) struct Delivery {
     qos: QoS,
     retain: bool,
     identifier: Option<SubscriptionIdentifier>,
+    /// The serial of the share group that chose the subscriber; 0 if none did.
+    group: u32,
 }
 
 impl Broker {
@@ -137,14 +139,7 @@ impl Broker {
             }
         }
         for &group in &matches.groups {
-            let chosen = {
-                let (sessions, connections) = (&self.sessions, &self.connections);
-                self.subscriptions
-                    .next_member(group, |subscriber| preference(sessions, connections, subscriber))
-            };
-            if let Some(found) = chosen {
-                deliveries.push(addressed(found, qos, retain));
-            }
+            deliveries.extend(self.choose_member(group, qos, retain));
         }
         more.sort_by_key(|(place, _)| *place);
         let mut rest = more.drain(..).peekable();
@@ -161,6 +156,35 @@ impl Broker {
     }
 }
 
+impl Broker {
+    /// A copy for the member of a group whose turn it is.
+    fn choose_member(&mut self, group: GroupKey, qos: QoS, retain: bool) -> Option<Delivery> {
+        let (sessions, connections) = (&self.sessions, &self.connections);
+        let chosen = self
+            .subscriptions
+            .next_member(group, |subscriber| preference(sessions, connections, subscriber))?;
+        let group = self.subscriptions.serial(group);
+        Some(Delivery { group, ..addressed(chosen, qos, retain) })
+    }
+
+    /// The member that had this publication is gone: the group, if it is still there, chooses
+    /// another.
+    pub(crate) fn choose_again(&mut self, now: Instant, publication: u32, group: u32) {
+        let stored = self.publications.get(publication).filter(|stored| !stored.expired(now));
+        if let Some(stored) = stored {
+            let (qos, retain) = (stored.qos, stored.retain);
+            self.subscriptions.matches(stored.topic(), &mut self.matches);
+            let serial = |key: &GroupKey| self.subscriptions.serial(*key) == group;
+            let key = self.matches.groups.iter().copied().find(serial);
+            let delivery = key.and_then(|key| self.choose_member(key, qos, retain));
+            if let Some(delivery) = delivery {
+                self.enqueue(delivery.subscriber, delivery.message(publication));
+            }
+        }
+        self.publications.release(publication);
+    }
+}
+
 impl Delivery {
     pub(crate) fn message(self, publication: u32) -> Addressed {
         Addressed {
@@ -168,6 +192,7 @@ impl Delivery {
             qos: self.qos,
             retain: self.retain,
             identifiers: self.identifier.into(),
+            group: self.group,
             not_before: Lsn(0),
         }
     }
@@ -184,6 +209,7 @@ fn addressed(found: Match, qos: QoS, retain: bool) -> Delivery {
         //= [MQTT-3.3.1-13]
         retain: retain && found.options.retain_as_published,
         identifier: found.identifier,
+        group: 0,
     }
 }
 

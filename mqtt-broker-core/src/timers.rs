@@ -108,6 +108,7 @@ impl<K: Copy> Timers<K> {
     }
 
     /// The deadline of the timer of `slot`, if it is armed.
+    #[cfg(test)]
     pub(crate) fn deadline(&self, slot: &TimerSlot) -> Option<Instant> {
         let timer = self.armed.get(slot.key?.get())?;
         if timer.generation != slot.generation {
@@ -117,6 +118,7 @@ impl<K: Copy> Timers<K> {
     }
 
     /// How many timers are armed.
+    #[cfg(test)]
     pub(crate) const fn len(&self) -> usize {
         self.heap.len()
     }

@@ -169,6 +169,7 @@ impl<V: Filed, S: Siblings> TopicTree<V, S> {
     }
 
     /// How many nodes there are besides the root.
+    #[cfg(test)]
     pub(crate) const fn len(&self) -> u32 {
         self.nodes.len().saturating_sub(1)
     }

@@ -1,11 +1,10 @@
 //! The host's own wishes: publish, disconnect a client, shut down.
 
-use mqtt_codec::{Property, ReasonCode};
+use mqtt_codec::{Property, ReasonCode, TopicFilter};
 
 use super::Broker;
 use crate::boundary::{ApplicationMessage, CloseReason, Error};
 use crate::publication::Draft;
-use crate::session::queue::NONE;
 use crate::time::Instant;
 
 impl Broker {
@@ -43,14 +42,59 @@ impl Broker {
     /// Disconnects the client of this identifier, with a reason code that a 5.0 client is told.
     /// `false` if it is not connected.
     pub fn kick(&mut self, now: Instant, client_identifier: &str, reason_code: ReasonCode) -> bool {
-        let session = self.sessions.find(client_identifier);
-        let index = session.and_then(|key| self.sessions.get(key)).map_or(NONE, |s| s.connection);
-        let connected = self.connections.get(index).is_some();
-        if connected {
-            self.close(now, index, CloseReason::Kicked(reason_code));
-            self.settle(now);
+        let Some(index) = self.connection_of(client_identifier) else { return false };
+        self.close(now, index, CloseReason::Kicked(reason_code));
+        self.settle(now);
+        true
+    }
+
+    /// Sends the client of this identifier to another server: a 5.0 client is told 0x9C Use another
+    /// server, or 0x9D Server moved if `permanently`, with this Server Reference; a 3.x client is
+    /// disconnected. `false` if it is not connected.
+    //= [MQTT-3.14.2-4]
+    pub fn redirect(
+        &mut self,
+        now: Instant,
+        client_identifier: &str,
+        server_reference: &str,
+        permanently: bool,
+    ) -> bool {
+        let code =
+            if permanently { ReasonCode::SERVER_MOVED } else { ReasonCode::USE_ANOTHER_SERVER };
+        let Some(index) = self.connection_of(client_identifier) else { return false };
+        self.close_telling(now, index, CloseReason::Kicked(code), Some(server_reference));
+        self.settle(now);
+        true
+    }
+
+    /// Ends the Session of this identifier with all it holds, disconnecting the client first (0x98
+    /// Administrative action). `false` if there is no such Session.
+    pub fn remove_session(&mut self, now: Instant, client_identifier: &str) -> bool {
+        let Some(key) = self.sessions.find(client_identifier) else { return false };
+        if let Some(index) = self.connection_of(client_identifier) {
+            let reason = CloseReason::Kicked(ReasonCode::ADMINISTRATIVE_ACTION);
+            self.close(now, index, reason);
         }
-        connected
+        // A Session that does not outlive its connection is gone with it.
+        if self.sessions.find(client_identifier) == Some(key) {
+            self.end_session(now, key);
+        }
+        self.settle(now);
+        true
+    }
+
+    /// Takes a subscription from a client, which is not told: MQTT has no word for it. `false` if
+    /// there is none.
+    pub fn remove_subscription(
+        &mut self,
+        now: Instant,
+        client_identifier: &str,
+        filter: TopicFilter<'_>,
+    ) -> bool {
+        let session = self.sessions.find(client_identifier);
+        let removed = session.is_some_and(|session| self.unsubscribe_session(session, filter));
+        self.settle(now);
+        removed
     }
 
     /// Ends every connection: 5.0 clients are told 0x8B Server shutting down. Nothing is accepted
@@ -63,6 +107,14 @@ impl Broker {
             next = index + 1;
         }
         self.settle(now);
+    }
+}
+
+impl Broker {
+    /// The connection of a client, while it has one.
+    fn connection_of(&self, client_identifier: &str) -> Option<u32> {
+        let session = self.sessions.get(self.sessions.find(client_identifier)?)?;
+        session.is_connected().then_some(session.connection)
     }
 }
 

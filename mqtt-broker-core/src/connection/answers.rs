@@ -71,6 +71,17 @@ impl Broker {
         Utf8String::new(words).ok().filter(|_| welcome).map(Property::ReasonString)
     }
 
+    /// The same on packets that a client may have asked to be without them.
+    //= [MQTT-3.1.2-29]
+    pub(super) fn reason_for_problem<'a>(
+        &self,
+        index: u32,
+        words: &'a str,
+    ) -> Option<Property<'a>> {
+        let welcome = self.connections.get(index)?.problem_information;
+        self.reason_string(index, words).filter(|_| welcome)
+    }
+
     /// Puts an entry in the connection's line, or aside until it is durable.
     #[inline]
     pub(crate) fn send_entry(&mut self, index: u32, entry: u32) {

@@ -21,7 +21,7 @@ impl Broker {
         let key = self.session_of(index).unwrap_or(NONE);
         let Some(session) = self.sessions.get_mut(key) else { return Ok(Flow::Next) };
         if let Some(interval) = disconnect.properties.session_expiry_interval() {
-            //= [MQTT-3.14.2-2]
+            //= [MQTT-4.13.1-1]
             if interval > 0 && session.expiry_interval == 0 {
                 return Err(CloseReason::Violation(
                     ReasonCode::PROTOCOL_ERROR,
@@ -41,14 +41,27 @@ impl Broker {
     /// Ends a connection from this side: the Session goes on without it, the client is told where
     /// its version has words for it, and the host is asked to close the transport.
     pub(crate) fn close(&mut self, now: Instant, index: u32, reason: CloseReason) {
+        self.close_telling(now, index, reason, None);
+    }
+
+    /// Ends a connection from this side, with the server to use instead.
+    pub(crate) fn close_telling(
+        &mut self,
+        now: Instant,
+        index: u32,
+        reason: CloseReason,
+        server_reference: Option<&str>,
+    ) {
         let Some(connection) = self.connections.get_mut(index) else { return };
         let (state, version) = (connection.state, connection.version);
         if state == State::Closing {
             return;
         }
+        //= [MQTT-3.14.4-1]
         connection.state = State::Closing;
         self.timers.cancel(&mut connection.timer);
         connection.question = None;
+        //= [MQTT-3.14.0-1]
         if state == State::Connected {
             self.detach(now, index, reason);
             let greeted = self.connections.get(index).is_some_and(|connection| connection.greeted);
@@ -56,21 +69,18 @@ impl Broker {
             let told = greeted && !matches!(reason, CloseReason::Disconnected(_));
             //= [MQTT-4.13.1-1]
             if told && version == Version::V5 {
-                self.send_disconnect(index, reason, None);
+                self.send_disconnect(index, reason, server_reference);
             }
         }
         if let Some(handle) = self.connections.handle(index) {
+            //= [MQTT-3.14.4-2]
+            //= [MQTT-4.13.2-1]
             self.outputs.push(Pending::Close(handle, reason));
         }
     }
 
     /// Queues a DISCONNECT, with words where there are any beyond the reason code.
-    pub(crate) fn send_disconnect(
-        &mut self,
-        index: u32,
-        reason: CloseReason,
-        server_reference: Option<&str>,
-    ) {
+    fn send_disconnect(&mut self, index: u32, reason: CloseReason, server_reference: Option<&str>) {
         let words = match reason {
             CloseReason::Malformed(error) => error.to_string(),
             CloseReason::Violation(_, rule) => rule.to_string(),
@@ -82,6 +92,8 @@ impl Broker {
         list.extend(self.reason_string(index, &words));
         let reason_code = reason.reason_code();
         let properties = Properties::new(&list);
+        //= [MQTT-3.14.2-2]
+        //= [MQTT-3.14.2-4]
         self.send_packet(index, &Packet::Disconnect(Disconnect { reason_code, properties }));
     }
 

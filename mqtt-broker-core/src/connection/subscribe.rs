@@ -23,6 +23,14 @@ struct Outcome {
     reason_code: ReasonCode,
     /// Retained messages are to follow.
     replay: bool,
+    /// What the reason code does not say.
+    words: &'static str,
+}
+
+impl Outcome {
+    const fn refused(reason_code: ReasonCode, words: &'static str) -> Self {
+        Self { reason_code, replay: false, words }
+    }
 }
 
 impl Broker {
@@ -51,7 +59,7 @@ impl Broker {
             outcomes.push(match verdict.denial() {
                 Some(reason_code) => {
                     self.stats.denied_subscribe += 1;
-                    Outcome { reason_code, replay: false }
+                    Outcome::refused(reason_code, "")
                 }
                 None => self.subscribe_session(key, filter, options, identifier),
             });
@@ -60,18 +68,26 @@ impl Broker {
         //= [MQTT-3.8.4-5]
         //= [MQTT-3.8.4-6]
         let version = self.connections.get(index).map_or(Version::V5, |c| c.version);
+        //= [MQTT-3.8.4-7]
+        //= [MQTT-3.9.3-1]
         let codes: SmallVec<[ReasonCode; 8]> = outcomes
             .iter()
             .map(|outcome| match outcome.reason_code {
+                //= 3.1.1 [MQTT-3.9.3-2]
                 code if code.is_error() && version != Version::V5 => ReasonCode::UNSPECIFIED_ERROR,
                 code => code,
             })
             .collect();
+        let words = outcomes.iter().map(|outcome| outcome.words).find(|words| !words.is_empty());
+        let words = words.and_then(|words| self.reason_for_problem(index, words));
         self.send_packet(
             index,
             &Packet::Suback(Suback {
+                //= [MQTT-2.2.1-6]
+                //= [MQTT-3.8.4-2]
                 packet_identifier: subscribe.packet_identifier,
-                properties: Properties::EMPTY,
+                //= [MQTT-3.9.2-2]
+                properties: Properties::new(words.as_slice()),
                 reason_codes: ReasonCodes::new(&codes),
             }),
         );
@@ -88,6 +104,8 @@ impl Broker {
     pub(super) fn on_unsubscribe(&mut self, index: u32, unsubscribe: &Unsubscribe<'_>) -> Flow {
         let key = self.session_of(index).unwrap_or(NONE);
         let mut codes: SmallVec<[ReasonCode; 8]> = SmallVec::new();
+        //= [MQTT-3.10.4-6]
+        //= [MQTT-3.11.3-1]
         for filter in unsubscribe.filters.iter() {
             //= [MQTT-3.10.4-1]
             codes.push(if self.unsubscribe_session(key, filter) {
@@ -99,7 +117,10 @@ impl Broker {
         self.send_packet(
             index,
             &Packet::Unsuback(Unsuback {
+                //= [MQTT-2.2.1-6]
                 packet_identifier: unsubscribe.packet_identifier,
+                //= [MQTT-3.11.2-1]
+                //= [MQTT-3.11.2-2]
                 properties: Properties::EMPTY,
                 reason_codes: ReasonCodes::new(&codes),
             }),
@@ -114,22 +135,26 @@ impl Broker {
         asked: SubscriptionOptions,
         identifier: Option<SubscriptionIdentifier>,
     ) -> Outcome {
-        let refused = |reason_code| Outcome { reason_code, replay: false };
-        if let Some(reason_code) = self.unavailable(filter) {
-            return refused(reason_code);
+        if let Some((reason_code, words)) = self.unavailable(filter) {
+            return Outcome::refused(reason_code, words);
         }
+        //= [MQTT-3.2.2-10]
         let maximum_qos = asked.maximum_qos.min(self.config.maximum_qos);
         let options = SubscriptionOptions { maximum_qos, ..asked };
         let Some(session) = self.sessions.get_mut(key) else {
-            return refused(ReasonCode::UNSPECIFIED_ERROR);
+            return Outcome::refused(ReasonCode::UNSPECIFIED_ERROR, "");
         };
         let full = session.subscriptions.len() >= self.config.limits.subscriptions_per_client;
         if full && self.subscriptions.get(filter, key).is_none() {
-            return refused(ReasonCode::QUOTA_EXCEEDED);
+            let words = "the limit `subscriptions_per_client` is reached";
+            return Outcome::refused(ReasonCode::QUOTA_EXCEEDED, words);
         }
         let list = &mut session.subscriptions;
         let subscribed = self.subscriptions.subscribe(list, filter, key, options, identifier);
-        let Ok(subscribed) = subscribed else { return refused(ReasonCode::QUOTA_EXCEEDED) };
+        let Ok(subscribed) = subscribed else {
+            let words = "the limit `subscriptions` is reached";
+            return Outcome::refused(ReasonCode::QUOTA_EXCEEDED, words);
+        };
         if session.is_persistent() {
             let client_identifier = &session.client_identifier;
             let change = Change::Subscribed { client_identifier, filter, options, identifier };
@@ -145,17 +170,21 @@ impl Broker {
         let replay = !filter.is_shared()
             && match options.retain_handling {
                 //= [MQTT-3.3.1-9]
+                //= [MQTT-3.8.4-4]
                 RetainHandling::SendAtSubscribe => true,
                 //= [MQTT-3.3.1-10]
                 RetainHandling::SendIfNew => !subscribed.replaced,
                 //= [MQTT-3.3.1-11]
                 RetainHandling::DoNotSend => false,
             };
-        Outcome { reason_code: granted(maximum_qos), replay }
+        Outcome { reason_code: granted(maximum_qos), replay, words: "" }
     }
 
-    fn unsubscribe_session(&mut self, key: u32, filter: TopicFilter<'_>) -> bool {
+    /// Ends one subscription of a Session; whether there was one.
+    pub(crate) fn unsubscribe_session(&mut self, key: u32, filter: TopicFilter<'_>) -> bool {
         let Some(session) = self.sessions.get_mut(key) else { return false };
+        //= [MQTT-3.10.4-2]
+        //= [MQTT-3.10.4-3]
         if !self.subscriptions.unsubscribe(&mut session.subscriptions, filter, key) {
             return false;
         }
@@ -173,15 +202,17 @@ impl Broker {
     }
 
     /// Why no one can subscribe to this here.
-    fn unavailable(&self, filter: TopicFilter<'_>) -> Option<ReasonCode> {
+    fn unavailable(&self, filter: TopicFilter<'_>) -> Option<(ReasonCode, &'static str)> {
         if filter.is_shared() && !self.config.shared_subscriptions {
-            return Some(ReasonCode::SHARED_SUBSCRIPTIONS_NOT_SUPPORTED);
+            return Some((ReasonCode::SHARED_SUBSCRIPTIONS_NOT_SUPPORTED, ""));
         }
+        //= 3.1.1 [MQTT-3.8.3-2]
         if filter.has_wildcard() && !self.config.wildcard_subscriptions {
-            return Some(ReasonCode::WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED);
+            return Some((ReasonCode::WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED, ""));
         }
         let too_deep = filter.levels().count() > usize::from(self.config.limits.topic_levels);
-        too_deep.then_some(ReasonCode::TOPIC_FILTER_INVALID)
+        too_deep
+            .then_some((ReasonCode::TOPIC_FILTER_INVALID, "more levels than `topic_levels` allows"))
     }
 }
 

@@ -183,6 +183,7 @@ impl Broker {
             //= 3.1.1 [MQTT-3.3.1-8]
             retain: true,
             identifier: replay.identifier,
+            group: 0,
         };
         if is_local(replay.subscriber) {
             self.deliver_local(now, publication, delivery);

@@ -51,6 +51,8 @@ pub(crate) enum AckKind {
 pub(crate) struct Copy {
     pub(crate) publication: u32,
     pub(crate) identifiers: Identifiers,
+    /// The serial of the share group it was chosen from; 0 if none.
+    pub(crate) group: u32,
     pub(crate) qos: QoS,
     pub(crate) retain: bool,
     /// It has been sent on some connection: sent again it is a duplicate.

@@ -20,6 +20,8 @@ pub(crate) struct Addressed {
     pub(crate) qos: QoS,
     pub(crate) retain: bool,
     pub(crate) identifiers: Identifiers,
+    /// The serial of the share group that chose this Session; 0 if none did.
+    pub(crate) group: u32,
     /// What has to be durable first, beyond the message itself: the subscription it answers.
     pub(crate) not_before: Lsn,
 }
@@ -50,6 +52,7 @@ impl Broker {
         let item = Item::Message(Copy {
             publication: message.publication,
             identifiers: message.identifiers,
+            group: message.group,
             qos: message.qos,
             retain: message.retain,
             sent: false,
@@ -240,16 +243,28 @@ impl Broker {
         }
     }
 
-    /// Frees all that a Session has under way or waiting.
+    /// Frees all that a Session has under way or waiting. What it had as the member of a group goes
+    /// to another member, unless it may have begun to receive it with QoS 2.
     //= [MQTT-4.8.2-5]
     pub(crate) fn free_messages(&mut self, state: &mut Session) {
+        for key in state.in_flight.iter() {
+            self.orphan(key);
+        }
         let mut waiting: List = core::mem::take(&mut state.waiting);
         while let Some(key) = self.entries.pop(&mut waiting) {
-            self.free_entry(key);
+            self.orphan(key);
         }
-        for key in state.in_flight.iter() {
-            self.free_entry(key);
+    }
+
+    fn orphan(&mut self, key: u32) {
+        if let Some(copy) = self.entries.copy_mut(key) {
+            if copy.group != 0 && !(copy.sent && copy.qos == QoS::ExactlyOnce) {
+                let orphan = (copy.publication, copy.group);
+                self.publications.hold(orphan.0);
+                self.orphans.push_back(orphan);
+            }
         }
+        self.free_entry(key);
     }
 
     /// Bytes that the entry counts for in its Session's queue.

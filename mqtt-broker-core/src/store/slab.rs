@@ -85,10 +85,12 @@ impl<T> Slab<T> {
         self.len
     }
 
+    #[cfg(test)]
     pub(crate) const fn is_empty(&self) -> bool {
         self.len == 0
     }
 
+    #[cfg(test)]
     pub(crate) const fn limit(&self) -> u32 {
         self.limit
     }

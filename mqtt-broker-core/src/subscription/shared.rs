@@ -36,12 +36,18 @@ pub(crate) enum Preference {
 
 impl Subscriptions {
     /// The members of a group, the youngest first.
+    #[cfg(test)]
     pub(crate) fn members(&self, group: GroupKey) -> impl Iterator<Item = Match> {
         let list = self.groups.slab.get(group.0).map(|group| group.members).unwrap_or_default();
         self.table.at_site(list).filter_map(|(_, member)| {
             let (subscriber, identifier) = (member.subscriber, member.identifier);
             Some(Match { subscriber, options: member.options?, identifier })
         })
+    }
+
+    /// What names a group for as long as it lasts, and nothing after; never 0.
+    pub(crate) fn serial(&self, group: GroupKey) -> u32 {
+        self.groups.slab.get(group.0).map_or(0, |group| group.serial)
     }
 
     /// The member whose turn it is: the next one that is ready, else the next one that is willing.
@@ -84,6 +90,7 @@ pub(super) struct Group {
     /// The entry of the group in the list of that node.
     entry: u32,
     members: SiteList,
+    serial: u32,
     /// The member to ask first; `None`: the first of the list.
     turn: Option<Key>,
 }
@@ -96,6 +103,7 @@ pub(super) struct Groups {
     seed: SharedSeed,
     /// The sum of the lengths of the names.
     pub(super) name_bytes: usize,
+    last_serial: u32,
 }
 
 impl Groups {
@@ -105,6 +113,7 @@ impl Groups {
             index: HashTable::new(),
             seed: SharedSeed::from_u64(seed),
             name_bytes: 0,
+            last_serial: 0,
         }
     }
 
@@ -131,7 +140,9 @@ impl Groups {
         stored.extend_from_slice(name);
         let (name, members) = (stored.into_boxed_slice(), SiteList::default());
         let bytes = name.len();
-        let key = self.slab.insert(Group { name, node, entry: 0, members, turn: None })?;
+        self.last_serial = self.last_serial.checked_add(1).unwrap_or(1);
+        let serial = self.last_serial;
+        let key = self.slab.insert(Group { name, node, entry: 0, members, serial, turn: None })?;
         match (table.insert_group(list, node, key), self.slab.get_mut(key)) {
             (Ok(entry), Some(group)) => group.entry = entry,
             _ => {
