@@ -164,6 +164,7 @@ impl Broker {
             .subscriptions
             .next_member(group, |subscriber| preference(sessions, connections, subscriber))?;
         let group = self.subscriptions.serial(group);
+        //= [MQTT-3.3.4-5]
         Some(Delivery { group, ..addressed(chosen, qos, retain) })
     }
 

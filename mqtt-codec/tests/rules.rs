@@ -147,6 +147,7 @@ const PUBLISH: &[Rule] = &[
 //= [MQTT-3.1.3-4] type=test
 //= [MQTT-3.1.3-11] type=test
 //= [MQTT-3.1.3-12] type=test
+//= 3.1.1 [MQTT-3.1.2-22] type=test
 const CONNECT: &[Rule] = &[
     (Client, V5, "10 0C 0004'MQTX'04 02 0000 0000", InvalidProtocolName),
     (Client, V5, "10 0C 0004'mqtt'04 02 0000 0000", InvalidProtocolName),
@@ -186,8 +187,8 @@ const CONNECT: &[Rule] = &[
 //= [MQTT-3.6.2-1] type=test
 //= [MQTT-3.7.2-1] type=test
 //= [MQTT-3.9.3-2] type=test
+//= 3.1.1 [MQTT-3.9.3-2] type=test
 //= [MQTT-3.11.3-2] type=test
-//= [MQTT-2.2.1-6] type=test
 const ANSWERS: &[Rule] = &[
     (Server, V3_1_1, "20 02 02 00", InvalidConnackFlags),
     (Server, V5, "20 03 81 00 00", InvalidConnackFlags),

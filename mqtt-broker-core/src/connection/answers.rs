@@ -61,6 +61,7 @@ impl Broker {
     /// with a small Maximum Packet Size they never are.
     //= [MQTT-3.2.2-19]
     //= [MQTT-3.14.2-3]
+    //= [MQTT-3.9.2-1]
     pub(super) fn reason_string<'a>(&self, index: u32, words: &'a str) -> Option<Property<'a>> {
         let connection = self.connections.get(index)?;
         let room = connection.maximum_packet_size.get() as usize;

@@ -245,7 +245,6 @@ impl Broker {
 
     /// Frees all that a Session has under way or waiting. What it had as the member of a group goes
     /// to another member, unless it may have begun to receive it with QoS 2.
-    //= [MQTT-4.8.2-5]
     pub(crate) fn free_messages(&mut self, state: &mut Session) {
         for key in state.in_flight.iter() {
             self.orphan(key);
@@ -258,6 +257,7 @@ impl Broker {
 
     fn orphan(&mut self, key: u32) {
         if let Some(copy) = self.entries.copy_mut(key) {
+            //= [MQTT-4.8.2-5]
             if copy.group != 0 && !(copy.sent && copy.qos == QoS::ExactlyOnce) {
                 let orphan = (copy.publication, copy.group);
                 self.publications.hold(orphan.0);

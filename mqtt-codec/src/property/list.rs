@@ -118,6 +118,7 @@ impl<'a> Properties<'a> {
     /// Writes property length and properties.
     #[inline]
     pub(crate) fn write(&self, writer: &mut Writer<'_>) {
+        //= [MQTT-2.2.2-1]
         write_len(writer, self.encoded_len());
         self.write_bare(writer);
     }

@@ -23,6 +23,7 @@ fn a_name_has_no_wildcard() {
 }
 
 //= [MQTT-4.7.3-3] type=test
+//= 3.1.1 [MQTT-4.7.3-3] type=test
 #[test]
 fn a_name_has_at_most_65535_bytes() {
     let name = String::from_iter(core::iter::repeat_n('a', 65_536));
