@@ -24,8 +24,6 @@ pub(super) struct Citation {
     pub(super) identity: Identity,
     pub(super) place: Place,
     pub(super) is_test: bool,
-    /// Its file is a transcript in which a 3.1.1 client takes part.
-    pub(super) plays_3_1_1: bool,
 }
 
 impl fmt::Display for Place {
@@ -54,7 +52,6 @@ pub(super) fn read_text(
     wrong: &mut Vec<String>,
 ) {
     let in_tests = is_test_file(file);
-    let plays_3_1_1 = is_transcript(file) && text.lines().any(has_3_1_1_client);
     for (line, content) in (1..).zip(text.lines()) {
         let Some(cited) = content.trim().strip_prefix("//= ") else { continue };
         let place = Place { file: file.to_owned(), line };
@@ -64,7 +61,7 @@ pub(super) fn read_text(
                 wrong.push(format!("{place}: {what}: {cited}"));
             }
             Some((identity, is_test)) => {
-                citations.push(Citation { identity, place, is_test, plays_3_1_1 });
+                citations.push(Citation { identity, place, is_test });
             }
             None => wrong.push(format!("{place}: not a citation: {cited}")),
         }
@@ -119,8 +116,4 @@ fn is_test_file(file: &str) -> bool {
 
 fn is_transcript(file: &str) -> bool {
     file.contains("/transcripts/") && file.ends_with(".txt")
-}
-
-fn has_3_1_1_client(line: &str) -> bool {
-    !line.starts_with('#') && line.split_whitespace().any(|word| word == "v3.1.1")
 }

@@ -27,16 +27,14 @@ impl<'a> Coverage<'a> {
         Self { tables, cited }
     }
 
-    /// Where a statement is met and tested: cited itself, or, if all of them are, by the statements
-    /// that it is the same as.
+    /// Where a statement is met and tested. It is met also where all statements are that it is the
+    /// same as: one path of code serves both versions. A test shows one version and says which.
     pub(super) fn places(&self, statement: &Statement) -> Places<'a> {
         let mut places = Places {
             implementations: self.cited(&statement.identity, |c| !c.is_test),
             tests: self.cited(&statement.identity, |c| c.is_test),
         };
-        let same = &statement.same_as;
-        places.implementations.extend(self.if_all(same, |c| !c.is_test));
-        places.tests.extend(self.if_all(same, |c| c.is_test && c.plays_3_1_1));
+        places.implementations.extend(self.implementations_of_all(&statement.same_as));
         for list in [&mut places.implementations, &mut places.tests] {
             list.sort();
             list.dedup();
@@ -111,15 +109,11 @@ impl<'a> Coverage<'a> {
         citations.filter(|citation| wanted(citation)).map(|citation| &citation.place).collect()
     }
 
-    /// The places of all of `identities`; none if one of them has none.
-    fn if_all(
-        &self,
-        identities: &[Identity],
-        wanted: impl Fn(&Citation) -> bool,
-    ) -> Vec<&'a Place> {
+    /// Where all of `identities` are met; nowhere if one of them is not.
+    fn implementations_of_all(&self, identities: &[Identity]) -> Vec<&'a Place> {
         let mut all = Vec::new();
         for identity in identities {
-            let places = self.cited(identity, &wanted);
+            let places = self.cited(identity, |citation| !citation.is_test);
             if places.is_empty() {
                 return Vec::new();
             }

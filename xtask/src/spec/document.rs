@@ -18,8 +18,8 @@ a server has no line or no test, and when this page is out of date.
 
 Statements that bind only clients are here too; where a server has to notice their breach, they are
 cited as well. **missing** marks what a server owes and has not got; *excepted* has its reason below.
-A statement of 3.1.1 that says what statements of 5.0 say is covered by what cites those, in a test
-only if a 3.1.1 client takes part in it.
+One path of code serves both versions: a statement of 3.1.1 that says what statements of 5.0 say is
+met where those are. A test counts for the version that it names.
 
 ";
 
