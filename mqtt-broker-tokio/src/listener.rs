@@ -54,6 +54,7 @@ fn bind_each(
 }
 
 fn bind_one(address: SocketAddr, all: &[SocketAddr]) -> io::Result<std::net::TcpListener> {
+    //= [MQTT-4.2-1]
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))
         .map_err(|error| match address.is_ipv6() {
             // A machine without IPv6 says so here.

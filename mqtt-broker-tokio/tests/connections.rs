@@ -15,6 +15,8 @@ use mqtt_codec::{Connect, Packet, Properties, Utf8String};
 
 const VERSIONS: [Version; 3] = [Version::V3_1, Version::V3_1_1, Version::V5];
 
+//= [MQTT-4.2-1] type=test
+//= 3.1.1 [MQTT-7.1.1-1] type=test
 #[test]
 fn a_message_goes_from_client_to_client_in_every_version() {
     let server = Running::start();
