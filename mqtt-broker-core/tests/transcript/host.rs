@@ -8,7 +8,8 @@ use mqtt_codec::{
 use super::fields::Fields;
 use super::packet::{keep, publish, subscription};
 use super::property::properties;
-use super::rules::verdict;
+use super::rules::{server_reference, verdict};
+use super::script::topic_filter;
 use super::token::{Token, tokens};
 
 /// One wish.
@@ -22,9 +23,16 @@ pub(crate) enum Wish {
     Unsubscribe(String),
     /// `kicks "alice" 0x98 Administrative action`
     Kick(String, ReasonCode),
+    /// `redirects "alice" server-reference="b.example" permanently`
+    Redirect(String, String, bool),
+    /// `removes session "alice"`
+    RemoveSession(String),
+    /// `removes subscription "alice" "a/#"`
+    RemoveSubscription(String, TopicFilter<'static>),
     /// `shuts down`
     ShutDown,
-    /// `allows alice`, `denies alice 0x87 Not authorized`: answers her oldest open question.
+    /// `allows alice`, `denies alice 0x87`, `challenges alice data="…"`: answers her oldest open
+    /// question.
     Resolve(String, Verdict),
 }
 
@@ -48,8 +56,14 @@ impl Wish {
                 let code = fields.reason_code()?;
                 Self::Kick(name, code.unwrap_or(ReasonCode::ADMINISTRATIVE_ACTION))
             }
+            "redirects" => {
+                let name = fields.text().ok_or("redirects whom?")?;
+                let (server_reference, permanently) = server_reference(&mut fields)?;
+                Self::Redirect(name, server_reference, permanently)
+            }
+            "removes" => removal(fields)?,
             "shuts" if fields.flag("down") => Self::ShutDown,
-            "allows" | "denies" => {
+            "allows" | "denies" | "challenges" => {
                 let Some(Token::Word(name)) = fields.next() else {
                     return Err(format!("{verb} whom?"));
                 };
@@ -59,6 +73,17 @@ impl Wish {
         };
         Ok(wish)
     }
+}
+
+fn removal(mut fields: Fields) -> Result<Wish, String> {
+    let session = fields.flag("session");
+    let name = fields.text().ok_or("of whom?")?;
+    if session {
+        return Ok(Wish::RemoveSession(name));
+    }
+    let filter = fields.flag("subscription").then(|| fields.text()).flatten();
+    let filter = filter.ok_or("`removes session \"alice\"` or `subscription \"alice\" \"a\"`")?;
+    Ok(Wish::RemoveSubscription(name, topic_filter(filter)?))
 }
 
 /// The fields of a PUBLISH without its Packet Identifier.

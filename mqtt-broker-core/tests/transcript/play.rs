@@ -40,6 +40,11 @@ fn differs(name: &str, expected: &[&String], seen: Option<&Seen>) -> String {
     format!("{name}:\n    expected {}\n         got {got}", expected.join(" or "))
 }
 
+/// Whether the broker knew the client that the host spoke of.
+fn found(name: &str, known: bool) -> Result<(), String> {
+    if known { Ok(()) } else { Err(format!("nothing of {name:?} is there")) }
+}
+
 impl Script {
     /// Bytes of the longest write of any client.
     fn longest_write(&self) -> Result<usize, String> {
@@ -187,6 +192,8 @@ impl Play {
                 self.world.wait(*span)
             }
             Action::Policy(rule) => {
+                // What is on its way went under the old rules.
+                self.world.settle()?;
                 self.world.rules.add(rule.clone());
                 Ok(())
             }
@@ -287,8 +294,18 @@ impl Play {
                 Ok(())
             }
             Wish::Kick(name, code) => {
-                let known = world.broker.kick(world.now, name, *code);
-                return known.then_some(()).ok_or_else(|| format!("nobody is called {name:?}"));
+                return found(name, world.broker.kick(world.now, name, *code));
+            }
+            Wish::Redirect(name, server, permanently) => {
+                let known = world.broker.redirect(world.now, name, server, *permanently);
+                return found(name, known);
+            }
+            Wish::RemoveSession(name) => {
+                return found(name, world.broker.remove_session(world.now, name));
+            }
+            Wish::RemoveSubscription(name, filter) => {
+                let known = world.broker.remove_subscription(world.now, name, *filter);
+                return found(name, known);
             }
             Wish::ShutDown => {
                 world.broker.shutdown(world.now);

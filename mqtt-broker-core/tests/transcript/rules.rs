@@ -1,18 +1,22 @@
 //! `policy …`: a small scripted policy.
 
-use mqtt_broker_core::{ConnectRequest, Policy, PublishRequest, SubscribeRequest, Verdict};
+use mqtt_broker_core::{
+    AuthenticateRequest, ConnectRequest, DeliverRequest, Policy, PublishRequest, SubscribeRequest,
+    Verdict,
+};
 use mqtt_codec::{ReasonCode, TopicName};
 
 use super::fields::Fields;
 use super::packet::keep;
 use super::script::topic_filter;
-use super::token::{Token, tokens};
+use super::token::{Token, Value, tokens};
 
 /// `denies publish "secret/#" 0x87`, `defers connect "alice"`.
 #[derive(Clone, Debug)]
 pub(crate) struct Rule {
     question: String,
-    /// A Client Identifier for `connect`, a Topic Filter for the others.
+    /// A Client Identifier for `connect`, Authentication Data for `authenticate`, else a Topic
+    /// Filter.
     about: &'static str,
     verdict: Verdict,
 }
@@ -29,24 +33,39 @@ impl Rule {
         else {
             return Err("`policy denies publish \"a/#\"`".into());
         };
-        if question != "connect" {
-            topic_filter(about.clone())?;
+        match question.as_str() {
+            "connect" | "authenticate" => {}
+            "publish" | "subscribe" | "deliver" => {
+                topic_filter(about.clone())?;
+            }
+            _ => return Err(format!("nobody asks to {question}")),
         }
         let verdict = verdict(&verb, &mut fields)?;
         Ok(Some(Self { question, about: keep(about), verdict }))
     }
 }
 
-/// `allows`, `defers`, or `denies` with a reason code or without one.
+/// `allows`, `challenges data="…"`, `denies`, `redirects server-reference="…"` or `defers`.
 pub(crate) fn verdict(verb: &str, fields: &mut Fields) -> Result<Verdict, String> {
-    let code = fields.reason_code()?;
+    let data = fields.value("data").map(Value::bytes).transpose()?;
     let verdict = match verb {
-        "allows" => Verdict::Allow,
+        "allows" => data.map_or(Verdict::Allow, Verdict::AllowWith),
+        "challenges" => Verdict::Challenge(data.unwrap_or_default()),
         "defers" => Verdict::Defer,
-        "denies" => Verdict::Deny(code.unwrap_or(ReasonCode::NOT_AUTHORIZED)),
-        _ => return Err(format!("a policy allows, defers or denies, not `{verb}`")),
+        "denies" => Verdict::Deny(fields.reason_code()?.unwrap_or(ReasonCode::NOT_AUTHORIZED)),
+        "redirects" => {
+            let (server_reference, permanently) = server_reference(fields)?;
+            Verdict::Redirect { server_reference, permanently }
+        }
+        _ => return Err(format!("no policy {verb}")),
     };
     if fields.is_empty() { Ok(verdict) } else { Err(format!("{fields:?} left over")) }
+}
+
+/// `server-reference="…"`, and `permanently` or not.
+pub(crate) fn server_reference(fields: &mut Fields) -> Result<(String, bool), String> {
+    let server = fields.value("server-reference").ok_or("`server-reference=` is missing")?;
+    Ok((server.text()?, fields.flag("permanently")))
 }
 
 /// The rules in force; the last that fits decides.
@@ -61,27 +80,41 @@ impl Rules {
         }
     }
 
-    fn decide(&self, question: &str, fits: impl Fn(&'static str) -> bool) -> Verdict {
+    fn decide(&self, question: &str, fits: impl Fn(&'static str) -> bool) -> Option<Verdict> {
         let rule = self.0.iter().rev().find(|rule| rule.question == question && fits(rule.about));
-        rule.map_or(Verdict::Allow, |rule| rule.verdict.clone())
+        rule.map(|rule| rule.verdict.clone())
     }
 }
 
 impl Policy for Rules {
     fn connect(&mut self, request: &ConnectRequest<'_>) -> Verdict {
-        self.decide("connect", |about| request.connect.client_identifier.as_str() == about)
+        let asked = request.connect.client_identifier.as_str();
+        self.decide("connect", |about| asked == about).unwrap_or(Verdict::Allow)
+    }
+
+    /// What there is no rule for is a method that is not known.
+    fn authenticate(&mut self, request: &AuthenticateRequest<'_>) -> Verdict {
+        let verdict = self.decide("authenticate", |about| request.data == about.as_bytes());
+        verdict.unwrap_or(Verdict::Deny(ReasonCode::BAD_AUTHENTICATION_METHOD))
     }
 
     fn publish(&mut self, request: &PublishRequest<'_>) -> Verdict {
-        self.decide("publish", |about| covers(about, request.topic))
+        let verdict = self.decide("publish", |about| covers(about, request.topic));
+        verdict.unwrap_or(Verdict::Allow)
     }
 
     /// A rule fits the filters that it covers when they are read as Topic Names, and itself.
     fn subscribe(&mut self, request: &SubscribeRequest<'_>) -> Verdict {
         let asked = request.filter.as_str();
-        self.decide("subscribe", |about| {
+        let verdict = self.decide("subscribe", |about| {
             asked == about || TopicName::new(asked).is_ok_and(|name| covers(about, name))
-        })
+        });
+        verdict.unwrap_or(Verdict::Allow)
+    }
+
+    fn deliver(&mut self, request: &DeliverRequest<'_>) -> Verdict {
+        let verdict = self.decide("deliver", |about| covers(about, request.topic));
+        verdict.unwrap_or(Verdict::Allow)
     }
 }
 

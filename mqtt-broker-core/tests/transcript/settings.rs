@@ -44,6 +44,11 @@ fn set(config: &mut Config, name: &str, value: &Value) -> Result<(), String> {
         "allow-empty-client-id" => config.allow_empty_client_id = value.boolean()?,
         "connect-timeout" => config.connect_timeout = value.number()?,
         "decision-timeout" => config.decision_timeout = value.number()?,
+        "ask-deliver" => config.ask_deliver = value.boolean()?,
+        "reason-strings" => config.reason_strings = value.boolean()?,
+        "response-information" => {
+            config.response_information = Some(value.clone().text()?);
+        }
         "validate-payload-format" => config.validate_payload_format = value.boolean()?,
         _ => return limit(config, name, value),
     }

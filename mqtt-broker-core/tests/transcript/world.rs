@@ -332,6 +332,10 @@ fn unknown(message: &Message<'_>) -> Seen {
 fn question(name: &str, request: &Request) -> Seen {
     let text = match request {
         Request::Connect { .. } => format!("DECIDE {name} connect"),
+        Request::Authenticate { method, data, .. } => {
+            let data = String::from_utf8_lossy(data);
+            format!("DECIDE {name} authenticate {method:?} {data:?}")
+        }
         Request::Publish { topic, qos, retain, .. } => {
             format!(
                 "DECIDE {name} publish q{qos}{} {topic:?}",
