@@ -3,12 +3,30 @@
 
 use alloc::vec;
 
-use mqtt_codec::{Packet, Property, ReasonCode, Utf8String, Version};
+use mqtt_codec::{Packet, PacketType, Property, ReasonCode, Utf8String, Version};
 
 use crate::boundary::{CloseReason, ConnectionHandle, Lsn};
 use crate::broker::Broker;
 use crate::session::queue::{AckKind, Item, List, NONE};
 use crate::time::Instant;
+
+/// A host may deny with any reason code; a packet has some.
+pub(super) trait Answerable {
+    /// This code, or 0x80 Unspecified error where it is no refusal that such a packet can carry.
+    fn answerable(self, packet_type: PacketType) -> Self;
+}
+
+impl Answerable for ReasonCode {
+    fn answerable(self, packet_type: PacketType) -> Self {
+        let refusal = self.is_error() || packet_type == PacketType::Disconnect;
+        let clients_own = self == Self::DISCONNECT_WITH_WILL_MESSAGE;
+        if refusal && !clients_own && self.is_valid_in(packet_type) {
+            self
+        } else {
+            Self::UNSPECIFIED_ERROR
+        }
+    }
+}
 
 /// What a CONNACK, SUBACK or DISCONNECT has beyond the words of its Reason String, generously.
 const REASON_OVERHEAD: usize = 64;
@@ -122,7 +140,10 @@ impl Broker {
             if durable && matches!(entry.item, Item::Ack { kind: AckKind::Puback, .. }) {
                 connection.held_pubacks = connection.held_pubacks.saturating_sub(1);
             }
-            after_connack |= core::mem::take(&mut connection.connack_held);
+            if core::mem::take(&mut connection.connack_held) {
+                connection.greeted = true;
+                after_connack = true;
+            }
             self.entries.pop(&mut held);
             let list = if durable { &mut connection.outgoing } else { &mut kept };
             self.entries.push(list, key);

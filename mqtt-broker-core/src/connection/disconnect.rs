@@ -2,10 +2,13 @@
 
 use alloc::string::{String, ToString};
 
-use mqtt_codec::{Disconnect, Packet, Properties, Property, ReasonCode, Utf8String, Version};
+use mqtt_codec::{
+    Disconnect, Packet, PacketType, Properties, Property, ReasonCode, Utf8String, Version,
+};
 use smallvec::SmallVec;
 
 use super::State;
+use super::answers::Answerable;
 use super::inbound::{Flow, Handled};
 use crate::boundary::{CloseReason, Event};
 use crate::broker::Broker;
@@ -72,6 +75,11 @@ impl Broker {
                 self.send_disconnect(index, reason, server_reference);
             }
         }
+        // A client that has sent CONNECT and no more than that is refused.
+        if state == State::Authenticating && !matches!(reason, CloseReason::Disconnected(_)) {
+            let code = reason.reason_code().answerable(PacketType::Connack);
+            self.send_refusal(index, code, &words(reason), None);
+        }
         if let Some(handle) = self.connections.handle(index) {
             //= [MQTT-3.14.4-2]
             //= [MQTT-4.13.2-1]
@@ -81,16 +89,12 @@ impl Broker {
 
     /// Queues a DISCONNECT, with words where there are any beyond the reason code.
     fn send_disconnect(&mut self, index: u32, reason: CloseReason, server_reference: Option<&str>) {
-        let words = match reason {
-            CloseReason::Malformed(error) => error.to_string(),
-            CloseReason::Violation(_, rule) => rule.to_string(),
-            _ => String::new(),
-        };
+        let words = words(reason);
         let mut list: SmallVec<[Property<'_>; 2]> = SmallVec::new();
         let reference = server_reference.and_then(|text| Utf8String::new(text).ok());
         list.extend(reference.map(Property::ServerReference));
         list.extend(self.reason_string(index, &words));
-        let reason_code = reason.reason_code();
+        let reason_code = reason.reason_code().answerable(PacketType::Disconnect);
         let properties = Properties::new(&list);
         //= [MQTT-3.14.2-2]
         //= [MQTT-3.14.2-4]
@@ -178,5 +182,14 @@ impl Broker {
             }
         }
         kept
+    }
+}
+
+/// What there is to say beyond the reason code.
+fn words(reason: CloseReason) -> String {
+    match reason {
+        CloseReason::Malformed(error) => error.to_string(),
+        CloseReason::Violation(_, rule) => rule.to_string(),
+        _ => String::new(),
     }
 }

@@ -12,6 +12,7 @@ use mqtt_codec::{
 use smallvec::SmallVec;
 
 use super::State;
+use super::answers::Answerable;
 use super::inbound::{Flow, Handled};
 use super::policy::Ask;
 use super::topic_alias::TopicAliases;
@@ -59,6 +60,9 @@ impl Broker {
     ) -> Handled {
         if let Some(connection) = self.connections.get_mut(index) {
             connection.version = connect.version;
+            // Even a refusal may not be larger than the client takes.
+            let maximum = connect.properties.maximum_packet_size();
+            connection.maximum_packet_size = maximum.unwrap_or(NonZeroU32::MAX);
         }
         let permission = match self.check_connect(connect) {
             Err(refusal) => Err(refusal),
@@ -221,8 +225,6 @@ impl Broker {
         connection.receive_maximum = window.get();
         connection.connected_at = now;
         connection.problem_information = properties.request_problem_information().unwrap_or(true);
-        let unlimited = NonZeroU32::MAX;
-        connection.maximum_packet_size = properties.maximum_packet_size().unwrap_or(unlimited);
         connection.aliases = (connect.version == Version::V5).then(|| Box::new(aliases));
         self.arm_connection_timer(now, index);
     }
@@ -274,8 +276,8 @@ impl Broker {
         });
         let greeted = self.send_packet(index, &connack);
         if let Some(connection) = self.connections.get_mut(index) {
-            connection.greeted = greeted;
-            connection.connack_held = !connection.held.is_empty();
+            connection.connack_held = greeted && !connection.held.is_empty();
+            connection.greeted = greeted && !connection.connack_held;
         }
     }
 
@@ -335,7 +337,8 @@ impl Broker {
         refusal: &Refusal,
         client_identifier: String,
     ) {
-        let (reason_code, cause) = (refusal.reason_code, refusal.cause);
+        let reason_code = refusal.reason_code.answerable(PacketType::Connack);
+        let cause = refusal.cause;
         let Some(connection) = self.connections.get_mut(index) else { return };
         connection.version = version;
         connection.state = State::Closing;
@@ -357,7 +360,7 @@ impl Broker {
         }
     }
 
-    fn send_refusal(
+    pub(super) fn send_refusal(
         &mut self,
         index: u32,
         reason_code: ReasonCode,
@@ -400,7 +403,9 @@ impl Broker {
 /// The reason code whose Connect Return code tells a 3.x client best, if any does.
 fn in_3_x(reason_code: ReasonCode) -> Option<ReasonCode> {
     match reason_code {
-        ReasonCode::QUOTA_EXCEEDED
+        ReasonCode::USE_ANOTHER_SERVER
+        | ReasonCode::SERVER_MOVED
+        | ReasonCode::QUOTA_EXCEEDED
         | ReasonCode::SERVER_BUSY
         | ReasonCode::CONNECTION_RATE_EXCEEDED => Some(ReasonCode::SERVER_UNAVAILABLE),
         ReasonCode::BANNED => Some(ReasonCode::NOT_AUTHORIZED),

@@ -30,8 +30,10 @@ impl Broker {
         let overdue = self.connection_deadline(now, index).is_some_and(|at| at <= now);
         let Some(connection) = self.connections.get(index) else { return };
         match connection.state {
-            State::Opening | State::Authenticating if overdue => {
-                self.close(now, index, CloseReason::ConnectTimeout);
+            State::Opening if overdue => self.close(now, index, CloseReason::ConnectTimeout),
+            State::Authenticating if overdue => {
+                let code = mqtt_codec::ReasonCode::NOT_AUTHORIZED;
+                self.close(now, index, CloseReason::NotAuthenticated(code));
             }
             //= [MQTT-3.1.2-22]
             State::Connected if overdue => self.close(now, index, CloseReason::KeepAliveTimeout),

@@ -1,7 +1,10 @@
 //! PUBLISH from a client: what is checked, who is asked, what is acknowledged.
 
-use mqtt_codec::{Delivery, PacketIdentifier, Publish, QoS, ReasonCode, TopicName, Version};
+use mqtt_codec::{
+    Delivery, PacketIdentifier, PacketType, Publish, QoS, ReasonCode, TopicName, Version,
+};
 
+use super::answers::Answerable;
 use super::inbound::{Flow, Handled};
 use super::policy::Ask;
 use crate::boundary::CloseReason;
@@ -89,7 +92,8 @@ impl Broker {
         let reason_code = match verdict.denial() {
             Some(reason_code) => {
                 self.stats.denied_publish += 1;
-                reason_code
+                // PUBREC carries the same codes.
+                reason_code.answerable(PacketType::Puback)
             }
             None => self.accept_publish(now, index, key, publish, topic)?,
         };

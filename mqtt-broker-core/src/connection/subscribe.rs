@@ -3,11 +3,12 @@
 use alloc::string::ToString;
 
 use mqtt_codec::{
-    Packet, Properties, ReasonCode, ReasonCodes, RetainHandling, Suback, Subscribe,
+    Packet, PacketType, Properties, ReasonCode, ReasonCodes, RetainHandling, Suback, Subscribe,
     SubscriptionIdentifier, SubscriptionOptions, TopicFilter, Unsuback, Unsubscribe, Version,
 };
 use smallvec::SmallVec;
 
+use super::answers::Answerable;
 use super::inbound::{Flow, Handled};
 use super::policy::Ask;
 use crate::boundary::{CloseReason, Event};
@@ -59,7 +60,7 @@ impl Broker {
             outcomes.push(match verdict.denial() {
                 Some(reason_code) => {
                     self.stats.denied_subscribe += 1;
-                    Outcome::refused(reason_code, "")
+                    Outcome::refused(reason_code.answerable(PacketType::Suback), "")
                 }
                 None => self.subscribe_session(key, filter, options, identifier),
             });
