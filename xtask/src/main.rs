@@ -9,6 +9,7 @@ mod interop;
 mod metadata;
 mod msrv;
 mod no_std;
+mod paho;
 mod process;
 mod spec;
 
@@ -34,6 +35,8 @@ enum Task {
     Msrv,
     /// Builds codec and core for bare-metal targets
     NoStd,
+    /// Runs the Eclipse Paho interoperability suites, from a checkout of them, against the release binary
+    Paho(paho::Arguments),
     /// Checks that every numbered statement of the standards is met and tested; writes the table
     Spec(spec::Arguments),
 }
@@ -54,6 +57,7 @@ fn run(task: Task) -> Outcome {
         Task::Interop(arguments) => interop::run(&arguments),
         Task::Msrv => msrv::run_checks(),
         Task::NoStd => no_std::run_builds(),
+        Task::Paho(arguments) => paho::run(&arguments),
         Task::Spec(arguments) => spec::run(&arguments),
     }
 }
