@@ -110,6 +110,12 @@
 //! it and only as long as the transport takes them: what is not polled stays in the broker, as
 //! small entries that share their publication, bounded by the [`Limits`].
 //!
+//! # The same, asynchronous
+//!
+//! With the feature `embedded-io-async` (`no_std`, for embassy and bare metal) or `futures`
+//! (`AsyncRead` and `AsyncWrite`, for smol and others), `Driver` runs this loop over somebody
+//! else's I/O and timers.
+//!
 //! # What can be relied on
 //!
 //! 1. The same calls with the same arguments give the same outputs, byte for byte.
@@ -142,6 +148,8 @@ mod boundary;
 mod broker;
 mod config;
 mod connection;
+#[cfg(any(feature = "embedded-io-async", feature = "futures"))]
+mod driver;
 mod journal;
 mod output;
 mod policy;
@@ -163,6 +171,8 @@ pub use self::boundary::{
 };
 pub use self::broker::Broker;
 pub use self::config::{Config, Limits, QueueOverflow, Stats};
+#[cfg(any(feature = "embedded-io-async", feature = "futures"))]
+pub use self::driver::{Driver, Host};
 pub use self::journal::Record;
 pub use self::policy::{
     AllowAll, AuthenticateRequest, AuthenticationStep, Client, ConnectRequest, DeliverRequest,

@@ -27,6 +27,12 @@ const BUILDS: &[Build] = &[
         libraries: "core,alloc",
         packages: &["-p", "mqtt-broker-core", "-p", "mqtt-codec"],
     },
+    // The driver of embassy and bare metal.
+    Build {
+        target: "thumbv7em-none-eabi",
+        libraries: "core,alloc",
+        packages: &["-p", "mqtt-broker-core", "--features", "embedded-io-async"],
+    },
     // A Cortex-M0 without one.
     Build { target: "thumbv6m-none-eabi", libraries: "core", packages: &["-p", "mqtt-codec"] },
     Build {

@@ -1,0 +1,164 @@
+//! The loop of one Network Connection, over any transport.
+//!
+//! ```text
+//!   source ──▶ Input ──▶ handle_input ──▶ (yield: others come first)
+//!                 ▲ Resume
+//!   sink   ◀── one write ◀── poll_transmit ◀── Transmit, Close
+//! ```
+//!
+//! Both halves are polled by one future. It ends when the source ends; when the sink is broken and
+//! the source has nothing left; and when the broker closes, after what was left is sent and, if the
+//! peer can be told, it has ended its side or had its time.
+
+use core::cell::Cell;
+use core::future::{Future, poll_fn};
+use core::pin::pin;
+use core::task::Poll;
+
+use super::input::Input;
+use super::{Accepted, Driver, Host};
+use crate::boundary::{Error, Peer};
+
+/// Bytes that come from a peer.
+pub(super) trait Source {
+    /// Waits for bytes and gives them to the broker. `false` is the end.
+    async fn read<H: Host>(&mut self, of: &Accepted<'_, H>, input: &mut Input) -> bool;
+}
+
+/// Bytes that go to a peer.
+pub(super) trait Sink {
+    /// Sends what the broker has, in one write as far as the transport can. When the broker runs
+    /// dry the transport is flushed as well.
+    async fn write<H: Host>(&mut self, of: &Accepted<'_, H>) -> Result<IsDry, Broken>;
+
+    /// Tells the peer that nothing more comes. `false` if there is no way to tell it.
+    async fn close(&mut self) -> bool;
+}
+
+/// Whether the broker has nothing more to send.
+pub(super) type IsDry = bool;
+
+/// The peer takes nothing any more.
+pub(super) struct Broken;
+
+impl<H: Host> Driver<H> {
+    /// One connection from its beginning to its end.
+    pub(super) async fn serve(
+        &self,
+        peer: Peer,
+        source: impl Source,
+        sink: impl Sink,
+    ) -> Result<(), Error> {
+        Accepted::new(self, peer)?.carry(source, sink).await;
+        Ok(())
+    }
+}
+
+/// How far the writing half is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Writing {
+    Goes,
+    /// What the peer sent before is still of interest.
+    Broke,
+    /// All is sent, and the peer's end is waited for: closing earlier could reset the connection
+    /// and take the last bytes from it.
+    Lingers,
+    Ended,
+}
+
+impl<H: Host> Accepted<'_, H> {
+    async fn carry(&self, source: impl Source, sink: impl Sink) {
+        let (has_read, writing) = (Cell::new(false), Cell::new(Writing::Goes));
+        let mut reader = pin!(self.receive(source, &has_read));
+        let mut writer = pin!(self.transmit(sink, &writing));
+        let mut peer_ended = false;
+        poll_fn(|cx| {
+            self.slot(|slot| slot.waker = None);
+            loop {
+                has_read.set(false);
+                peer_ended = peer_ended || reader.as_mut().poll(cx).is_ready();
+                if matches!(writing.get(), Writing::Goes) && writer.as_mut().poll(cx).is_ready() {
+                    debug_assert!(writing.get() != Writing::Goes);
+                }
+                // Sending made room: the reader, which was polled before, goes on.
+                if !self.slot(|slot| slot.resumed) {
+                    break;
+                }
+            }
+            let is_over = match writing.get() {
+                Writing::Goes => peer_ended && !self.slot(|slot| slot.closing),
+                Writing::Broke => peer_ended || !has_read.get(),
+                Writing::Lingers => peer_ended,
+                Writing::Ended => true,
+            };
+            if is_over || self.slot(|slot| slot.expired) {
+                return Poll::Ready(());
+            }
+            self.slot(|slot| slot.waker = Some(cx.waker().clone()));
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// Reads until the end.
+    async fn receive(&self, mut source: impl Source, has_read: &Cell<bool>) {
+        let mut input = Input::default();
+        while source.read(self, &mut input).await {
+            has_read.set(true);
+            while input.is_waiting {
+                poll_fn(|_| self.take(|slot| &mut slot.resumed)).await;
+                input.offer(self);
+            }
+            // Whoever has something to do because of this comes before the next bytes.
+            yield_now().await;
+        }
+    }
+
+    /// Writes whatever there is, until the broker closes.
+    async fn transmit(&self, sink: impl Sink, writing: &Cell<Writing>) {
+        writing.set(match self.send(sink).await {
+            Ok(true) => Writing::Lingers,
+            Ok(false) => Writing::Ended,
+            Err(Broken) => Writing::Broke,
+        });
+    }
+
+    /// Whether the peer was told of the end.
+    async fn send(&self, mut sink: impl Sink) -> Result<bool, Broken> {
+        loop {
+            let is_closing = self.slot(|slot| slot.closing);
+            if !is_closing {
+                poll_fn(|_| match self.take(|slot| &mut slot.transmit) {
+                    Poll::Pending if self.slot(|slot| slot.closing) => Poll::Ready(()),
+                    poll => poll,
+                })
+                .await;
+            }
+            while !sink.write(self).await? {
+                yield_now().await;
+            }
+            if is_closing {
+                return Ok(sink.close().await);
+            }
+        }
+    }
+
+    /// Ready if this flag was set, and takes it down.
+    fn take(&self, flag: impl FnOnce(&mut super::Slot) -> &mut bool) -> Poll<()> {
+        let was_set = self.slot(|slot| core::mem::take(flag(slot)));
+        if was_set { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
+
+/// Lets the executor look at others first.
+pub(super) async fn yield_now() {
+    let mut has_yielded = false;
+    poll_fn(|cx| {
+        if core::mem::replace(&mut has_yielded, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
