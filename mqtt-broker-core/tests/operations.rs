@@ -1,0 +1,408 @@
+//! Random operations of several clients, the host, the clock and the disk: nothing panics, no rule of
+//! the boundary is broken, and when all is over nothing is left.
+
+use mqtt_broker_core::{
+    AllowAll, ApplicationMessage, Broker, Config, ConnectionHandle, Instant, Output, Peer,
+    QueueOverflow,
+};
+use mqtt_codec::{
+    Ack, Connect, Delivery, Disconnect, Packet, PacketIdentifier, Properties, Property, Publish,
+    QoS, ReasonCode, RetainHandling, Subscribe, SubscriptionOptions, Subscriptions, TopicFilter,
+    TopicFilters, TopicName, Unsubscribe, Utf8String, Version, Will,
+};
+use proptest::prelude::*;
+
+const CLIENTS: [&str; 4] = ["alice", "bob", "carol", "dave"];
+const TOPICS: [&str; 5] = ["a", "a/b", "a/b/c", "$x/a", "long/topic/name"];
+const FILTERS: [&str; 8] =
+    ["#", "a/#", "+/b", "a/b", "$share/g/a/#", "$share/h/+", "long/topic/+", "$x/#"];
+
+#[derive(Clone, Debug)]
+enum Operation {
+    Connect {
+        client: usize,
+        version: Version,
+        clean: bool,
+        expiry: u32,
+        will: bool,
+        maximum: u16,
+    },
+    Subscribe {
+        client: usize,
+        filter: usize,
+        qos: QoS,
+        handling: u8,
+        identifier: bool,
+    },
+    Unsubscribe {
+        client: usize,
+        filter: usize,
+    },
+    Publish {
+        client: usize,
+        topic: usize,
+        qos: QoS,
+        retain: bool,
+        len: usize,
+        id: u16,
+        expiry: bool,
+    },
+    Acknowledge {
+        client: usize,
+        kind: u8,
+        id: u16,
+    },
+    Disconnect {
+        client: usize,
+        code: bool,
+    },
+    Bytes {
+        client: usize,
+        bytes: Vec<u8>,
+    },
+    Cut {
+        client: usize,
+    },
+    Read {
+        client: usize,
+        buffer: usize,
+    },
+    Wait {
+        milliseconds: u64,
+    },
+    HostPublish {
+        topic: usize,
+        qos: QoS,
+        retain: bool,
+        len: usize,
+    },
+    HostSubscribe {
+        filter: usize,
+    },
+    Kick {
+        client: usize,
+    },
+    Remove {
+        client: usize,
+    },
+    Sync,
+}
+
+fn qos() -> impl Strategy<Value = QoS> {
+    prop_oneof![Just(QoS::AtMostOnce), Just(QoS::AtLeastOnce), Just(QoS::ExactlyOnce)]
+}
+
+fn operation() -> impl Strategy<Value = Operation> {
+    use Operation as O;
+    let client = 0..CLIENTS.len();
+    let version = prop_oneof![Just(Version::V3_1), Just(Version::V3_1_1), Just(Version::V5)];
+    let len = prop_oneof![0..8usize, 4000..5000usize];
+    prop_oneof![
+        4 => (client.clone(), version, any::<bool>(), 0..3u32, any::<bool>(), 1..4u16).prop_map(
+            |(client, version, clean, expiry, will, maximum)| O::Connect { client, version, clean, expiry, will, maximum }),
+        4 => (client.clone(), 0..FILTERS.len(), qos(), 0..3u8, any::<bool>()).prop_map(
+            |(client, filter, qos, handling, identifier)| O::Subscribe { client, filter, qos, handling, identifier }),
+        1 => (client.clone(), 0..FILTERS.len()).prop_map(|(client, filter)| O::Unsubscribe { client, filter }),
+        8 => (client.clone(), 0..TOPICS.len(), qos(), any::<bool>(), len.clone(), 1..4u16, any::<bool>()).prop_map(
+            |(client, topic, qos, retain, len, id, expiry)| O::Publish { client, topic, qos, retain, len, id, expiry }),
+        8 => (client.clone(), 0..4u8, 1..6u16).prop_map(|(client, kind, id)| O::Acknowledge { client, kind, id }),
+        1 => (client.clone(), any::<bool>()).prop_map(|(client, code)| O::Disconnect { client, code }),
+        1 => (client.clone(), prop::collection::vec(any::<u8>(), 0..12)).prop_map(|(client, bytes)| O::Bytes { client, bytes }),
+        2 => client.clone().prop_map(|client| O::Cut { client }),
+        8 => (client.clone(), prop_oneof![Just(64usize), Just(300), Just(16384)]).prop_map(|(client, buffer)| O::Read { client, buffer }),
+        2 => prop_oneof![0..100u64, 500..3000u64].prop_map(|milliseconds| O::Wait { milliseconds }),
+        3 => (0..TOPICS.len(), qos(), any::<bool>(), len).prop_map(|(topic, qos, retain, len)| O::HostPublish { topic, qos, retain, len }),
+        1 => (0..FILTERS.len()).prop_map(|filter| O::HostSubscribe { filter }),
+        1 => client.clone().prop_map(|client| O::Kick { client }),
+        1 => client.prop_map(|client| O::Remove { client }),
+        3 => Just(O::Sync),
+    ]
+}
+
+struct World {
+    broker: Broker,
+    now: Instant,
+    links: [Option<(ConnectionHandle, Version)>; CLIENTS.len()],
+    locals: Vec<mqtt_broker_core::LocalSubscription>,
+}
+
+impl World {
+    fn new(journal: bool, overflow: QueueOverflow, tight: bool) -> Self {
+        let mut config = Config::default();
+        config.journal = journal;
+        config.queue_overflow = overflow;
+        config.queue_messages = 3;
+        config.queue_qos0 = tight;
+        config.inflight_messages = 2;
+        config.receive_maximum = 2;
+        if tight {
+            config.queue_bytes = 6000;
+            config.limits.publication_bytes = 20_000;
+            config.limits.entries = 40;
+            config.limits.sessions = 3;
+            config.limits.retained = 2;
+            config.limits.outputs = 8;
+        }
+        let (broker, now) = (Broker::new(config), Instant::from_secs(1000));
+        Self { broker, now, links: [None; CLIENTS.len()], locals: Vec::new() }
+    }
+
+    fn play(&mut self, operation: &Operation) {
+        use Operation as O;
+        match *operation {
+            O::Connect { client, version, clean, expiry, will, maximum } => {
+                self.cut(client);
+                let Ok(handle) = self.broker.handle_accept(self.now, Peer::default()) else {
+                    return;
+                };
+                self.links[client] = Some((handle, version));
+                let list = [
+                    Property::SessionExpiryInterval(expiry),
+                    Property::ReceiveMaximum(maximum.try_into().unwrap()),
+                    Property::TopicAliasMaximum(maximum),
+                ];
+                let properties =
+                    if version == Version::V5 { Properties::new(&list) } else { Properties::EMPTY };
+                let delay = [Property::WillDelayInterval(1)];
+                let will = will.then(|| Will {
+                    qos: QoS::AtLeastOnce,
+                    retain: clean,
+                    topic: TopicName::new("a/b").unwrap(),
+                    payload: b"gone",
+                    properties: if version == Version::V5 && !clean {
+                        Properties::new(&delay)
+                    } else {
+                        Properties::EMPTY
+                    },
+                });
+                self.send(
+                    client,
+                    &Packet::Connect(Connect {
+                        version,
+                        clean_start: clean,
+                        keep_alive: 1,
+                        client_identifier: Utf8String::new(CLIENTS[client]).unwrap(),
+                        properties,
+                        will,
+                        user_name: None,
+                        password: None,
+                    }),
+                );
+            }
+            O::Subscribe { client, filter, qos, handling, identifier } => {
+                let Some((_, version)) = self.links[client] else { return };
+                let v5 = version == Version::V5;
+                let mut options =
+                    SubscriptionOptions { maximum_qos: qos, ..SubscriptionOptions::default() };
+                if v5 {
+                    options.retain_handling = [
+                        RetainHandling::SendAtSubscribe,
+                        RetainHandling::SendIfNew,
+                        RetainHandling::DoNotSend,
+                    ][usize::from(handling)];
+                }
+                let list = [(TopicFilter::new(FILTERS[filter]).unwrap(), options)];
+                let number = mqtt_codec::SubscriptionIdentifier::new(7 + filter as u32).unwrap();
+                let properties = [Property::SubscriptionIdentifier(number)];
+                self.send(
+                    client,
+                    &Packet::Subscribe(Subscribe {
+                        packet_identifier: PacketIdentifier::MIN,
+                        properties: if v5 && identifier {
+                            Properties::new(&properties)
+                        } else {
+                            Properties::EMPTY
+                        },
+                        subscriptions: Subscriptions::new(&list),
+                    }),
+                );
+            }
+            O::Unsubscribe { client, filter } => {
+                let filters = [TopicFilter::new(FILTERS[filter]).unwrap()];
+                self.send(
+                    client,
+                    &Packet::Unsubscribe(Unsubscribe {
+                        packet_identifier: PacketIdentifier::MIN,
+                        properties: Properties::EMPTY,
+                        filters: TopicFilters::new(&filters),
+                    }),
+                );
+            }
+            O::Publish { client, topic, qos, retain, len, id, expiry } => {
+                let Some((_, version)) = self.links[client] else { return };
+                let id = PacketIdentifier::new(id).filter(|_| qos > QoS::AtMostOnce);
+                let properties = [Property::MessageExpiryInterval(1)];
+                let expiring = expiry && version == Version::V5;
+                let payload = vec![b'x'; len];
+                self.send(
+                    client,
+                    &Packet::Publish(Publish {
+                        delivery: Delivery::new(qos, false, id).unwrap(),
+                        retain,
+                        topic: Some(TopicName::new(TOPICS[topic]).unwrap()),
+                        properties: if expiring {
+                            Properties::new(&properties)
+                        } else {
+                            Properties::EMPTY
+                        },
+                        payload: &payload,
+                    }),
+                );
+            }
+            O::Acknowledge { client, kind, id } => {
+                let ack = Ack::success(PacketIdentifier::new(id).unwrap());
+                let packet = [
+                    Packet::Puback(ack),
+                    Packet::Pubrec(ack),
+                    Packet::Pubrel(ack),
+                    Packet::Pubcomp(ack),
+                ];
+                self.send(client, &packet[usize::from(kind)]);
+            }
+            O::Disconnect { client, code } => {
+                let code = if code {
+                    ReasonCode::DISCONNECT_WITH_WILL_MESSAGE
+                } else {
+                    ReasonCode::NORMAL_DISCONNECTION
+                };
+                self.send(client, &Packet::Disconnect(Disconnect::new(code)));
+            }
+            O::Bytes { client, ref bytes } => self.input(client, bytes),
+            O::Cut { client } => self.cut(client),
+            O::Read { client, buffer } => self.read(client, buffer),
+            O::Wait { milliseconds } => {
+                self.now = Instant(self.now.0 + milliseconds * 1000);
+                self.broker.handle_timeout(self.now);
+            }
+            O::HostPublish { topic, qos, retain, len } => {
+                let payload = vec![b'y'; len];
+                let topic = TopicName::new(TOPICS[topic]).unwrap();
+                let message =
+                    ApplicationMessage { qos, retain, ..ApplicationMessage::new(topic, &payload) };
+                let _ = self.broker.publish(self.now, &message);
+            }
+            O::HostSubscribe { filter } => {
+                let options = SubscriptionOptions::default();
+                let filter = TopicFilter::new(FILTERS[filter]).unwrap();
+                if let Ok(local) = self.broker.subscribe(self.now, filter, options, None) {
+                    self.locals.push(local);
+                }
+                if self.locals.len() > 2 {
+                    let local = self.locals.remove(0);
+                    self.broker.unsubscribe(self.now, local);
+                }
+            }
+            O::Kick { client } => {
+                self.broker.kick(self.now, CLIENTS[client], ReasonCode::BANNED);
+            }
+            O::Remove { client } => {
+                self.broker.remove_session(self.now, CLIENTS[client]);
+            }
+            O::Sync => self.sync(),
+        }
+    }
+
+    fn send(&mut self, client: usize, packet: &Packet<'_>) {
+        let Some((_, version)) = self.links[client] else { return };
+        let mut bytes = vec![0; packet.encoded_len(version)];
+        if packet.encode(version, &mut bytes).is_ok() {
+            self.input(client, &bytes);
+        }
+    }
+
+    fn input(&mut self, client: usize, bytes: &[u8]) {
+        let Some((handle, _)) = self.links[client] else { return };
+        let received = self.broker.handle_input(self.now, handle, bytes, &mut AllowAll);
+        assert!(received.consumed <= bytes.len());
+        // What is left over is half a packet, or the connection has to wait: this client gives up.
+        if received.consumed < bytes.len() {
+            self.cut(client);
+        }
+    }
+
+    fn read(&mut self, client: usize, buffer: usize) {
+        self.outputs();
+        let Some((handle, _)) = self.links[client] else { return };
+        let mut buffer = vec![0; buffer];
+        while let Some(sent) =
+            self.broker.poll_transmit(self.now, handle, &mut buffer, &mut AllowAll)
+        {
+            assert!(sent.len + sent.payload.len() > 0);
+        }
+    }
+
+    fn outputs(&mut self) {
+        let mut closed = Vec::new();
+        while let Some(output) = self.broker.poll_output() {
+            if let Output::Close(handle, _) = output {
+                closed.push(handle);
+            }
+        }
+        for client in 0..CLIENTS.len() {
+            if self.links[client].is_some_and(|(handle, _)| closed.contains(&handle)) {
+                self.cut(client);
+            }
+        }
+    }
+
+    fn sync(&mut self) {
+        let mut last = None;
+        while let Some(record) = self.broker.poll_journal() {
+            assert!(Some(record.lsn) > last);
+            last = Some(record.lsn);
+        }
+        if let Some(lsn) = last {
+            self.broker.durable(self.now, lsn);
+        }
+    }
+
+    fn cut(&mut self, client: usize) {
+        if let Some((handle, _)) = self.links[client].take() {
+            self.broker.handle_eof(self.now, handle);
+        }
+    }
+
+    /// Everybody leaves, everything retained is cleared.
+    fn end(mut self) {
+        for client in 0..CLIENTS.len() {
+            self.cut(client);
+            self.broker.remove_session(self.now, CLIENTS[client]);
+        }
+        for local in core::mem::take(&mut self.locals) {
+            self.broker.unsubscribe(self.now, local);
+        }
+        for topic in TOPICS {
+            let topic = TopicName::new(topic).unwrap();
+            let clear = ApplicationMessage { retain: true, ..ApplicationMessage::new(topic, b"") };
+            self.broker.publish(self.now, &clear).unwrap();
+        }
+        self.outputs();
+        self.sync();
+        let stats = self.broker.stats();
+        let left = (stats.connections, stats.sessions, stats.subscriptions, stats.retained);
+        assert_eq!(left, (0, 0, 0, 0));
+        assert_eq!((stats.entries, stats.publications, stats.publication_bytes), (0, 0, 0));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+
+    #[test]
+    fn nothing_is_left_when_all_is_over(
+        operations in prop::collection::vec(operation(), 1..120),
+        journal in any::<bool>(),
+        tight in any::<bool>(),
+        overflow in prop_oneof![
+            Just(QueueOverflow::DropOldest),
+            Just(QueueOverflow::DropNewest),
+            Just(QueueOverflow::Disconnect),
+        ],
+    ) {
+        let mut world = World::new(journal, overflow, tight);
+        for operation in &operations {
+            world.play(operation);
+        }
+        world.end();
+    }
+}
