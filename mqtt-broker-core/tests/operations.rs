@@ -151,103 +151,14 @@ impl World {
         use Operation as O;
         match *operation {
             O::Connect { client, version, clean, expiry, will, maximum } => {
-                self.cut(client);
-                let Ok(handle) = self.broker.handle_accept(self.now, Peer::default()) else {
-                    return;
-                };
-                self.links[client] = Some((handle, version));
-                let list = [
-                    Property::SessionExpiryInterval(expiry),
-                    Property::ReceiveMaximum(maximum.try_into().unwrap()),
-                    Property::TopicAliasMaximum(maximum),
-                ];
-                let properties =
-                    if version == Version::V5 { Properties::new(&list) } else { Properties::EMPTY };
-                let delay = [Property::WillDelayInterval(1)];
-                let will = will.then(|| Will {
-                    qos: QoS::AtLeastOnce,
-                    retain: clean,
-                    topic: TopicName::new("a/b").unwrap(),
-                    payload: b"gone",
-                    properties: if version == Version::V5 && !clean {
-                        Properties::new(&delay)
-                    } else {
-                        Properties::EMPTY
-                    },
-                });
-                self.send(
-                    client,
-                    &Packet::Connect(Connect {
-                        version,
-                        clean_start: clean,
-                        keep_alive: 1,
-                        client_identifier: Utf8String::new(CLIENTS[client]).unwrap(),
-                        properties,
-                        will,
-                        user_name: None,
-                        password: None,
-                    }),
-                );
+                self.connect(client, version, clean, expiry, will, maximum);
             }
             O::Subscribe { client, filter, qos, handling, identifier } => {
-                let Some((_, version)) = self.links[client] else { return };
-                let v5 = version == Version::V5;
-                let mut options =
-                    SubscriptionOptions { maximum_qos: qos, ..SubscriptionOptions::default() };
-                if v5 {
-                    options.retain_handling = [
-                        RetainHandling::SendAtSubscribe,
-                        RetainHandling::SendIfNew,
-                        RetainHandling::DoNotSend,
-                    ][usize::from(handling)];
-                }
-                let list = [(TopicFilter::new(FILTERS[filter]).unwrap(), options)];
-                let number = mqtt_codec::SubscriptionIdentifier::new(7 + filter as u32).unwrap();
-                let properties = [Property::SubscriptionIdentifier(number)];
-                self.send(
-                    client,
-                    &Packet::Subscribe(Subscribe {
-                        packet_identifier: PacketIdentifier::MIN,
-                        properties: if v5 && identifier {
-                            Properties::new(&properties)
-                        } else {
-                            Properties::EMPTY
-                        },
-                        subscriptions: Subscriptions::new(&list),
-                    }),
-                );
+                self.subscribe(client, filter, qos, handling, identifier);
             }
-            O::Unsubscribe { client, filter } => {
-                let filters = [TopicFilter::new(FILTERS[filter]).unwrap()];
-                self.send(
-                    client,
-                    &Packet::Unsubscribe(Unsubscribe {
-                        packet_identifier: PacketIdentifier::MIN,
-                        properties: Properties::EMPTY,
-                        filters: TopicFilters::new(&filters),
-                    }),
-                );
-            }
+            O::Unsubscribe { client, filter } => self.unsubscribe(client, filter),
             O::Publish { client, topic, qos, retain, len, id, expiry } => {
-                let Some((_, version)) = self.links[client] else { return };
-                let id = PacketIdentifier::new(id).filter(|_| qos > QoS::AtMostOnce);
-                let properties = [Property::MessageExpiryInterval(1)];
-                let expiring = expiry && version == Version::V5;
-                let payload = vec![b'x'; len];
-                self.send(
-                    client,
-                    &Packet::Publish(Publish {
-                        delivery: Delivery::new(qos, false, id).unwrap(),
-                        retain,
-                        topic: Some(TopicName::new(TOPICS[topic]).unwrap()),
-                        properties: if expiring {
-                            Properties::new(&properties)
-                        } else {
-                            Properties::EMPTY
-                        },
-                        payload: &payload,
-                    }),
-                );
+                self.publish(client, topic, qos, len, id, (retain, expiry));
             }
             O::Acknowledge { client, kind, id } => {
                 let ack = Ack::success(PacketIdentifier::new(id).unwrap());
@@ -281,17 +192,7 @@ impl World {
                     ApplicationMessage { qos, retain, ..ApplicationMessage::new(topic, &payload) };
                 let _ = self.broker.publish(self.now, &message);
             }
-            O::HostSubscribe { filter } => {
-                let options = SubscriptionOptions::default();
-                let filter = TopicFilter::new(FILTERS[filter]).unwrap();
-                if let Ok(local) = self.broker.subscribe(self.now, filter, options, None) {
-                    self.locals.push(local);
-                }
-                if self.locals.len() > 2 {
-                    let local = self.locals.remove(0);
-                    self.broker.unsubscribe(self.now, local);
-                }
-            }
+            O::HostSubscribe { filter } => self.host_subscribe(filter),
             O::Kick { client } => {
                 self.broker.kick(self.now, CLIENTS[client], ReasonCode::BANNED);
             }
@@ -299,6 +200,141 @@ impl World {
                 self.broker.remove_session(self.now, CLIENTS[client]);
             }
             O::Sync => self.sync(),
+        }
+    }
+
+    fn connect(
+        &mut self,
+        client: usize,
+        version: Version,
+        clean: bool,
+        expiry: u32,
+        will: bool,
+        maximum: u16,
+    ) {
+        self.cut(client);
+        let Ok(handle) = self.broker.handle_accept(self.now, Peer::default()) else {
+            return;
+        };
+        self.links[client] = Some((handle, version));
+        let list = [
+            Property::SessionExpiryInterval(expiry),
+            Property::ReceiveMaximum(maximum.try_into().unwrap()),
+            Property::TopicAliasMaximum(maximum),
+        ];
+        let properties =
+            if version == Version::V5 { Properties::new(&list) } else { Properties::EMPTY };
+        let delay = [Property::WillDelayInterval(1)];
+        let will = will.then(|| Will {
+            qos: QoS::AtLeastOnce,
+            retain: clean,
+            topic: TopicName::new("a/b").unwrap(),
+            payload: b"gone",
+            properties: if version == Version::V5 && !clean {
+                Properties::new(&delay)
+            } else {
+                Properties::EMPTY
+            },
+        });
+        self.send(
+            client,
+            &Packet::Connect(Connect {
+                version,
+                clean_start: clean,
+                keep_alive: 1,
+                client_identifier: Utf8String::new(CLIENTS[client]).unwrap(),
+                properties,
+                will,
+                user_name: None,
+                password: None,
+            }),
+        );
+    }
+
+    fn subscribe(
+        &mut self,
+        client: usize,
+        filter: usize,
+        qos: QoS,
+        handling: u8,
+        identifier: bool,
+    ) {
+        let Some((_, version)) = self.links[client] else { return };
+        let v5 = version == Version::V5;
+        let mut options =
+            SubscriptionOptions { maximum_qos: qos, ..SubscriptionOptions::default() };
+        if v5 {
+            options.retain_handling = [
+                RetainHandling::SendAtSubscribe,
+                RetainHandling::SendIfNew,
+                RetainHandling::DoNotSend,
+            ][usize::from(handling)];
+        }
+        let list = [(TopicFilter::new(FILTERS[filter]).unwrap(), options)];
+        let number =
+            mqtt_codec::SubscriptionIdentifier::new(7 + u32::try_from(filter).unwrap()).unwrap();
+        let properties = [Property::SubscriptionIdentifier(number)];
+        self.send(
+            client,
+            &Packet::Subscribe(Subscribe {
+                packet_identifier: PacketIdentifier::MIN,
+                properties: if v5 && identifier {
+                    Properties::new(&properties)
+                } else {
+                    Properties::EMPTY
+                },
+                subscriptions: Subscriptions::new(&list),
+            }),
+        );
+    }
+
+    fn unsubscribe(&mut self, client: usize, filter: usize) {
+        let filters = [TopicFilter::new(FILTERS[filter]).unwrap()];
+        self.send(
+            client,
+            &Packet::Unsubscribe(Unsubscribe {
+                packet_identifier: PacketIdentifier::MIN,
+                properties: Properties::EMPTY,
+                filters: TopicFilters::new(&filters),
+            }),
+        );
+    }
+
+    fn publish(
+        &mut self,
+        client: usize,
+        topic: usize,
+        qos: QoS,
+        len: usize,
+        id: u16,
+        (retain, expiry): (bool, bool),
+    ) {
+        let Some((_, version)) = self.links[client] else { return };
+        let id = PacketIdentifier::new(id).filter(|_| qos > QoS::AtMostOnce);
+        let properties = [Property::MessageExpiryInterval(1)];
+        let expiring = expiry && version == Version::V5;
+        let payload = vec![b'x'; len];
+        self.send(
+            client,
+            &Packet::Publish(Publish {
+                delivery: Delivery::new(qos, false, id).unwrap(),
+                retain,
+                topic: Some(TopicName::new(TOPICS[topic]).unwrap()),
+                properties: if expiring { Properties::new(&properties) } else { Properties::EMPTY },
+                payload: &payload,
+            }),
+        );
+    }
+
+    fn host_subscribe(&mut self, filter: usize) {
+        let options = SubscriptionOptions::default();
+        let filter = TopicFilter::new(FILTERS[filter]).unwrap();
+        if let Ok(local) = self.broker.subscribe(self.now, filter, options, None) {
+            self.locals.push(local);
+        }
+        if self.locals.len() > 2 {
+            let local = self.locals.remove(0);
+            self.broker.unsubscribe(self.now, local);
         }
     }
 
@@ -364,9 +400,9 @@ impl World {
 
     /// Everybody leaves, everything retained is cleared.
     fn end(mut self) {
-        for client in 0..CLIENTS.len() {
+        for (client, name) in CLIENTS.iter().enumerate() {
             self.cut(client);
-            self.broker.remove_session(self.now, CLIENTS[client]);
+            self.broker.remove_session(self.now, name);
         }
         for local in core::mem::take(&mut self.locals) {
             self.broker.unsubscribe(self.now, local);
