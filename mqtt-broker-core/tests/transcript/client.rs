@@ -2,25 +2,17 @@
 
 use alloc::collections::VecDeque;
 
-use mqtt_broker_core::ConnectionHandle;
 use mqtt_codec::{Connect, Framed, Sender, Version, frame};
 
 /// A client, by the name that the transcript gives it.
 #[derive(Debug)]
 pub(crate) struct Client {
     pub(crate) name: String,
-    pub(crate) connection: Option<ConnectionHandle>,
+    /// It has a Network Connection.
+    pub(crate) is_open: bool,
     pub(crate) version: Version,
     /// What it told the broker about the packets it takes.
     pub(crate) maximum_packet_size: u32,
-    /// Bytes it sent that the broker has not consumed.
-    pub(crate) unread: Vec<u8>,
-    /// The broker takes no input from it at present.
-    pub(crate) waiting: bool,
-    /// The broker said that there is something to transmit.
-    pub(crate) ready: bool,
-    /// The broker asked to close, and why.
-    pub(crate) closing: Option<String>,
     /// Bytes that came to it and are not yet a packet.
     arriving: Vec<u8>,
     /// What came to it and the transcript has not mentioned yet.
@@ -40,23 +32,19 @@ impl Client {
     pub(crate) fn new(name: String) -> Self {
         Self {
             name,
-            connection: None,
+            is_open: false,
             version: Version::V5,
             maximum_packet_size: u32::MAX,
-            unread: Vec::new(),
-            waiting: false,
-            ready: false,
-            closing: None,
             arriving: Vec::new(),
             inbox: VecDeque::new(),
         }
     }
 
     /// A new Network Connection: nothing of the old one is left but what was seen.
-    pub(crate) fn opened(&mut self, connection: ConnectionHandle) {
+    pub(crate) fn opened(&mut self) {
         let inbox = core::mem::take(&mut self.inbox);
         let name = core::mem::take(&mut self.name);
-        *self = Self { connection: Some(connection), inbox, ..Self::new(name) };
+        *self = Self { is_open: true, inbox, ..Self::new(name) };
     }
 
     /// Its CONNECT tells how to read the answers.
@@ -100,9 +88,7 @@ impl Client {
 
     /// The broker closed.
     pub(crate) fn closed(&mut self, reason: String) -> Result<(), String> {
-        self.connection = None;
-        self.closing = None;
-        self.unread.clear();
+        self.is_open = false;
         self.inbox.push_back(Seen::Closed(reason));
         if self.arriving.is_empty() {
             return Ok(());

@@ -1,5 +1,6 @@
 //! The transcripts' language and its player; see `tests/transcripts/README.md`.
 
+mod against_core;
 mod client;
 mod fields;
 mod host;
@@ -10,11 +11,14 @@ mod packet;
 mod play;
 mod property;
 mod rules;
+mod scene;
 mod script;
 mod settings;
+mod subject;
 mod token;
+mod wishes;
 mod world;
 
+pub(crate) use against_core::play_all;
 pub(crate) use own_tests::own_tests;
-pub(crate) use play::play_all;
 pub(crate) use script::Script;

@@ -2,11 +2,11 @@
 
 use mqtt_codec::{Framed, Sender, Version, frame};
 
+use super::against_core::play_all;
 use super::client::Seen;
 use super::matching::{Names, matches};
 use super::mode::{Cut, Mode};
 use super::packet::{encoded, packet};
-use super::play::play_all;
 use super::script::Script;
 
 type Test = (&'static str, fn());

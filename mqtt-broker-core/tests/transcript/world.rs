@@ -1,40 +1,49 @@
 //! The host of a transcript: it carries bytes between clients and broker as its mode says, and
 //! checks what every host may rely on.
 
-use alloc::collections::VecDeque;
-
 use mqtt_broker_core::{
     Broker, CloseReason, Config, ConnectionHandle, Event, Instant, LocalSubscription, Lsn, Message,
     Output, Peer, Received, Request, Ticket,
 };
-use mqtt_codec::{Delivery, Packet, Properties, Property, Publish};
 
-use super::client::{Client, Seen};
+use super::client::Seen;
+use super::host::Wish;
 use super::mode::{Cut, Disk, Drain, Mode};
-use super::rules::Rules;
+use super::rules::{Rule, Rules};
+use super::scene::{Scene, publication, question};
+use super::subject::Subject;
+use super::wishes::Wishes;
 
 /// More turns than any transcript needs; a broker that is never at rest is caught here.
 const TURNS: usize = 10_000;
 
 /// Broker, clients and clock.
 pub(crate) struct World {
-    pub(crate) broker: Broker,
-    pub(crate) now: Instant,
-    pub(crate) rules: Rules,
-    pub(crate) clients: Vec<Client>,
-    /// What the host was told and the transcript has not mentioned yet.
-    pub(crate) inbox: VecDeque<Seen>,
-    pub(crate) subscriptions: Vec<(String, LocalSubscription)>,
-    /// Open questions and the clients that wait for the answers.
-    pub(crate) questions: Vec<(String, Ticket)>,
-    /// Messages that did not reach a Client Identifier, and not yet mentioned.
-    pub(crate) misses: Vec<(String, String)>,
-    /// Client Identifiers whose Sessions ended, and not mentioned.
-    pub(crate) ended: Vec<String>,
-    pub(crate) disk_stalls: bool,
+    broker: Broker,
+    now: Instant,
+    rules: Rules,
+    scene: Scene,
+    /// The Network Connections of the clients, in the same places.
+    links: Vec<Link>,
+    wishes: Wishes,
+    disk_stalls: bool,
     mode: Mode,
     written: Lsn,
     durable: Lsn,
+}
+
+/// What the host keeps for a client.
+#[derive(Default)]
+struct Link {
+    connection: Option<ConnectionHandle>,
+    /// Bytes it sent that the broker has not consumed.
+    unread: Vec<u8>,
+    /// The broker takes no input from it at present.
+    waiting: bool,
+    /// The broker said that there is something to transmit.
+    ready: bool,
+    /// The broker asked to close, and why.
+    closing: Option<String>,
 }
 
 /// An [`Output`] without what it borrows.
@@ -54,12 +63,9 @@ impl World {
             broker: Broker::new(config),
             now: Instant::from_secs(1_000_000_000),
             rules: Rules::default(),
-            clients: Vec::new(),
-            inbox: VecDeque::new(),
-            subscriptions: Vec::new(),
-            questions: Vec::new(),
-            misses: Vec::new(),
-            ended: Vec::new(),
+            scene: Scene::default(),
+            links: Vec::new(),
+            wishes: Wishes::default(),
             disk_stalls: false,
             mode,
             written: Lsn::default(),
@@ -67,109 +73,18 @@ impl World {
         }
     }
 
-    /// The place of a client in `clients`; it is made when it is first named.
-    pub(crate) fn client(&mut self, name: &str) -> usize {
-        let found = self.clients.iter().position(|client| client.name == name);
-        found.unwrap_or_else(|| {
-            self.clients.push(Client::new(name.into()));
-            self.clients.len() - 1
-        })
-    }
-
-    /// A Network Connection for a client.
-    pub(crate) fn accept(&mut self, client: usize) -> Result<(), String> {
-        match self.broker.handle_accept(self.now, Peer::default()) {
-            Ok(connection) => {
-                if self.clients.iter().any(|other| other.connection == Some(connection)) {
-                    return Err(format!("{connection:?} was given twice"));
-                }
-                self.clients[client].opened(connection);
-                Ok(())
-            }
-            Err(error) => self.clients[client].closed(error.to_string()),
-        }
-    }
-
-    /// One write of a client, in the pieces that the mode makes of it.
-    pub(crate) fn write(&mut self, client: usize, bytes: &[u8]) -> Result<(), String> {
-        let mut rest = bytes;
-        let mut needed = 1;
-        while !rest.is_empty() && self.clients[client].connection.is_some() {
-            let length = match self.mode.cut {
-                Cut::Whole | Cut::Together => rest.len(),
-                Cut::Bytes => 1,
-                Cut::At(k) if rest.len() == bytes.len() => k.min(bytes.len() - 1).max(1),
-                Cut::At(_) => rest.len(),
-                Cut::AsNeeded => needed.min(rest.len()),
-            };
-            let (piece, after) = rest.split_at(length);
-            rest = after;
-            self.clients[client].unread.extend_from_slice(piece);
-            needed = self.offer(client)?;
-            if self.mode.drain == Drain::AtOnce {
-                self.drain(false)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// The transport of a client ends; what was on its way to it arrives first.
-    pub(crate) fn end(&mut self, client: usize) -> Result<(), String> {
-        self.settle()?;
-        if let Some(connection) = self.clients[client].connection.take() {
-            self.broker.handle_eof(self.now, connection);
-        }
-        Ok(())
-    }
-
-    /// Everything that can happen now has happened afterwards.
-    pub(crate) fn settle(&mut self) -> Result<(), String> {
-        self.drain(true)
-    }
-
-    /// The end of a line: what an impatient host does between any two of them.
-    pub(crate) fn after_line(&mut self) -> Result<(), String> {
-        if self.mode.restless {
-            self.broker.handle_timeout(self.now);
-        }
-        if self.mode.drain == Drain::AtOnce {
-            self.drain(false)?;
-        }
-        Ok(())
-    }
-
-    /// Lets time pass, stopping where the broker asked to be woken.
-    pub(crate) fn wait(&mut self, span: core::time::Duration) -> Result<(), String> {
-        self.settle()?;
-        let end = self.now + span;
-        for _ in 0..TURNS {
-            match self.broker.poll_timeout() {
-                Some(due) if due <= end => {
-                    self.now = self.now.max(due);
-                    self.broker.handle_timeout(self.now);
-                    self.settle()?;
-                }
-                _ => {
-                    self.now = end;
-                    return self.settle();
-                }
-            }
-        }
-        Err("the broker asks to be woken without end".into())
-    }
-
     /// Offers a client's bytes; says how many more the broker needs.
     fn offer(&mut self, client: usize) -> Result<usize, String> {
-        let client = &mut self.clients[client];
-        let (Some(connection), false) = (client.connection, client.waiting) else {
+        let link = &mut self.links[client];
+        let (Some(connection), false) = (link.connection, link.waiting) else {
             return Ok(1);
         };
-        let bytes = &client.unread;
+        let bytes = &link.unread;
         let Received { consumed, needed, waiting, .. } =
             self.broker.handle_input(self.now, connection, bytes, &mut self.rules);
         let left = bytes.len().checked_sub(consumed).ok_or("consumed more than there was")?;
-        client.unread.drain(..consumed);
-        client.waiting = waiting;
+        link.unread.drain(..consumed);
+        link.waiting = waiting;
         match (waiting || left == 0, needed) {
             (true, 0) => Ok(1),
             (true, _) => Err(format!("needed is {needed} although there is nothing to wait for")),
@@ -183,7 +98,8 @@ impl World {
     fn drain(&mut self, settling: bool) -> Result<(), String> {
         for _ in 0..TURNS {
             let mut busy = self.journal(settling)?;
-            while let Some(heard) = self.broker.poll_output().map(|o| heard(o, &self.subscriptions))
+            while let Some(heard) =
+                self.broker.poll_output().map(|output| heard(output, &self.wishes.subscriptions))
             {
                 self.hear(heard)?;
                 busy = true;
@@ -217,48 +133,42 @@ impl World {
     }
 
     fn hear(&mut self, heard: Heard) -> Result<(), String> {
-        let client = |handle| self.clients.iter().position(|c| c.connection == Some(handle));
+        let place = |handle| self.links.iter().position(|link| link.connection == Some(handle));
         match heard {
             // A connection that the host has given up may still be spoken of: harmless.
             Heard::Transmit(handle) => {
-                if let Some(place) = client(handle) {
-                    let again = core::mem::replace(&mut self.clients[place].ready, true);
+                if let Some(place) = place(handle) {
+                    let again = core::mem::replace(&mut self.links[place].ready, true);
                     if again {
                         return Err("a second Transmit before poll_transmit said None".into());
                     }
                 }
             }
             Heard::Close(handle, reason) => {
-                if let Some(place) = client(handle) {
-                    let again = self.clients[place].closing.replace(reason.to_string());
+                if let Some(place) = place(handle) {
+                    let again = self.links[place].closing.replace(reason.to_string());
                     if again.is_some() {
                         return Err("a second Close for one connection".into());
                     }
                 }
             }
             Heard::Resume(handle) => {
-                if let Some(place) = client(handle) {
-                    if !core::mem::take(&mut self.clients[place].waiting) {
+                if let Some(place) = place(handle) {
+                    if !core::mem::take(&mut self.links[place].waiting) {
                         return Err("a Resume for a connection that does not wait".into());
                     }
                     self.offer(place)?;
                 }
             }
             Heard::Decide(ticket, handle, request) => {
-                if let Some(place) = client(handle) {
-                    let name = self.clients[place].name.clone();
-                    self.inbox.push_back(question(&name, &request));
-                    self.questions.push((name, ticket));
+                if let Some(place) = place(handle) {
+                    let name = self.scene.clients[place].name.clone();
+                    self.scene.inbox.push_back(question(&name, &request));
+                    self.wishes.questions.push((name, ticket));
                 }
             }
-            Heard::Message(seen) => self.inbox.push_back(seen),
-            Heard::Event(Event::Dropped { client_identifier, topic, cause }) => {
-                self.misses.push((client_identifier, format!("{topic:?}: {cause}")));
-            }
-            Heard::Event(Event::SessionEnded { client_identifier }) => {
-                self.ended.push(client_identifier);
-            }
-            Heard::Event(_) => {}
+            Heard::Message(seen) => self.scene.inbox.push_back(seen),
+            Heard::Event(event) => self.scene.hear(event),
         }
         Ok(())
     }
@@ -266,11 +176,11 @@ impl World {
     fn transmit(&mut self) -> Result<bool, String> {
         let mut busy = false;
         let mut buffer = vec![0; self.mode.buffer];
-        for client in &mut self.clients {
-            let Some(connection) = client.connection else {
+        for (link, client) in self.links.iter_mut().zip(&mut self.scene.clients) {
+            let Some(connection) = link.connection else {
                 continue;
             };
-            if !core::mem::take(&mut client.ready) && client.closing.is_none() {
+            if !core::mem::take(&mut link.ready) && link.closing.is_none() {
                 continue;
             }
             busy = true;
@@ -283,12 +193,120 @@ impl World {
                 client.receives(&buffer[..sent.len])?;
                 client.receives(sent.payload)?;
             }
-            if let Some(reason) = client.closing.take() {
+            if let Some(reason) = link.closing.take() {
                 self.broker.handle_eof(self.now, connection);
+                *link = Link::default();
                 client.closed(reason)?;
             }
         }
         Ok(busy)
+    }
+}
+
+impl Subject for World {
+    fn scene(&mut self) -> &mut Scene {
+        &mut self.scene
+    }
+
+    fn accept(&mut self, client: usize) -> Result<(), String> {
+        match self.broker.handle_accept(self.now, Peer::default()) {
+            Ok(connection) => {
+                if self.links.iter().any(|other| other.connection == Some(connection)) {
+                    return Err(format!("{connection:?} was given twice"));
+                }
+                self.links.resize_with(self.scene.clients.len(), Link::default);
+                self.links[client] = Link { connection: Some(connection), ..Link::default() };
+                self.scene.clients[client].opened();
+                Ok(())
+            }
+            Err(error) => self.scene.clients[client].closed(error.to_string()),
+        }
+    }
+
+    /// In the pieces that the mode makes of it.
+    fn write(&mut self, client: usize, bytes: &[u8]) -> Result<(), String> {
+        let mut rest = bytes;
+        let mut needed = 1;
+        while !rest.is_empty() && self.scene.clients[client].is_open {
+            let length = match self.mode.cut {
+                Cut::Whole | Cut::Together => rest.len(),
+                Cut::Bytes => 1,
+                Cut::At(k) if rest.len() == bytes.len() => k.min(bytes.len() - 1).max(1),
+                Cut::At(_) => rest.len(),
+                Cut::AsNeeded => needed.min(rest.len()),
+            };
+            let (piece, after) = rest.split_at(length);
+            rest = after;
+            self.links[client].unread.extend_from_slice(piece);
+            needed = self.offer(client)?;
+            if self.mode.drain == Drain::AtOnce {
+                self.drain(false)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, client: usize) -> Result<(), String> {
+        self.settle()?;
+        self.scene.clients[client].is_open = false;
+        let link = self.links.get_mut(client).map(core::mem::take);
+        if let Some(connection) = link.and_then(|link| link.connection) {
+            self.broker.handle_eof(self.now, connection);
+        }
+        Ok(())
+    }
+
+    fn settle(&mut self) -> Result<(), String> {
+        self.drain(true)
+    }
+
+    /// What an impatient host does between any two lines.
+    fn after_line(&mut self) -> Result<(), String> {
+        if self.mode.restless {
+            self.broker.handle_timeout(self.now);
+        }
+        if self.mode.drain == Drain::AtOnce {
+            self.drain(false)?;
+        }
+        Ok(())
+    }
+
+    /// Stops where the broker asked to be woken.
+    fn wait(&mut self, span: core::time::Duration) -> Result<(), String> {
+        self.settle()?;
+        let end = self.now + span;
+        for _ in 0..TURNS {
+            match self.broker.poll_timeout() {
+                Some(due) if due <= end => {
+                    self.now = self.now.max(due);
+                    self.broker.handle_timeout(self.now);
+                    self.settle()?;
+                }
+                _ => {
+                    self.now = end;
+                    return self.settle();
+                }
+            }
+        }
+        Err("the broker asks to be woken without end".into())
+    }
+
+    fn rule(&mut self, rule: Option<Rule>) -> Result<(), String> {
+        self.rules.add(rule);
+        Ok(())
+    }
+
+    fn disk_stalls(&mut self, stalls: bool) -> Result<(), String> {
+        self.disk_stalls = stalls;
+        Ok(())
+    }
+
+    fn wish(&mut self, wish: &Wish) -> Result<(), String> {
+        self.wishes.tell(&mut self.broker, self.now, wish, &mut self.scene)
+    }
+
+    fn joins_writes(&self) -> bool {
+        self.mode.cut == Cut::Together
     }
 }
 
@@ -307,45 +325,7 @@ fn heard(output: Output<'_>, subscriptions: &[(String, LocalSubscription)]) -> H
     }
 }
 
-/// A message to the host, as a PUBLISH without Packet Identifier.
-fn publication(message: &Message<'_>) -> Seen {
-    let expiry = message.message_expiry_interval.map(Property::MessageExpiryInterval);
-    let identifier = message.subscription_identifier.map(Property::SubscriptionIdentifier);
-    let own = expiry.into_iter().chain(identifier);
-    let all: Vec<_> = own.chain(message.pass_through.iter()).collect();
-    let publish = Packet::Publish(Publish {
-        delivery: Delivery::AtMostOnce,
-        retain: message.retain,
-        topic: Some(message.topic),
-        properties: Properties::new(&all),
-        payload: message.payload,
-    });
-    let text = |text: String| text.replacen("q0", &format!("q{}", message.qos), 1);
-    Seen::Packet(text(publish.to_string()), text(format!("{publish:#}")))
-}
-
 fn unknown(message: &Message<'_>) -> Seen {
     let text = format!("a message for no subscription: {message:?}");
-    Seen::Packet(text.clone(), text)
-}
-
-fn question(name: &str, request: &Request) -> Seen {
-    let text = match request {
-        Request::Connect { .. } => format!("DECIDE {name} connect"),
-        Request::Authenticate { method, data, .. } => {
-            let data = String::from_utf8_lossy(data);
-            format!("DECIDE {name} authenticate {method:?} {data:?}")
-        }
-        Request::Publish { topic, qos, retain, .. } => {
-            format!(
-                "DECIDE {name} publish q{qos}{} {topic:?}",
-                if *retain { " retain" } else { "" }
-            )
-        }
-        Request::Subscribe { filter, options, .. } => {
-            format!("DECIDE {name} subscribe {filter:?} q{}", options.maximum_qos)
-        }
-        other => format!("DECIDE {name} {other:?}"),
-    };
     Seen::Packet(text.clone(), text)
 }

@@ -1,0 +1,87 @@
+//! [`Scene`]: what clients and host have seen, and the transcript has not mentioned yet.
+
+use alloc::collections::VecDeque;
+
+use mqtt_broker_core::{Event, Message, Request};
+use mqtt_codec::{Delivery, Packet, Properties, Property, Publish};
+
+use super::client::{Client, Seen};
+
+/// The visible side of a play.
+#[derive(Default)]
+pub(crate) struct Scene {
+    pub(crate) clients: Vec<Client>,
+    /// What the host was told.
+    pub(crate) inbox: VecDeque<Seen>,
+    /// Messages that did not reach a Client Identifier.
+    pub(crate) misses: Vec<(String, String)>,
+    /// Client Identifiers whose Sessions ended.
+    pub(crate) ended: Vec<String>,
+}
+
+impl Scene {
+    /// The place of a client in `clients`; it is made when it is first named.
+    pub(crate) fn client(&mut self, name: &str) -> usize {
+        let found = self.clients.iter().position(|client| client.name == name);
+        found.unwrap_or_else(|| {
+            self.clients.push(Client::new(name.into()));
+            self.clients.len() - 1
+        })
+    }
+
+    /// Notes an event that transcripts speak of.
+    pub(crate) fn hear(&mut self, event: Event) {
+        match event {
+            Event::Dropped { client_identifier, topic, cause } => {
+                self.misses.push((client_identifier, format!("{topic:?}: {cause}")));
+            }
+            Event::SessionEnded { client_identifier } => self.ended.push(client_identifier),
+            _ => {}
+        }
+    }
+
+    /// Notes that the host made a mistake.
+    pub(crate) fn mistake(&mut self, error: &impl core::fmt::Display) {
+        let text = format!("ERROR {error}");
+        self.inbox.push_back(Seen::Packet(text.clone(), text));
+    }
+}
+
+/// A message to the host, as a PUBLISH without Packet Identifier.
+pub(crate) fn publication(message: &Message<'_>) -> Seen {
+    let expiry = message.message_expiry_interval.map(Property::MessageExpiryInterval);
+    let identifier = message.subscription_identifier.map(Property::SubscriptionIdentifier);
+    let own = expiry.into_iter().chain(identifier);
+    let all: Vec<_> = own.chain(message.pass_through.iter()).collect();
+    let publish = Packet::Publish(Publish {
+        delivery: Delivery::AtMostOnce,
+        retain: message.retain,
+        topic: Some(message.topic),
+        properties: Properties::new(&all),
+        payload: message.payload,
+    });
+    let text = |text: String| text.replacen("q0", &format!("q{}", message.qos), 1);
+    Seen::Packet(text(publish.to_string()), text(format!("{publish:#}")))
+}
+
+/// What the host is asked about a client.
+pub(crate) fn question(name: &str, request: &Request) -> Seen {
+    let text = match request {
+        Request::Connect { .. } => format!("DECIDE {name} connect"),
+        Request::Authenticate { method, data, .. } => {
+            let data = String::from_utf8_lossy(data);
+            format!("DECIDE {name} authenticate {method:?} {data:?}")
+        }
+        Request::Publish { topic, qos, retain, .. } => {
+            format!(
+                "DECIDE {name} publish q{qos}{} {topic:?}",
+                if *retain { " retain" } else { "" }
+            )
+        }
+        Request::Subscribe { filter, options, .. } => {
+            format!("DECIDE {name} subscribe {filter:?} q{}", options.maximum_qos)
+        }
+        other => format!("DECIDE {name} {other:?}"),
+    };
+    Seen::Packet(text.clone(), text)
+}

@@ -1,0 +1,43 @@
+//! [`Subject`]: what a transcript is played against.
+
+use core::time::Duration;
+
+use super::host::Wish;
+use super::rules::Rule;
+use super::scene::Scene;
+
+/// A broker with what is around it: the core itself, a driver of it, or a binding.
+pub(crate) trait Subject {
+    /// What was seen.
+    fn scene(&mut self) -> &mut Scene;
+
+    /// A Network Connection for a client.
+    fn accept(&mut self, client: usize) -> Result<(), String>;
+
+    /// One write of a client.
+    fn write(&mut self, client: usize, bytes: &[u8]) -> Result<(), String>;
+
+    /// The transport of a client ends; what was on its way to it arrives first.
+    fn end(&mut self, client: usize) -> Result<(), String>;
+
+    /// Everything that can happen now has happened afterwards.
+    fn settle(&mut self) -> Result<(), String>;
+
+    /// The end of a line.
+    fn after_line(&mut self) -> Result<(), String>;
+
+    /// Lets time pass.
+    fn wait(&mut self, span: Duration) -> Result<(), String>;
+
+    /// One more rule of the policy; `None` takes all back.
+    fn rule(&mut self, rule: Option<Rule>) -> Result<(), String>;
+
+    /// Nothing is durable from here on, or everything is.
+    fn disk_stalls(&mut self, stalls: bool) -> Result<(), String>;
+
+    /// The host's wish.
+    fn wish(&mut self, wish: &Wish) -> Result<(), String>;
+
+    /// Whether lines in which the same client goes on sending are one write.
+    fn joins_writes(&self) -> bool;
+}
