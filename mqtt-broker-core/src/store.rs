@@ -1,10 +1,12 @@
 //! The containers that grow, and what they answer when they may not: [`Full`].
 
 mod chunks;
+mod index;
 mod key;
 mod slab;
 
-pub(crate) use chunks::Chunks;
+use chunks::Chunks;
+pub(crate) use index::Index;
 pub(crate) use key::Key;
 pub(crate) use slab::Slab;
 

@@ -7,10 +7,9 @@ mod siblings;
 use alloc::vec::Vec;
 
 use foldhash::SharedSeed;
-use hashbrown::HashTable;
 use smallvec::SmallVec;
 
-use crate::store::{Full, Key, Slab};
+use crate::store::{Full, Index, Key, Slab};
 pub(crate) use level::Level;
 use level::Texts;
 use node::{Children, Node};
@@ -19,7 +18,7 @@ pub(crate) use siblings::{Ordered, Siblings, Unordered};
 /// A tree with one node for each distinct path of topic levels, and a `V` on each node.
 ///
 /// A node lives as long as it has a value or a child. An only child is found through its parent
-/// alone, any other through a hash table keyed by parent and level text, so a lookup costs the same
+/// alone, any other through an index keyed by parent and level text, so a lookup costs the same
 /// whatever the number of children. With `S` = [`Ordered`] children can also be listed.
 ///
 /// The hash is seeded: the texts are a stranger's data.
@@ -27,7 +26,7 @@ pub(crate) struct TopicTree<V, S = Unordered> {
     nodes: Slab<Node<V, S>>,
     texts: Texts,
     /// The nodes that have siblings, or had some since their parent last had no child.
-    index: HashTable<u32>,
+    index: Index,
     seed: SharedSeed,
 }
 
@@ -56,7 +55,7 @@ impl<V: Filed, S: Siblings> TopicTree<V, S> {
         Self {
             nodes,
             texts: Texts::new(limit),
-            index: HashTable::new(),
+            index: Index::new(),
             seed: SharedSeed::from_u64(seed),
         }
     }
@@ -130,12 +129,11 @@ impl<V: Filed, S: Siblings> TopicTree<V, S> {
             None if node.children.is_empty() => None,
             None => {
                 let hash = level.hash(&self.seed, key);
-                let found = self.index.find(hash, |child| {
-                    self.nodes.get(*child).is_some_and(|candidate| {
-                        candidate.parent.get() == key && self.texts.matches(&candidate.text, level)
+                self.index.find(hash, |child| {
+                    self.nodes.get(child).is_some_and(|child| {
+                        child.parent.get() == key && self.texts.matches(&child.text, level)
                     })
-                });
-                found.copied()
+                })
             }
         }
     }
@@ -176,7 +174,7 @@ impl<V: Filed, S: Siblings> TopicTree<V, S> {
 
     /// The heap memory held, in bytes, without what the values hold themselves.
     pub(crate) fn bytes(&self) -> usize {
-        self.nodes.bytes() + self.texts.bytes() + self.index.allocation_size()
+        self.nodes.bytes() + self.texts.bytes() + self.index.bytes()
     }
 
     #[inline]
@@ -186,23 +184,15 @@ impl<V: Filed, S: Siblings> TopicTree<V, S> {
 
     fn add(&mut self, parent: u32, level: &Level<'_>) -> Result<u32, Full> {
         let siblings = self.nodes.get(parent).ok_or(Full)?.children;
-        if !siblings.is_empty() {
-            let (nodes, texts, seed) = (&self.nodes, &self.texts, &self.seed);
-            self.index.try_reserve(2, |key| hash_of(nodes, texts, seed, *key)).map_err(|_| Full)?;
-        }
         let text = self.texts.store(level)?;
-        let key = match self.nodes.insert(Node::new(parent, text)) {
-            Ok(key) => key,
-            Err(full) => {
-                self.texts.remove(&text);
-                return Err(full);
-            }
+        let Ok(key) = self.nodes.insert(Node::new(parent, text)) else {
+            self.texts.remove(&text);
+            return Err(Full);
         };
-        if let Some(only) = siblings.only() {
-            self.enter(only);
-        }
-        if !siblings.is_empty() {
-            self.enter(key);
+        if let Err(full) = self.enter_siblings(siblings, key) {
+            self.nodes.remove(key);
+            self.texts.remove(&text);
+            return Err(full);
         }
         if let Some(node) = self.nodes.get_mut(parent) {
             node.children = siblings.with(key, level);
@@ -211,26 +201,38 @@ impl<V: Filed, S: Siblings> TopicTree<V, S> {
         Ok(key)
     }
 
-    /// Puts a node into the index, which has room for it.
-    fn enter(&mut self, key: u32) {
-        let (nodes, texts, seed) = (&self.nodes, &self.texts, &self.seed);
-        let hasher = |key: &u32| hash_of(nodes, texts, seed, *key);
-        self.index.insert_unique(hasher(&key), key, hasher);
+    /// Puts a new node into the index if it has siblings, and its only sibling too.
+    fn enter_siblings(&mut self, siblings: Children, key: u32) -> Result<(), Full> {
+        if siblings.is_empty() {
+            return Ok(());
+        }
+        let Some(only) = siblings.only() else {
+            return self.enter(key);
+        };
+        self.enter(only)?;
+        let entered = self.enter(key);
+        if entered.is_err() {
+            self.index.remove(hash_of(&self.nodes, &self.texts, &self.seed, only), only);
+        }
+        entered
+    }
+
+    fn enter(&mut self, key: u32) -> Result<(), Full> {
+        let hash_of = |key| hash_of(&self.nodes, &self.texts, &self.seed, key);
+        self.index.insert(hash_of(key), key, hash_of)
     }
 
     /// Removes a node that has no children, and answers its parent.
     fn remove(&mut self, key: u32) -> Option<u32> {
+        let parent = self.nodes.get(key)?.parent.get();
         let hash = hash_of(&self.nodes, &self.texts, &self.seed, key);
-        S::unlink(&mut self.nodes, key);
-        let Node { parent, text, .. } = self.nodes.remove(key)?;
-        self.texts.remove(&text);
-        let parent = parent.get();
         let siblings = self.nodes.get(parent)?.children;
         if siblings.only().is_none() {
-            if let Ok(entry) = self.index.find_entry(hash, |candidate| *candidate == key) {
-                entry.remove();
-            }
+            self.index.remove(hash, key);
         }
+        S::unlink(&mut self.nodes, key);
+        let Node { text, .. } = self.nodes.remove(key)?;
+        self.texts.remove(&text);
         self.nodes.get_mut(parent)?.children = siblings.without(&text);
         Some(parent)
     }

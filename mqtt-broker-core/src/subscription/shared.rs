@@ -6,11 +6,10 @@ use core::hash::Hasher;
 
 use foldhash::SharedSeed;
 use foldhash::fast::FoldHasher;
-use hashbrown::HashTable;
 
 use super::table::{Site, SiteList, Table};
 use super::{Match, Subscriber, Subscriptions};
-use crate::store::{Full, Key, Slab};
+use crate::store::{Full, Index, Key, Slab};
 use crate::topic_tree::TopicTree;
 
 /// A share group that matched; valid until a subscription is made or removed.
@@ -99,7 +98,7 @@ pub(super) struct Group {
 pub(super) struct Groups {
     pub(super) slab: Slab<Group>,
     /// Keyed by node and Share Name.
-    pub(super) index: HashTable<u32>,
+    pub(super) index: Index,
     seed: SharedSeed,
     /// The sum of the lengths of the names.
     pub(super) name_bytes: usize,
@@ -110,7 +109,7 @@ impl Groups {
     pub(super) const fn new(seed: u64, limit: u32) -> Self {
         Self {
             slab: Slab::new(limit),
-            index: HashTable::new(),
+            index: Index::new(),
             seed: SharedSeed::from_u64(seed),
             name_bytes: 0,
             last_serial: 0,
@@ -118,10 +117,9 @@ impl Groups {
     }
 
     pub(super) fn find(&self, node: u32, name: &[u8]) -> Option<u32> {
-        let found = self.index.find(hash(&self.seed, node, name), |key| {
-            self.slab.get(*key).is_some_and(|group| group.node == node && *group.name == *name)
-        });
-        found.copied()
+        self.index.find(hash(&self.seed, node, name), |key| {
+            self.slab.get(key).is_some_and(|group| group.node == node && *group.name == *name)
+        })
     }
 
     /// Makes a group that is not there yet, and enters it in the list of its node.
@@ -132,9 +130,6 @@ impl Groups {
         node: u32,
         name: &[u8],
     ) -> Result<u32, Full> {
-        let (slab, seed) = (&self.slab, &self.seed);
-        let hasher = |key: &u32| hash_of(slab, seed, *key);
-        self.index.try_reserve(1, hasher).map_err(|_| Full)?;
         let mut stored = Vec::new();
         stored.try_reserve_exact(name.len()).map_err(|_| Full)?;
         stored.extend_from_slice(name);
@@ -143,16 +138,17 @@ impl Groups {
         self.last_serial = self.last_serial.checked_add(1).unwrap_or(1);
         let serial = self.last_serial;
         let key = self.slab.insert(Group { name, node, entry: 0, members, serial, turn: None })?;
-        match (table.insert_group(list, node, key), self.slab.get_mut(key)) {
-            (Ok(entry), Some(group)) => group.entry = entry,
-            _ => {
-                self.slab.remove(key);
-                return Err(Full);
-            }
+        let entered = table.insert_group(list, node, key).and_then(|entry| {
+            self.slab.get_mut(key).ok_or(Full)?.entry = entry;
+            let hash_of = |key| hash_of(&self.slab, &self.seed, key);
+            self.index.insert(hash_of(key), key, hash_of).inspect_err(|_| {
+                table.remove(list, None, entry);
+            })
+        });
+        if let Err(full) = entered {
+            self.slab.remove(key);
+            return Err(full);
         }
-        let (slab, seed) = (&self.slab, &self.seed);
-        let hasher = |key: &u32| hash_of(slab, seed, *key);
-        self.index.insert_unique(hasher(&key), key, hasher);
         self.name_bytes += bytes;
         Ok(key)
     }
@@ -162,9 +158,7 @@ impl Groups {
         let hash = hash_of(&self.slab, &self.seed, key);
         let Some(group) = self.slab.remove(key) else { return };
         table.remove(list, None, group.entry);
-        if let Ok(entry) = self.index.find_entry(hash, |found| *found == key) {
-            entry.remove();
-        }
+        self.index.remove(hash, key);
         self.name_bytes -= group.name.len();
     }
 
@@ -210,7 +204,7 @@ impl Groups {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.slab.bytes() + self.index.allocation_size() + self.name_bytes
+        self.slab.bytes() + self.index.bytes() + self.name_bytes
     }
 }
 

@@ -4,11 +4,11 @@ use core::hash::Hasher;
 
 use foldhash::SharedSeed;
 use foldhash::fast::FoldHasher;
-use hashbrown::HashTable;
 use mqtt_codec::{SubscriptionIdentifier, SubscriptionOptions};
+use smallvec::SmallVec;
 
 use super::Subscriber;
-use crate::store::{Full, Key, Slab};
+use crate::store::{Full, Index, Key, Slab};
 use crate::topic_tree::Filed;
 
 /// One subscription, or one share group in the list of its filter's node.
@@ -128,7 +128,7 @@ impl SubscriberList {
 pub(super) struct Table {
     pub(super) slab: Slab<Subscription>,
     /// Keyed by site and subscriber.
-    pub(super) index: HashTable<u32>,
+    pub(super) index: Index,
     seed: SharedSeed,
 }
 
@@ -142,7 +142,7 @@ impl Table {
     pub(super) const fn new(seed: u64, limit: u32) -> Self {
         let limit = limit.saturating_mul(2);
         let limit = if limit < Self::MAXIMUM { limit } else { Self::MAXIMUM };
-        Self { slab: Slab::new(limit), index: HashTable::new(), seed: SharedSeed::from_u64(seed) }
+        Self { slab: Slab::new(limit), index: Index::new(), seed: SharedSeed::from_u64(seed) }
     }
 
     #[inline]
@@ -181,8 +181,7 @@ impl Table {
         };
         if list.is_indexed() {
             let hash = hash(&self.seed, site, subscriber);
-            let found = self.index.find(hash, |key| self.slab.get(*key).is_some_and(is_it));
-            return found.copied();
+            return self.index.find(hash, |key| self.slab.get(key).is_some_and(is_it));
         }
         self.at_site(list).find(|(_, found)| is_it(found)).map(|(key, _)| key)
     }
@@ -237,10 +236,7 @@ impl Table {
     ) {
         let Some(removed) = self.slab.remove(key) else { return };
         if site.is_indexed() && removed.options.is_some() {
-            let hash = hash(&self.seed, removed.site, removed.subscriber);
-            if let Ok(entry) = self.index.find_entry(hash, |found| *found == key) {
-                entry.remove();
-            }
+            self.index.remove(hash(&self.seed, removed.site, removed.subscriber), key);
         }
         let Links { next, previous } = removed.in_site;
         match previous.and_then(|previous| self.slab.get_mut(previous.get())) {
@@ -263,7 +259,7 @@ impl Table {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.slab.bytes() + self.index.allocation_size()
+        self.slab.bytes() + self.index.bytes()
     }
 
     fn insert_at_site(
@@ -274,13 +270,13 @@ impl Table {
         if !site.is_indexed() && self.at_site(*site).nth(Self::INDEX_FROM - 1).is_some() {
             self.index_site(site)?;
         }
-        if site.is_indexed() {
-            self.reserve(1)?;
-        }
         let is_group = subscription.options.is_none();
         let key = self.slab.insert(subscription)?;
         if site.is_indexed() && !is_group {
-            self.enter(key);
+            if let Err(full) = self.enter(key) {
+                self.slab.remove(key);
+                return Err(full);
+            }
         }
         let next = site.first().map(Key::new);
         site.set_first(Some(Key::new(key)));
@@ -295,28 +291,26 @@ impl Table {
 
     /// Puts every subscription of a site into the index. It stays so until the list is empty.
     fn index_site(&mut self, site: &mut SiteList) -> Result<(), Full> {
-        self.reserve(Self::INDEX_FROM)?;
-        let mut next = site.first();
-        while let Some((key, subscription)) = next.and_then(|key| Some((key, self.get(key)?))) {
-            next = subscription.in_site.next.map(Key::get);
-            if subscription.options.is_some() {
-                self.enter(key);
+        let keys: SmallVec<[u32; Self::INDEX_FROM]> = self
+            .at_site(*site)
+            .filter(|(_, subscription)| subscription.options.is_some())
+            .map(|(key, _)| key)
+            .collect();
+        for key in &keys {
+            if let Err(full) = self.enter(*key) {
+                for key in &keys {
+                    self.index.remove(hash_of(&self.slab, &self.seed, *key), *key);
+                }
+                return Err(full);
             }
         }
         site.0 |= SiteList::INDEXED;
         Ok(())
     }
 
-    fn reserve(&mut self, additional: usize) -> Result<(), Full> {
-        let (slab, seed) = (&self.slab, &self.seed);
-        self.index.try_reserve(additional, |key| hash_of(slab, seed, *key)).map_err(|_| Full)
-    }
-
-    /// Puts a subscription into the index, which has room for it.
-    fn enter(&mut self, key: u32) {
-        let (slab, seed) = (&self.slab, &self.seed);
-        let hasher = |key: &u32| hash_of(slab, seed, *key);
-        self.index.insert_unique(hasher(&key), key, hasher);
+    fn enter(&mut self, key: u32) -> Result<(), Full> {
+        let hash_of = |key| hash_of(&self.slab, &self.seed, key);
+        self.index.insert(hash_of(key), key, hash_of)
     }
 }
 

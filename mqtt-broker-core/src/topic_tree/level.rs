@@ -166,10 +166,14 @@ impl Texts {
     }
 }
 
+/// What hashing starts from. The lowest byte is no length of a text in place, so that no text makes
+/// the first product zero.
+const START: u64 = 0x9e37_79b9_7f4a_7cff;
+
 /// A text in place is hashed as one number, which is quicker than as bytes.
 #[inline]
 fn hash(seed: &SharedSeed, parent: u32, text: u128, bytes: &[u8]) -> u64 {
-    let mut hasher = FoldHasher::with_seed(0, seed);
+    let mut hasher = FoldHasher::with_seed(START, seed);
     if bytes.len() > 15 {
         hasher.write(bytes);
     } else {

@@ -77,6 +77,17 @@ fn levels_are_compared_byte_for_byte() {
 }
 
 #[test]
+fn the_root_is_not_its_own_child() {
+    let mut tree = tree(100);
+    for path in ["a", "b", "c"] {
+        put(&mut tree, path.as_bytes(), 0).unwrap();
+    }
+    assert_eq!(tree.find(levels(b"")), None);
+    assert_eq!(tree.find(levels(b"/")), None);
+    assert_ne!(put(&mut tree, b"", 1), Ok(ROOT));
+}
+
+#[test]
 fn long_texts_are_told_apart_and_freed() {
     let mut tree = tree(100);
     let texts: Vec<_> = (12..20).map(|len| vec![b'x'; len]).collect();
@@ -89,7 +100,7 @@ fn long_texts_are_told_apart_and_freed() {
         assert_eq!(take(&mut tree, text), Some(value));
     }
     assert_eq!((tree.len(), tree.texts.bytes), (0, 0));
-    assert!(tree.index.is_empty());
+    assert_eq!(tree.index.len(), 0);
 }
 
 #[test]
@@ -179,7 +190,7 @@ proptest! {
             prop_assert!(take(&mut tree, path).is_some());
         }
         prop_assert_eq!(tree.first_child(ROOT), None);
-        prop_assert!(tree.index.is_empty());
+        prop_assert_eq!(tree.index.len(), 0);
         prop_assert_eq!(tree.texts.bytes, 0);
     }
 }
