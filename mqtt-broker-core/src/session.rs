@@ -48,7 +48,9 @@ pub(crate) struct Session {
     /// Packet Identifiers of QoS 2 messages received and not yet released.
     pub(crate) received: ReceivedIdentifiers,
     pub(crate) will: Option<Box<PendingWill>>,
-    /// Scans of retained messages that wait until the client has read.
+    /// Walks over retained messages that are not finished.
+    pub(crate) replays: u16,
+    /// Some of them wait until the client has read.
     pub(crate) replays_parked: bool,
     /// The last publication routed here, and its place among the copies: overlapping subscriptions of one
     /// client become one copy.
@@ -74,6 +76,7 @@ impl Session {
             on_wire: 0,
             received: ReceivedIdentifiers::default(),
             will: None,
+            replays: 0,
             replays_parked: false,
             routed: 0,
             routed_place: NONE,

@@ -6,6 +6,7 @@ use super::State;
 use crate::boundary::{CloseReason, Received};
 use crate::broker::Broker;
 use crate::policy::Policy;
+use crate::routing::replay::WALKS;
 use crate::session::queue::Item;
 use crate::time::Instant;
 
@@ -162,10 +163,11 @@ impl Broker {
         Received { consumed, needed: 0, waiting: true }
     }
 
-    /// Whether the client leaves so many answers unread that its input has to wait.
-    fn is_clogged(&self, index: u32) -> bool {
-        self.connections
-            .get(index)
-            .is_some_and(|connection| connection.answer_bytes > self.config.limits.outgoing)
+    /// Whether the client leaves so many answers unread, or has asked for retained messages so
+    /// often, that its input has to wait.
+    pub(super) fn is_clogged(&self, index: u32) -> bool {
+        let Some(connection) = self.connections.get(index) else { return false };
+        let walks = self.sessions.get(connection.session).map_or(0, |session| session.replays);
+        connection.answer_bytes > self.config.limits.outgoing || walks > WALKS
     }
 }

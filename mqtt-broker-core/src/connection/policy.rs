@@ -145,11 +145,11 @@ impl Broker {
     }
 
     /// Input is welcome again, unless another cause to wait is left.
-    pub(super) fn resume(&mut self, index: u32) {
-        let clogged = self.config.limits.outgoing;
+    pub(crate) fn resume(&mut self, index: u32) {
+        let clogged = self.is_clogged(index);
         let Some(connection) = self.connections.get_mut(index) else { return };
         let open = connection.question.as_ref().is_some_and(|question| question.ticket.is_some());
-        if connection.waiting && !open && connection.answer_bytes <= clogged {
+        if connection.waiting && !open && !clogged {
             connection.waiting = false;
             if let Some(handle) = self.connections.handle(index) {
                 self.outputs.push(Pending::Resume(handle));

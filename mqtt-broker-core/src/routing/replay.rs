@@ -22,6 +22,9 @@ const SLICE: u32 = 1024;
 /// How many slices one `handle_timeout` gives.
 const SLICES: usize = 16;
 
+/// How many walks of one client may be unfinished before its input waits.
+pub(crate) const WALKS: u16 = 64;
+
 /// One subscription's walk over the retained messages.
 pub(crate) struct Replay {
     subscriber: Subscriber,
@@ -76,6 +79,9 @@ impl Broker {
         let newest = self.publications.sequence();
         let not_before = self.journal.gate();
         let replay = Replay { subscriber, scan, options, identifier, not_before, newest };
+        if let Some(session) = self.sessions.get_mut(subscriber) {
+            session.replays = session.replays.saturating_add(1);
+        }
         self.run_replay(now, replay);
     }
 
@@ -138,7 +144,14 @@ impl Broker {
 
     fn run_replay(&mut self, now: Instant, mut replay: Replay) {
         match self.slice(now, &mut replay) {
-            Slice::Done => self.retained.end(replay.scan),
+            Slice::Done => {
+                self.retained.end(replay.scan);
+                if let Some(session) = self.sessions.get_mut(replay.subscriber) {
+                    session.replays = session.replays.saturating_sub(1);
+                    let index = session.connection;
+                    self.resume(index);
+                }
+            }
             Slice::Later => self.replays.ready.push_back(replay),
             Slice::NoRoom => {
                 if let Some(session) = self.sessions.get_mut(replay.subscriber) {
