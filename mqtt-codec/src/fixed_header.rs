@@ -115,15 +115,17 @@ impl fmt::Display for PacketType {
 }
 
 /// Who sends the packets that are being decoded: a Server decodes what a `Client` sends.
+// The numbers are a bit for each sender, as in `FIRST_BYTES`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[repr(u8)]
 pub enum Sender {
     /// A Client: CONNACK, SUBACK, UNSUBACK and PINGRESP are refused by their type.
-    Client,
+    Client = 0b01,
     /// A Server: CONNECT, SUBSCRIBE, UNSUBSCRIBE and PINGREQ are refused by their type.
-    Server,
+    Server = 0b10,
     /// Not known: every type is taken, and no rule about the direction is applied.
-    Either,
+    Either = 0b11,
 }
 
 /// What is at the front of a buffer, unless it is an error.
@@ -143,10 +145,46 @@ pub enum Framed<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Frame<'a> {
     pub(crate) body: &'a [u8],
-    pub(crate) packet_type: PacketType,
-    pub(crate) flags: u8,
-    pub(crate) sender: Sender,
-    header_len: u8,
+    header: Header,
+}
+
+/// All that is known of a packet but its body: the first byte, above it the length of the fixed header,
+/// above that the sender. One number and not three fields, so that it travels in a register: fields
+/// written one by one and read as one stall the processor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Header(u32);
+
+impl Header {
+    #[inline(always)]
+    const fn new(first: u8, len: u8, sender: Sender) -> Self {
+        Self(first as u32 | (len as u32) << 8 | (sender as u32) << 16)
+    }
+
+    #[inline(always)]
+    const fn first(self) -> u8 {
+        let [first, ..] = self.0.to_le_bytes();
+        first
+    }
+
+    #[inline(always)]
+    const fn len(self) -> u8 {
+        let [_, len, ..] = self.0.to_le_bytes();
+        len
+    }
+
+    #[inline(always)]
+    const fn sender(self) -> Sender {
+        match self.0 >> 16 {
+            0b01 => Sender::Client,
+            0b10 => Sender::Server,
+            _ => Sender::Either,
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) const fn with(self, body: &[u8]) -> Frame<'_> {
+        Frame { body, header: self }
+    }
 }
 
 impl<'a> Frame<'a> {
@@ -154,14 +192,18 @@ impl<'a> Frame<'a> {
     #[must_use]
     #[inline]
     pub const fn packet_type(&self) -> PacketType {
-        self.packet_type
+        // 0 has been refused, so the last arm of 15 is exact.
+        match PacketType::from_u8(self.header.first() >> 4) {
+            Some(packet_type) => packet_type,
+            None => PacketType::Auth,
+        }
     }
 
     /// The lower four bits of the first byte.
     #[must_use]
     #[inline]
     pub const fn flags(&self) -> u8 {
-        self.flags
+        self.header.first() & 0x0F
     }
 
     /// What follows the fixed header: variable header and payload.
@@ -175,7 +217,7 @@ impl<'a> Frame<'a> {
     #[must_use]
     #[inline]
     pub const fn encoded_len(&self) -> usize {
-        self.header_len as usize + self.body.len()
+        self.header.len() as usize + self.body.len()
     }
 
     /// Decodes the packet by the rules of `version`. A CONNECT carries its own version, and the
@@ -183,7 +225,7 @@ impl<'a> Frame<'a> {
     ///
     /// # Errors
     /// The rule that the packet breaks.
-    #[inline]
+    #[inline(always)]
     pub fn decode(self, version: Version) -> Result<Packet<'a>, DecodeError> {
         packet::decode(self, version)
     }
@@ -203,18 +245,29 @@ impl<'a> Frame<'a> {
     }
 
     fn connect_protocol(self) -> Option<(&'a [u8], u8)> {
-        if self.packet_type != PacketType::Connect {
+        if self.packet_type() != PacketType::Connect {
             return None;
         }
         let mut reader = crate::reader::Reader::new(self.body);
         Some((reader.binary().ok()?, reader.u8().ok()?))
     }
 
+    #[inline(always)]
+    pub(crate) const fn header(&self) -> Header {
+        self.header
+    }
+
+    /// Who sent the packet, as far as `frame` was told.
+    #[inline(always)]
+    pub(crate) const fn sender(&self) -> Sender {
+        self.header.sender()
+    }
+
     /// What only a version can tell of a fixed header.
     #[inline(always)]
     pub(crate) fn check_version(&self, version: Version) -> Result<(), DecodeError> {
         //= [MQTT-1.5.5-1]
-        if self.header_len > 2 && version == Version::V5 && self.has_padded_length() {
+        if self.header.len() > 2 && version == Version::V5 && self.has_padded_length() {
             return Err(DecodeError::VariableByteIntegerNotMinimal);
         }
         Ok(())
@@ -223,7 +276,7 @@ impl<'a> Frame<'a> {
     #[cold]
     fn has_padded_length(&self) -> bool {
         u32::try_from(self.body.len()).is_ok_and(|len| {
-            usize::from(self.header_len) != 1 + variable_byte_integer::encoded_len(len)
+            usize::from(self.header.len()) != 1 + variable_byte_integer::encoded_len(len)
         })
     }
 }
@@ -248,8 +301,38 @@ impl<'a> Frame<'a> {
 /// assert_eq!((found.packet_type(), found.encoded_len()), (PacketType::Pingreq, 2));
 /// assert_eq!(frame(&pingreq, Sender::Server, 1024), Err(DecodeError::UnexpectedPacketType));
 /// ```
-#[inline]
+#[inline(always)]
 pub fn frame(
+    bytes: &[u8],
+    sender: Sender,
+    maximum_packet_size: u32,
+) -> Result<Framed<'_>, DecodeError> {
+    match short_frame(bytes, sender, maximum_packet_size) {
+        Some(frame) => Ok(Framed::Complete(frame)),
+        None => frame_slowly(bytes, sender, maximum_packet_size),
+    }
+}
+
+/// A whole packet with a length of one or two bytes, in which `frame_slowly` would find nothing wrong.
+#[inline(always)]
+fn short_frame(bytes: &[u8], sender: Sender, maximum_packet_size: u32) -> Option<Frame<'_>> {
+    let (first, len, header_len, rest) = match bytes {
+        [first, len @ 0..0x80, rest @ ..] => (*first, u32::from(*len), 2, rest),
+        [first, low, high @ 0..0x80, rest @ ..] => {
+            (*first, u32::from(*low & 0x7F) | u32::from(*high) << 7, 3, rest)
+        }
+        _ => return None,
+    };
+    let body = rest.get(..len as usize)?;
+    let from = FIRST_BYTES.get(usize::from(first))?;
+    if from & sender as u8 == 0 || len + u32::from(header_len) > maximum_packet_size {
+        return None;
+    }
+    Some(Frame { body, header: Header::new(first, header_len, sender) })
+}
+
+#[inline(never)]
+fn frame_slowly(
     bytes: &[u8],
     sender: Sender,
     maximum_packet_size: u32,
@@ -257,30 +340,48 @@ pub fn frame(
     let Some((&first, rest)) = bytes.split_first() else {
         return Ok(Framed::Incomplete { needed: 2 });
     };
-    let flags = first & 0x0F;
-    let packet_type = check_first_byte(first >> 4, flags, sender)?;
-    let (len, header_len) = match rest {
-        [] => return Ok(Framed::Incomplete { needed: 1 }),
-        [len @ 0..0x80, ..] => (u32::from(*len), 2),
-        _ => match variable_byte_integer::decode(rest)? {
-            Some((len, size)) => (len, 1 + size),
-            None => return Ok(Framed::Incomplete { needed: 1 }),
-        },
+    check_first_byte(first, sender)?;
+    let Some((len, size)) = variable_byte_integer::decode(rest)? else {
+        return Ok(Framed::Incomplete { needed: 1 });
     };
+    let header_len = 1 + size;
     if len.saturating_add(u32::from(header_len)) > maximum_packet_size {
         return Err(DecodeError::PacketTooLarge);
     }
     let len = len as usize;
     let available = bytes.get(usize::from(header_len)..).unwrap_or_default();
     Ok(match available.get(..len) {
-        Some(body) => Framed::Complete(Frame { body, packet_type, flags, sender, header_len }),
+        Some(body) => {
+            Framed::Complete(Frame { body, header: Header::new(first, header_len, sender) })
+        }
         None => Framed::Incomplete { needed: len - available.len() },
     })
 }
 
-#[inline(always)]
-fn check_first_byte(number: u8, flags: u8, sender: Sender) -> Result<PacketType, DecodeError> {
-    if number == PacketType::Publish as u8 {
+/// For each first byte, who may send it in any version: a bit for each [`Sender`].
+static FIRST_BYTES: [u8; 256] = first_bytes();
+
+#[allow(clippy::indexing_slicing, reason = "it runs in the compiler")]
+const fn first_bytes() -> [u8; 256] {
+    let mut table = [0; 256];
+    let mut first = 0_u8;
+    loop {
+        let from_client = check_first_byte(first, Sender::Client).is_ok();
+        let from_server = check_first_byte(first, Sender::Server).is_ok();
+        table[first as usize] = from_client as u8 | (from_server as u8) << 1;
+        if first == u8::MAX {
+            return table;
+        }
+        first += 1;
+    }
+}
+
+const fn check_first_byte(first: u8, sender: Sender) -> Result<PacketType, DecodeError> {
+    let flags = first & 0x0F;
+    let Some(packet_type) = PacketType::from_u8(first >> 4) else {
+        return Err(DecodeError::ReservedPacketType);
+    };
+    if matches!(packet_type, PacketType::Publish) {
         //= [MQTT-3.3.1-4]
         if flags & 0b0110 == 0b0110 {
             return Err(DecodeError::InvalidQoS);
@@ -291,11 +392,7 @@ fn check_first_byte(number: u8, flags: u8, sender: Sender) -> Result<PacketType,
         }
         return Ok(PacketType::Publish);
     }
-    let packet_type = PacketType::from_u8(number).ok_or(DecodeError::ReservedPacketType)?;
-    if matches!(
-        (packet_type.sender(), sender),
-        (Sender::Client, Sender::Server) | (Sender::Server, Sender::Client)
-    ) {
+    if packet_type.sender() as u8 & sender as u8 == 0 {
         return Err(DecodeError::UnexpectedPacketType);
     }
     let expected = packet_type.flags();

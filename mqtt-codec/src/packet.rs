@@ -13,6 +13,7 @@ pub(crate) mod unsuback;
 pub(crate) mod unsubscribe;
 pub(crate) mod will;
 
+use crate::fixed_header::Header;
 use crate::writer::Writer;
 use crate::{
     Ack, Auth, Connack, Connect, DecodeError, Disconnect, EncodeError, Frame, PacketType, Publish,
@@ -149,8 +150,18 @@ impl Packet<'_> {
     /// # Errors
     /// [`EncodeError::BufferTooSmall`], or the reason why there is no such packet. Nothing has been
     /// written then.
-    #[inline]
+    #[inline(always)]
     pub fn encode(&self, version: Version, out: &mut [u8]) -> Result<usize, EncodeError> {
+        // The frequent types here, where the type is often known, the others out of line.
+        match self {
+            Self::Publish(packet) => packet.encode(version, out),
+            Self::Puback(ack) => ack.encode(PacketType::Puback, version, out),
+            _ => self.encode_other(version, out),
+        }
+    }
+
+    #[inline(never)]
+    fn encode_other(&self, version: Version, out: &mut [u8]) -> Result<usize, EncodeError> {
         match self {
             Self::Publish(packet) => packet.encode(version, out),
             Self::Puback(ack) => ack.encode(PacketType::Puback, version, out),
@@ -172,33 +183,32 @@ impl Packet<'_> {
 }
 
 /// Decodes a frame: the frequent types here, the others out of line.
-#[inline]
+#[inline(always)]
 pub(crate) fn decode(frame: Frame<'_>, version: Version) -> Result<Packet<'_>, DecodeError> {
-    match frame.packet_type {
-        PacketType::Publish => Publish::decode(frame, version).map(Packet::Publish),
-        PacketType::Puback => Ack::decode(frame, version).map(Packet::Puback),
-        _ => decode_other(frame, version),
+    match frame.packet_type() {
+        PacketType::Publish => Publish::decode(frame, version),
+        PacketType::Puback => Ack::decode(frame, version, Packet::Puback),
+        _ => decode_other(frame.body, frame.header(), version),
     }
 }
 
+/// The parts of the frame come in registers: a frame in memory would be written for every packet.
 #[inline(never)]
-fn decode_other(frame: Frame<'_>, version: Version) -> Result<Packet<'_>, DecodeError> {
-    if frame.packet_type == PacketType::Connect {
-        return Connect::decode(frame).map(Packet::Connect);
+fn decode_other(body: &[u8], header: Header, version: Version) -> Result<Packet<'_>, DecodeError> {
+    let frame = header.with(body);
+    if frame.packet_type() == PacketType::Connect {
+        return Connect::decode(frame);
     }
     frame.check_version(version)?;
     // Of these types, `frame` lets the DUP flag of 3.1 through on those that have it there.
-    if frame.flags & 0b1000 != 0 && version != Version::V3_1 {
+    if frame.flags() & 0b1000 != 0 && version != Version::V3_1 {
         return Err(DecodeError::InvalidFixedHeaderFlags);
     }
-    match frame.packet_type {
-        PacketType::Connect => Connect::decode(frame).map(Packet::Connect),
+    match frame.packet_type() {
         PacketType::Connack => Connack::decode(frame, version).map(Packet::Connack),
-        PacketType::Publish => Publish::decode(frame, version).map(Packet::Publish),
-        PacketType::Puback => Ack::decode(frame, version).map(Packet::Puback),
-        PacketType::Pubrec => Ack::decode(frame, version).map(Packet::Pubrec),
-        PacketType::Pubrel => Ack::decode(frame, version).map(Packet::Pubrel),
-        PacketType::Pubcomp => Ack::decode(frame, version).map(Packet::Pubcomp),
+        PacketType::Pubrec => Ack::decode(frame, version, Packet::Pubrec),
+        PacketType::Pubrel => Ack::decode(frame, version, Packet::Pubrel),
+        PacketType::Pubcomp => Ack::decode(frame, version, Packet::Pubcomp),
         PacketType::Subscribe => Subscribe::decode(frame, version).map(Packet::Subscribe),
         PacketType::Suback => Suback::decode(frame, version).map(Packet::Suback),
         PacketType::Unsubscribe => Unsubscribe::decode(frame, version).map(Packet::Unsubscribe),
@@ -207,6 +217,10 @@ fn decode_other(frame: Frame<'_>, version: Version) -> Result<Packet<'_>, Decode
         PacketType::Pingresp => empty(frame, Packet::Pingresp),
         PacketType::Disconnect => Disconnect::decode(frame, version).map(Packet::Disconnect),
         PacketType::Auth => Auth::decode(frame, version).map(Packet::Auth),
+        // They were decoded before this match.
+        PacketType::Connect | PacketType::Publish | PacketType::Puback => {
+            Err(DecodeError::UnexpectedPacketType)
+        }
     }
 }
 

@@ -136,34 +136,72 @@ pub(crate) mod id {
     pub(crate) const SHARED_SUBSCRIPTION_AVAILABLE: u8 = 0x2A;
 }
 
-/// How the value of a property is written.
-enum Value<'a> {
-    Byte(u8),
-    TwoByteInteger(u16),
-    FourByteInteger(u32),
-    VariableByteInteger(u32),
-    Binary(&'a [u8]),
-    Pair(&'a [u8], &'a [u8]),
-}
-
 impl<'a> Property<'a> {
     /// The identifier, as in table 2-4 of MQTT 5.0.
     #[must_use]
+    #[inline]
     pub const fn identifier(&self) -> u8 {
-        self.parts().0
+        match self {
+            Self::PayloadFormatIndicator(..) => id::PAYLOAD_FORMAT_INDICATOR,
+            Self::MessageExpiryInterval(..) => id::MESSAGE_EXPIRY_INTERVAL,
+            Self::ContentType(..) => id::CONTENT_TYPE,
+            Self::ResponseTopic(..) => id::RESPONSE_TOPIC,
+            Self::CorrelationData(..) => id::CORRELATION_DATA,
+            Self::SubscriptionIdentifier(..) => id::SUBSCRIPTION_IDENTIFIER,
+            Self::SessionExpiryInterval(..) => id::SESSION_EXPIRY_INTERVAL,
+            Self::AssignedClientIdentifier(..) => id::ASSIGNED_CLIENT_IDENTIFIER,
+            Self::ServerKeepAlive(..) => id::SERVER_KEEP_ALIVE,
+            Self::AuthenticationMethod(..) => id::AUTHENTICATION_METHOD,
+            Self::AuthenticationData(..) => id::AUTHENTICATION_DATA,
+            Self::RequestProblemInformation(..) => id::REQUEST_PROBLEM_INFORMATION,
+            Self::WillDelayInterval(..) => id::WILL_DELAY_INTERVAL,
+            Self::RequestResponseInformation(..) => id::REQUEST_RESPONSE_INFORMATION,
+            Self::ResponseInformation(..) => id::RESPONSE_INFORMATION,
+            Self::ServerReference(..) => id::SERVER_REFERENCE,
+            Self::ReasonString(..) => id::REASON_STRING,
+            Self::ReceiveMaximum(..) => id::RECEIVE_MAXIMUM,
+            Self::TopicAliasMaximum(..) => id::TOPIC_ALIAS_MAXIMUM,
+            Self::TopicAlias(..) => id::TOPIC_ALIAS,
+            Self::MaximumQoS(..) => id::MAXIMUM_QOS,
+            Self::RetainAvailable(..) => id::RETAIN_AVAILABLE,
+            Self::UserProperty(..) => id::USER_PROPERTY,
+            Self::MaximumPacketSize(..) => id::MAXIMUM_PACKET_SIZE,
+            Self::WildcardSubscriptionAvailable(..) => id::WILDCARD_SUBSCRIPTION_AVAILABLE,
+            Self::SubscriptionIdentifierAvailable(..) => id::SUBSCRIPTION_IDENTIFIER_AVAILABLE,
+            Self::SharedSubscriptionAvailable(..) => id::SHARED_SUBSCRIPTION_AVAILABLE,
+        }
     }
 
     /// The length of identifier and value in bytes.
     #[must_use]
-    #[inline]
     pub const fn encoded_len(&self) -> usize {
-        match self.parts().1 {
-            Value::Byte(_) => 2,
-            Value::TwoByteInteger(_) => 3,
-            Value::FourByteInteger(_) => 5,
-            Value::VariableByteInteger(value) => 1 + variable_byte_integer::encoded_len(value),
-            Value::Binary(bytes) => 3 + bytes.len(),
-            Value::Pair(name, value) => 5 + name.len() + value.len(),
+        match self {
+            Self::PayloadFormatIndicator(_)
+            | Self::RequestProblemInformation(_)
+            | Self::RequestResponseInformation(_)
+            | Self::RetainAvailable(_)
+            | Self::WildcardSubscriptionAvailable(_)
+            | Self::SubscriptionIdentifierAvailable(_)
+            | Self::SharedSubscriptionAvailable(_)
+            | Self::MaximumQoS(_) => 2,
+            Self::ServerKeepAlive(_)
+            | Self::ReceiveMaximum(_)
+            | Self::TopicAliasMaximum(_)
+            | Self::TopicAlias(_) => 3,
+            Self::MessageExpiryInterval(_)
+            | Self::SessionExpiryInterval(_)
+            | Self::WillDelayInterval(_)
+            | Self::MaximumPacketSize(_) => 5,
+            Self::SubscriptionIdentifier(v) => 1 + variable_byte_integer::encoded_len(v.get()),
+            Self::ContentType(v)
+            | Self::AssignedClientIdentifier(v)
+            | Self::AuthenticationMethod(v)
+            | Self::ResponseInformation(v)
+            | Self::ServerReference(v)
+            | Self::ReasonString(v) => 3 + v.len(),
+            Self::ResponseTopic(v) => 3 + v.as_bytes().len(),
+            Self::CorrelationData(v) | Self::AuthenticationData(v) => 3 + v.len(),
+            Self::UserProperty(name, value) => 5 + name.len() + value.len(),
         }
     }
 
@@ -180,68 +218,39 @@ impl<'a> Property<'a> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn write(&self, writer: &mut Writer<'_>) {
-        let (identifier, value) = self.parts();
-        writer.u8(identifier);
-        match value {
-            Value::Byte(value) => writer.u8(value),
-            Value::TwoByteInteger(value) => writer.u16(value),
-            Value::FourByteInteger(value) => writer.u32(value),
-            Value::VariableByteInteger(value) => writer.variable_byte_integer(value),
-            Value::Binary(bytes) => writer.binary(bytes),
-            Value::Pair(name, value) => {
-                writer.binary(name);
-                writer.binary(value);
-            }
-        }
-    }
-
-    /// Identifier and value. Every other fact about the bytes of a property follows from it.
-    #[inline]
-    const fn parts(&self) -> (u8, Value<'a>) {
-        use Value::{Binary, Byte, FourByteInteger, TwoByteInteger};
-        match *self {
-            Self::PayloadFormatIndicator(v) => (id::PAYLOAD_FORMAT_INDICATOR, Byte(v as u8)),
-            Self::MessageExpiryInterval(v) => (id::MESSAGE_EXPIRY_INTERVAL, FourByteInteger(v)),
-            Self::ContentType(v) => (id::CONTENT_TYPE, Binary(v.as_bytes())),
-            Self::ResponseTopic(v) => (id::RESPONSE_TOPIC, Binary(v.as_bytes())),
-            Self::CorrelationData(v) => (id::CORRELATION_DATA, Binary(v)),
+        let id = self.identifier();
+        match self {
+            Self::PayloadFormatIndicator(v)
+            | Self::RequestProblemInformation(v)
+            | Self::RequestResponseInformation(v)
+            | Self::RetainAvailable(v)
+            | Self::WildcardSubscriptionAvailable(v)
+            | Self::SubscriptionIdentifierAvailable(v)
+            | Self::SharedSubscriptionAvailable(v) => writer.array([id, u8::from(*v)]),
+            Self::MaximumQoS(v) => writer.array([id, *v as u8]),
+            Self::ServerKeepAlive(v) | Self::TopicAliasMaximum(v) => writer.id_u16(id, *v),
+            Self::ReceiveMaximum(v) | Self::TopicAlias(v) => writer.id_u16(id, v.get()),
+            Self::MessageExpiryInterval(v)
+            | Self::SessionExpiryInterval(v)
+            | Self::WillDelayInterval(v) => writer.id_u32(id, *v),
+            Self::MaximumPacketSize(v) => writer.id_u32(id, v.get()),
             Self::SubscriptionIdentifier(v) => {
-                (id::SUBSCRIPTION_IDENTIFIER, Value::VariableByteInteger(v.get()))
+                writer.u8(id);
+                writer.variable_byte_integer(v.get());
             }
-            Self::SessionExpiryInterval(v) => (id::SESSION_EXPIRY_INTERVAL, FourByteInteger(v)),
-            Self::AssignedClientIdentifier(v) => {
-                (id::ASSIGNED_CLIENT_IDENTIFIER, Binary(v.as_bytes()))
-            }
-            Self::ServerKeepAlive(v) => (id::SERVER_KEEP_ALIVE, TwoByteInteger(v)),
-            Self::AuthenticationMethod(v) => (id::AUTHENTICATION_METHOD, Binary(v.as_bytes())),
-            Self::AuthenticationData(v) => (id::AUTHENTICATION_DATA, Binary(v)),
-            Self::RequestProblemInformation(v) => (id::REQUEST_PROBLEM_INFORMATION, Byte(v as u8)),
-            Self::WillDelayInterval(v) => (id::WILL_DELAY_INTERVAL, FourByteInteger(v)),
-            Self::RequestResponseInformation(v) => {
-                (id::REQUEST_RESPONSE_INFORMATION, Byte(v as u8))
-            }
-            Self::ResponseInformation(v) => (id::RESPONSE_INFORMATION, Binary(v.as_bytes())),
-            Self::ServerReference(v) => (id::SERVER_REFERENCE, Binary(v.as_bytes())),
-            Self::ReasonString(v) => (id::REASON_STRING, Binary(v.as_bytes())),
-            Self::ReceiveMaximum(v) => (id::RECEIVE_MAXIMUM, TwoByteInteger(v.get())),
-            Self::TopicAliasMaximum(v) => (id::TOPIC_ALIAS_MAXIMUM, TwoByteInteger(v)),
-            Self::TopicAlias(v) => (id::TOPIC_ALIAS, TwoByteInteger(v.get())),
-            Self::MaximumQoS(v) => (id::MAXIMUM_QOS, Byte(v as u8)),
-            Self::RetainAvailable(v) => (id::RETAIN_AVAILABLE, Byte(v as u8)),
+            Self::ContentType(v)
+            | Self::AssignedClientIdentifier(v)
+            | Self::AuthenticationMethod(v)
+            | Self::ResponseInformation(v)
+            | Self::ServerReference(v)
+            | Self::ReasonString(v) => writer.id_binary(id, v.as_bytes()),
+            Self::ResponseTopic(v) => writer.id_binary(id, v.as_bytes()),
+            Self::CorrelationData(v) | Self::AuthenticationData(v) => writer.id_binary(id, v),
             Self::UserProperty(name, value) => {
-                (id::USER_PROPERTY, Value::Pair(name.as_bytes(), value.as_bytes()))
-            }
-            Self::MaximumPacketSize(v) => (id::MAXIMUM_PACKET_SIZE, FourByteInteger(v.get())),
-            Self::WildcardSubscriptionAvailable(v) => {
-                (id::WILDCARD_SUBSCRIPTION_AVAILABLE, Byte(v as u8))
-            }
-            Self::SubscriptionIdentifierAvailable(v) => {
-                (id::SUBSCRIPTION_IDENTIFIER_AVAILABLE, Byte(v as u8))
-            }
-            Self::SharedSubscriptionAvailable(v) => {
-                (id::SHARED_SUBSCRIPTION_AVAILABLE, Byte(v as u8))
+                writer.id_binary(id, name.as_bytes());
+                writer.binary(value.as_bytes());
             }
         }
     }

@@ -73,6 +73,64 @@ pub(crate) fn has_wildcard(bytes: &[u8]) -> bool {
     bytes.iter().any(|byte| matches!(byte, b'+' | b'#'))
 }
 
+/// Whether all bytes are ASCII and not NUL, and all wildcards are where a Topic Filter may have them.
+#[inline(always)]
+pub(crate) fn is_plain_filter(bytes: &[u8]) -> bool {
+    let (mut at, mut rest) = (0, bytes);
+    while let Some((word, tail)) = rest.split_first_chunk::<8>() {
+        if !is_plain_filter_word(bytes, at, u64::from_le_bytes(*word)) {
+            return false;
+        }
+        (at, rest) = (at + 8, tail);
+    }
+    if rest.is_empty() {
+        return true;
+    }
+    // The last bytes, shifted down from a word that begins before them, below bytes that are clean.
+    let bits = 8 * rest.len();
+    let word = match bytes.last_chunk::<8>() {
+        Some(last) => u64::from_le_bytes(*last) >> (64 - bits),
+        None => {
+            let mut word = [0; 8];
+            word.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+            u64::from_le_bytes(word)
+        }
+    };
+    is_plain_filter_word(bytes, at, word | (ONES * 0x2F) << bits)
+}
+
+/// Whether a word of a Topic Filter, `at` bytes from its begin, is clean.
+#[inline(always)]
+fn is_plain_filter_word(bytes: &[u8], at: usize, word: u64) -> bool {
+    if not_plain_level(word) == 0 {
+        return true;
+    }
+    if not_plain(word) != 0 {
+        return false;
+    }
+    let mut wildcards = zeros((word | (ONES * 0x08)) ^ (ONES * 0x2B));
+    while wildcards != 0 {
+        if !is_wildcard_placed(bytes, at + (wildcards.trailing_zeros() / 8) as usize) {
+            return false;
+        }
+        wildcards &= wildcards - 1;
+    }
+    true
+}
+
+/// Whether the wildcard at this place has its level to itself, and `#` the last one.
+#[inline(always)]
+fn is_wildcard_placed(bytes: &[u8], at: usize) -> bool {
+    let begins_level = at == 0 || bytes.get(at - 1) == Some(&b'/');
+    begins_level && matches!(bytes.get(at..), Some([b'#' | b'+'] | [b'+', b'/', ..]))
+}
+
+/// The high bit of each byte that is zero, and no other.
+#[inline(always)]
+const fn zeros(word: u64) -> u64 {
+    !((word & !HIGH_BITS).wrapping_add(!HIGH_BITS) | word) & HIGH_BITS
+}
+
 /// Whether all bytes are ASCII, not NUL and no wildcard.
 #[inline(always)]
 pub(crate) fn is_plain_level(bytes: &[u8]) -> bool {

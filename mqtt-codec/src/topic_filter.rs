@@ -50,16 +50,16 @@ impl<'a> TopicFilter<'a> {
     }
 
     /// A Topic Filter from bytes with a two byte length.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn check(bytes: &'a [u8], version: Version) -> Result<Self, DecodeError> {
         //= [MQTT-4.7.3-1]
         if bytes.is_empty() {
             return Err(DecodeError::EmptyTopic);
         }
-        if version == Version::V5 {
+        if version == Version::V5 && matches!(bytes, [b'$', ..]) {
             check_share(bytes)?;
         }
-        if !text::is_plain_level(bytes) {
+        if !text::is_plain_filter(bytes) {
             text::check_string(bytes)?;
             check_wildcards(bytes)?;
         }
@@ -148,8 +148,9 @@ impl<'a> TopicFilter<'a> {
     }
 
     /// Whether 5.0 takes it: a filter that 3.x accepted may begin with a broken Share Name.
+    #[inline(always)]
     pub(crate) fn check_share(self) -> Result<(), DecodeError> {
-        check_share(self.0)
+        if matches!(self.0, [b'$', ..]) { check_share(self.0) } else { Ok(()) }
     }
 }
 
@@ -184,11 +185,7 @@ fn share(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     whole.then_some((name, filter))
 }
 
-#[inline]
 fn check_share(bytes: &[u8]) -> Result<(), DecodeError> {
-    if !matches!(bytes, [b'$', ..]) {
-        return Ok(());
-    }
     let Some(rest) = bytes.strip_prefix(SHARE) else { return Ok(()) };
     let name = rest.iter().position(|&byte| byte == b'/').and_then(|end| rest.get(..end));
     let name = name.unwrap_or(rest);
@@ -203,6 +200,8 @@ fn check_share(bytes: &[u8]) -> Result<(), DecodeError> {
     if rest.len() <= name.len() + 1 { Err(DecodeError::EmptySharedFilter) } else { Ok(()) }
 }
 
+/// Checks the place of each wildcard, byte by byte.
+#[cold]
 fn check_wildcards(bytes: &[u8]) -> Result<(), DecodeError> {
     let (mut previous, mut rest) = (b'/', bytes);
     while let [byte, tail @ ..] = rest {

@@ -25,7 +25,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Option<(u32, u8)>, DecodeError> {
 }
 
 /// The shortest form of `value`: bytes, of which the first [`encoded_len`] count.
-#[inline]
+#[inline(always)]
 pub(crate) const fn encode(value: u32) -> [u8; 4] {
     let low = value & 0x7F | (value << 1) & 0x7F00 | (value << 2) & 0x7F_0000;
     let all = low | (value << 3) & 0x7F00_0000;

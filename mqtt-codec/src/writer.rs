@@ -22,7 +22,7 @@ impl<'a> Writer<'a> {
     }
 
     #[inline(always)]
-    fn array<const N: usize>(&mut self, bytes: [u8; N]) {
+    pub(crate) fn array<const N: usize>(&mut self, bytes: [u8; N]) {
         if let Some((head, tail)) = core::mem::take(&mut self.0).split_first_chunk_mut::<N>() {
             *head = bytes;
             self.0 = tail;
@@ -41,18 +41,46 @@ impl<'a> Writer<'a> {
         self.array(value.to_be_bytes());
     }
 
+    /// A property of two bytes: its identifier, then the value.
     #[inline(always)]
-    pub(crate) fn u32(&mut self, value: u32) {
-        self.array(value.to_be_bytes());
+    pub(crate) fn id_u16(&mut self, identifier: u8, value: u16) {
+        let [a, b] = value.to_be_bytes();
+        self.array([identifier, a, b]);
+    }
+
+    /// A property of four bytes: its identifier, then the value.
+    #[inline(always)]
+    pub(crate) fn id_u32(&mut self, identifier: u8, value: u32) {
+        let [a, b, c, d] = value.to_be_bytes();
+        self.array([identifier, a, b, c, d]);
+    }
+
+    /// A property of Binary Data or a UTF-8 Encoded String: its identifier, then length and bytes.
+    #[inline(always)]
+    pub(crate) fn id_binary(&mut self, identifier: u8, bytes: &[u8]) {
+        let [.., high, low] = bytes.len().to_be_bytes();
+        self.array([identifier, high, low]);
+        self.bytes(bytes);
     }
 
     #[inline(always)]
     pub(crate) fn bytes(&mut self, bytes: &[u8]) {
         if let Some((head, tail)) = core::mem::take(&mut self.0).split_at_mut_checked(bytes.len()) {
-            head.copy_from_slice(bytes);
+            copy(head, bytes);
             self.0 = tail;
         } else {
             debug_assert!(false, "a packet was measured too short");
+        }
+    }
+
+    /// All that is left: the longest field, and often longer than a word or two.
+    #[inline(always)]
+    pub(crate) fn payload(&mut self, payload: &[u8]) {
+        match payload.len() {
+            33..=64 if self.0.len() == payload.len() => {
+                copy_ends::<32>(core::mem::take(&mut self.0), payload);
+            }
+            _ => self.bytes(payload),
         }
     }
 
@@ -66,11 +94,11 @@ impl<'a> Writer<'a> {
 
     #[inline(always)]
     pub(crate) fn variable_byte_integer(&mut self, value: u32) {
-        if value < 0x80 {
-            let [.., low] = value.to_be_bytes();
-            self.u8(low);
-        } else {
-            self.long_variable_byte_integer(value);
+        let [low, high, ..] = variable_byte_integer::encode(value);
+        match value {
+            0..0x80 => self.u8(low),
+            0x80..0x4000 => self.array([low, high]),
+            _ => self.long_variable_byte_integer(value),
         }
     }
 
@@ -78,6 +106,32 @@ impl<'a> Writer<'a> {
         let bytes = variable_byte_integer::encode(value);
         if let Some(bytes) = bytes.get(..variable_byte_integer::encoded_len(value)) {
             self.bytes(bytes);
+        }
+    }
+}
+
+/// Copies between slices of one length. Up to 32 bytes, two words that may overlap take less time than
+/// a call of `memcpy`.
+#[inline(always)]
+fn copy(to: &mut [u8], from: &[u8]) {
+    match from.len() {
+        0..4 => to.iter_mut().zip(from).for_each(|(to, from)| *to = *from),
+        4..8 => copy_ends::<4>(to, from),
+        8..16 => copy_ends::<8>(to, from),
+        16..=32 => copy_ends::<16>(to, from),
+        _ => to.copy_from_slice(from),
+    }
+}
+
+/// Copies the first `N` and the last `N` bytes, of at most `2 * N`.
+#[inline(always)]
+fn copy_ends<const N: usize>(to: &mut [u8], from: &[u8]) {
+    if let (Some(first), Some(last)) = (from.first_chunk::<N>(), from.last_chunk::<N>()) {
+        if let Some(to) = to.first_chunk_mut::<N>() {
+            *to = *first;
+        }
+        if let Some(to) = to.last_chunk_mut::<N>() {
+            *to = *last;
         }
     }
 }

@@ -4,7 +4,8 @@ use super::{check_reason_code, packet_len, reason_code, start};
 use crate::property::Allowed;
 use crate::reader::Reader;
 use crate::{
-    DecodeError, EncodeError, Frame, PacketIdentifier, PacketType, Properties, ReasonCode, Version,
+    DecodeError, EncodeError, Frame, Packet, PacketIdentifier, PacketType, Properties, ReasonCode,
+    Version,
 };
 
 /// A step of the delivery of a PUBLISH of QoS 1 or 2: a PUBACK, PUBREC, PUBREL or PUBCOMP.
@@ -24,21 +25,26 @@ impl<'a> Ack<'a> {
     #[must_use]
     #[inline]
     pub const fn success(packet_identifier: PacketIdentifier) -> Self {
-        Self { packet_identifier, reason_code: ReasonCode::SUCCESS, properties: Properties::EMPTY }
+        Self { packet_identifier, reason_code: ReasonCode::SUCCESS, properties: Properties::none() }
     }
 
+    /// `wrap` makes the `Packet` here, since to move an acknowledgement takes as long as decoding it.
     #[inline(always)]
-    pub(super) fn decode(frame: Frame<'a>, version: Version) -> Result<Self, DecodeError> {
+    pub(super) fn decode(
+        frame: Frame<'a>,
+        version: Version,
+        wrap: impl Fn(Self) -> Packet<'a>,
+    ) -> Result<Packet<'a>, DecodeError> {
         frame.check_version(version)?;
         let mut reader = Reader::new(frame.body);
         let packet_identifier = reader.packet_identifier()?;
         if reader.is_empty() {
-            return Ok(Self::success(packet_identifier));
+            return Ok(wrap(Self::success(packet_identifier)));
         }
         if version < Version::V5 {
             return Err(DecodeError::TrailingBytes);
         }
-        Self::decode_reason(frame.packet_type, packet_identifier, reader)
+        Self::decode_reason(frame.packet_type(), packet_identifier, reader).map(wrap)
     }
 
     /// What follows the Packet Identifier, where anything does.
@@ -49,7 +55,7 @@ impl<'a> Ack<'a> {
     ) -> Result<Self, DecodeError> {
         let reason_code = reason_code(packet_type, reader.u8()?)?;
         let properties = match reader.is_empty() {
-            true => Properties::EMPTY,
+            true => Properties::none(),
             false => Properties::decode(&mut reader, Allowed::ACKNOWLEDGEMENT)?,
         };
         reader.finish()?;
@@ -68,7 +74,7 @@ impl<'a> Ack<'a> {
     /// # Errors
     /// [`EncodeError::BufferTooSmall`], [`EncodeError::PacketTooLarge`], and what decoding the packet would
     /// answer.
-    #[inline]
+    #[inline(always)]
     pub fn encode(
         &self,
         packet_type: PacketType,
@@ -87,6 +93,7 @@ impl<'a> Ack<'a> {
         Ok(len)
     }
 
+    #[inline(never)]
     fn encode_long(&self, packet_type: PacketType, out: &mut [u8]) -> Result<usize, EncodeError> {
         check_reason_code(packet_type, self.reason_code)?;
         self.properties.check(Allowed::ACKNOWLEDGEMENT)?;
@@ -94,7 +101,7 @@ impl<'a> Ack<'a> {
         writer.u16(self.packet_identifier.get());
         writer.u8(self.reason_code.value());
         if !self.properties.is_empty() {
-            self.properties.write(&mut writer);
+            writer = self.properties.write(writer);
         }
         debug_assert_eq!(writer.remaining(), 0);
         Ok(len)

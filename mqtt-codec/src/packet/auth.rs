@@ -22,7 +22,7 @@ impl<'a> Auth<'a> {
         }
         let mut reader = Reader::new(frame.body);
         if reader.is_empty() {
-            return Ok(Self { reason_code: ReasonCode::SUCCESS, properties: Properties::EMPTY });
+            return Ok(Self { reason_code: ReasonCode::SUCCESS, properties: Properties::none() });
         }
         let reason_code = reason_code(PacketType::Auth, reader.u8()?)?;
         let properties = Properties::decode(&mut reader, Allowed::AUTH)?;
@@ -56,7 +56,7 @@ impl<'a> Auth<'a> {
         let (len, mut writer) = start(PacketType::Auth, self.remaining_len(), out)?;
         if !self.is_bare() {
             writer.u8(self.reason_code.value());
-            self.properties.write(&mut writer);
+            writer = self.properties.write(writer);
         }
         debug_assert_eq!(writer.remaining(), 0);
         Ok(len)

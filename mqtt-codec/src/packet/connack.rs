@@ -44,7 +44,7 @@ impl<'a> Connack<'a> {
         }
         let properties = match version {
             Version::V5 => Properties::decode(&mut reader, Allowed::CONNACK)?,
-            _ => Properties::EMPTY,
+            _ => Properties::none(),
         };
         reader.finish()?;
         Ok(Self { session_present, reason_code, properties })
@@ -76,7 +76,7 @@ impl<'a> Connack<'a> {
         writer.u8(u8::from(self.session_present && version > Version::V3_1));
         writer.u8(code);
         if version == Version::V5 {
-            self.properties.write(&mut writer);
+            writer = self.properties.write(writer);
         }
         debug_assert_eq!(writer.remaining(), 0);
         Ok(len)

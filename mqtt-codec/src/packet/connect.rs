@@ -3,10 +3,9 @@
 use super::{check_binary, packet_len, start};
 use crate::property::{Allowed, id};
 use crate::reader::Reader;
-use crate::writer::Writer;
 use crate::{
-    DecodeError, EncodeError, Frame, PacketType, Properties, QoS, TopicName, Utf8String, Version,
-    Will, text,
+    DecodeError, EncodeError, Frame, Packet, PacketType, Properties, QoS, TopicName, Utf8String,
+    Version, Will, text,
 };
 
 const RESERVED: u8 = 0x01;
@@ -40,7 +39,9 @@ pub struct Connect<'a> {
 }
 
 impl<'a> Connect<'a> {
-    pub(super) fn decode(frame: Frame<'a>) -> Result<Self, DecodeError> {
+    /// It makes the `Packet` itself, since to move a packet into one takes as long as decoding it.
+    #[inline(always)]
+    pub(super) fn decode(frame: Frame<'a>) -> Result<Packet<'a>, DecodeError> {
         let mut reader = Reader::new(frame.body);
         let version = protocol(&mut reader)?;
         frame.check_version(version)?;
@@ -49,7 +50,7 @@ impl<'a> Connect<'a> {
         let keep_alive = reader.u16()?;
         let properties = match version {
             Version::V5 => Properties::decode(&mut reader, Allowed::CONNECT)?,
-            _ => Properties::EMPTY,
+            _ => Properties::none(),
         };
         if properties.contains(id::AUTHENTICATION_DATA)
             && !properties.contains(id::AUTHENTICATION_METHOD)
@@ -80,7 +81,7 @@ impl<'a> Connect<'a> {
         };
         reader.finish()?;
         let clean_start = flags & CLEAN_START != 0;
-        Ok(Self {
+        Ok(Packet::Connect(Self {
             version,
             clean_start,
             keep_alive,
@@ -89,7 +90,7 @@ impl<'a> Connect<'a> {
             will,
             user_name,
             password,
-        })
+        }))
     }
 
     /// The exact length of the packet in bytes.
@@ -103,6 +104,7 @@ impl<'a> Connect<'a> {
     /// # Errors
     /// [`EncodeError::BufferTooSmall`], [`EncodeError::FieldTooLong`], [`EncodeError::PacketTooLarge`], and
     /// what decoding the packet would answer.
+    #[inline(never)]
     pub fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
         self.check()?;
         let (len, mut writer) = start(PacketType::Connect, self.remaining_len(), out)?;
@@ -111,11 +113,15 @@ impl<'a> Connect<'a> {
         writer.u8(self.flags());
         writer.u16(self.keep_alive);
         if self.version == Version::V5 {
-            self.properties.write(&mut writer);
+            writer = self.properties.write(writer);
         }
         writer.binary(self.client_identifier.as_bytes());
         if let Some(will) = &self.will {
-            write_will(will, self.version, &mut writer);
+            if self.version == Version::V5 {
+                writer = will.properties.write(writer);
+            }
+            writer.binary(will.topic.as_bytes());
+            writer.binary(will.payload);
         }
         if let Some(user_name) = self.user_name {
             writer.binary(user_name.as_bytes());
@@ -180,19 +186,20 @@ impl<'a> Connect<'a> {
 }
 
 /// Protocol Name and Protocol Version.
-#[inline]
+#[inline(always)]
 fn protocol(reader: &mut Reader<'_>) -> Result<Version, DecodeError> {
     let name = reader.binary()?;
-    //= [MQTT-3.1.2-1]
-    if name != Version::V5.protocol_name().as_bytes()
-        && name != Version::V3_1.protocol_name().as_bytes()
-    {
-        return Err(DecodeError::InvalidProtocolName);
+    let level = reader.u8();
+    match (name, level) {
+        (b"MQTT", Ok(5)) => Ok(Version::V5),
+        (b"MQTT", Ok(4)) => Ok(Version::V3_1_1),
+        (b"MQIsdp", Ok(3)) => Ok(Version::V3_1),
+        //= [MQTT-3.1.2-2]
+        (b"MQTT" | b"MQIsdp", Ok(_)) => Err(DecodeError::UnsupportedProtocolVersion),
+        (b"MQTT" | b"MQIsdp", Err(error)) => Err(error),
+        //= [MQTT-3.1.2-1]
+        _ => Err(DecodeError::InvalidProtocolName),
     }
-    //= [MQTT-3.1.2-2]
-    Version::from_level(reader.u8()?)
-        .filter(|version| version.protocol_name().as_bytes() == name)
-        .ok_or(DecodeError::UnsupportedProtocolVersion)
 }
 
 #[inline]
@@ -229,30 +236,23 @@ const fn present(flag: u8, version: Version, reader: &Reader<'_>) -> bool {
     flag != 0 && !(matches!(version, Version::V3_1) && reader.is_empty())
 }
 
-#[inline]
+#[inline(always)]
 fn string<'a>(reader: &mut Reader<'a>) -> Result<Utf8String<'a>, DecodeError> {
     let bytes = reader.binary()?;
     text::check_string(bytes)?;
     Ok(Utf8String::checked(bytes))
 }
 
+#[inline(always)]
 fn will<'a>(flags: u8, version: Version, reader: &mut Reader<'a>) -> Result<Will<'a>, DecodeError> {
     //= [MQTT-3.1.2-12]
     let qos = QoS::from_u8(will_qos(flags)).ok_or(DecodeError::InvalidWillQoS)?;
     let properties = match version {
         Version::V5 => Properties::decode(reader, Allowed::WILL)?,
-        _ => Properties::EMPTY,
+        _ => Properties::none(),
     };
     //= [MQTT-3.1.3-11]
     let topic = TopicName::check(reader.binary()?, DecodeError::WildcardInTopicName)?;
     let payload = reader.binary()?;
     Ok(Will { qos, retain: flags & WILL_RETAIN != 0, topic, payload, properties })
-}
-
-fn write_will(will: &Will<'_>, version: Version, writer: &mut Writer<'_>) {
-    if version == Version::V5 {
-        will.properties.write(writer);
-    }
-    writer.binary(will.topic.as_bytes());
-    writer.binary(will.payload);
 }

@@ -20,11 +20,11 @@ impl<'a> Disconnect<'a> {
     /// A DISCONNECT with this reason and nothing else.
     #[must_use]
     pub const fn new(reason_code: ReasonCode) -> Self {
-        Self { reason_code, properties: Properties::EMPTY }
+        Self { reason_code, properties: Properties::none() }
     }
 
     pub(super) fn decode(frame: Frame<'a>, version: Version) -> Result<Self, DecodeError> {
-        if version < Version::V5 && frame.sender == Sender::Server {
+        if version < Version::V5 && frame.sender() == Sender::Server {
             return Err(DecodeError::UnexpectedPacketType);
         }
         let mut reader = Reader::new(frame.body);
@@ -36,12 +36,12 @@ impl<'a> Disconnect<'a> {
         }
         let reason_code = reason_code(PacketType::Disconnect, reader.u8()?)?;
         let properties = match reader.is_empty() {
-            true => Properties::EMPTY,
+            true => Properties::none(),
             false => Properties::decode(&mut reader, Allowed::DISCONNECT)?,
         };
         reader.finish()?;
         //= [MQTT-3.14.2-2]
-        if frame.sender == Sender::Server && properties.contains(id::SESSION_EXPIRY_INTERVAL) {
+        if frame.sender() == Sender::Server && properties.contains(id::SESSION_EXPIRY_INTERVAL) {
             return Err(DecodeError::SessionExpiryFromServer);
         }
         Ok(Self { reason_code, properties })
@@ -69,7 +69,7 @@ impl<'a> Disconnect<'a> {
             writer.u8(self.reason_code.value());
         }
         if remaining > 1 {
-            self.properties.write(&mut writer);
+            writer = self.properties.write(writer);
         }
         debug_assert_eq!(writer.remaining(), 0);
         Ok(len)

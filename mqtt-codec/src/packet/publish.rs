@@ -4,7 +4,8 @@ use super::{packet_len, start_with};
 use crate::property::{Allowed, id};
 use crate::reader::Reader;
 use crate::{
-    DecodeError, Delivery, EncodeError, Frame, PacketType, Properties, Sender, TopicName, Version,
+    DecodeError, Delivery, EncodeError, Frame, Packet, PacketType, Properties, Sender, TopicName,
+    Version,
 };
 
 /// The RETAIN flag of the fixed header.
@@ -27,38 +28,43 @@ pub struct Publish<'a> {
 }
 
 impl<'a> Publish<'a> {
+    /// It makes the `Packet` itself, since to move a packet into one takes as long as decoding it.
     #[inline(always)]
-    pub(super) fn decode(frame: Frame<'a>, version: Version) -> Result<Self, DecodeError> {
+    pub(super) fn decode(frame: Frame<'a>, version: Version) -> Result<Packet<'a>, DecodeError> {
         frame.check_version(version)?;
         let mut reader = Reader::new(frame.body);
         //= [MQTT-3.3.2-1]
         let topic = reader.binary()?;
-        let dup = frame.flags & 0b1000 != 0;
-        let delivery = match frame.flags & 0b0110 {
-            //= [MQTT-2.2.1-2]
-            0b0000 => Delivery::AtMostOnce,
-            0b0010 => Delivery::AtLeastOnce { packet_identifier: reader.packet_identifier()?, dup },
-            0b0100 => Delivery::ExactlyOnce { packet_identifier: reader.packet_identifier()?, dup },
-            _ => return Err(DecodeError::InvalidQoS),
-        };
-        let properties = match version {
-            Version::V5 => Properties::decode(&mut reader, Allowed::PUBLISH)?,
-            _ => Properties::EMPTY,
-        };
-        let topic = if topic.is_empty() && version == Version::V5 {
-            if !properties.contains(id::TOPIC_ALIAS) {
-                return Err(DecodeError::TopicMissing);
-            }
-            None
+        let dup = frame.flags() & 0b1000 != 0;
+        // `frame` has refused QoS 3, and DUP at QoS 0.
+        //= [MQTT-2.2.1-2]
+        let delivery = if frame.flags() & 0b0110 == 0 {
+            Delivery::AtMostOnce
         } else {
-            Some(TopicName::check(topic, DecodeError::WildcardInTopicName)?)
+            let packet_identifier = reader.packet_identifier()?;
+            match frame.flags() & 0b0010 {
+                0 => Delivery::ExactlyOnce { packet_identifier, dup },
+                _ => Delivery::AtLeastOnce { packet_identifier, dup },
+            }
         };
+        let retain = frame.flags() & RETAIN != 0;
+        if version < Version::V5 {
+            let topic = Some(TopicName::check(topic, DecodeError::WildcardInTopicName)?);
+            let (properties, payload) = (Properties::none(), reader.rest());
+            return Ok(Packet::Publish(Self { delivery, retain, topic, properties, payload }));
+        }
+        let properties = Properties::decode(&mut reader, Allowed::PUBLISH)?;
         //= [MQTT-3.3.4-6]
-        if frame.sender == Sender::Client && properties.contains(id::SUBSCRIPTION_IDENTIFIER) {
+        if frame.sender() == Sender::Client && properties.contains(id::SUBSCRIPTION_IDENTIFIER) {
             return Err(DecodeError::SubscriptionIdentifierFromClient);
         }
-        let retain = frame.flags & RETAIN != 0;
-        Ok(Self { delivery, retain, topic, properties, payload: reader.rest() })
+        let topic = match topic {
+            [] if properties.contains(id::TOPIC_ALIAS) => None,
+            [] => return Err(DecodeError::TopicMissing),
+            _ => Some(TopicName::check(topic, DecodeError::WildcardInTopicName)?),
+        };
+        let payload = reader.rest();
+        Ok(Packet::Publish(Self { delivery, retain, topic, properties, payload }))
     }
 
     /// The exact length of the packet in bytes.
@@ -73,7 +79,7 @@ impl<'a> Publish<'a> {
     /// [`EncodeError::BufferTooSmall`], [`EncodeError::PacketTooLarge`],
     /// [`EncodeError::NotInThisVersion`] without a Topic Name in 3.x, and what decoding the packet would
     /// answer.
-    #[inline]
+    #[inline(never)]
     pub fn encode(&self, version: Version, out: &mut [u8]) -> Result<usize, EncodeError> {
         if version == Version::V5 {
             self.properties.check(Allowed::PUBLISH)?;
@@ -86,9 +92,9 @@ impl<'a> Publish<'a> {
             writer.u16(packet_identifier.get());
         }
         if version == Version::V5 {
-            self.properties.write(&mut writer);
+            writer = self.properties.write(writer);
         }
-        writer.bytes(self.payload);
+        writer.payload(self.payload);
         debug_assert_eq!(writer.remaining(), 0);
         Ok(len)
     }

@@ -154,7 +154,7 @@ impl<'a> Suback<'a> {
         let packet_identifier = reader.packet_identifier()?;
         let properties = match version {
             Version::V5 => Properties::decode(&mut reader, Allowed::ACKNOWLEDGEMENT)?,
-            _ => Properties::EMPTY,
+            _ => Properties::none(),
         };
         let reason_codes = ReasonCodes::decode(PacketType::Suback, reader.rest())?;
         // 3.1.1 [MQTT-3.9.3-2]: of the errors, 0x80 only. 3.1 has no error, but brokers send it.
@@ -193,7 +193,7 @@ impl<'a> Suback<'a> {
         writer.u16(self.packet_identifier.get());
         let highest = match version {
             Version::V5 => {
-                self.properties.write(&mut writer);
+                writer = self.properties.write(writer);
                 u8::MAX
             }
             _ => ReasonCode::UNSPECIFIED_ERROR.value(),

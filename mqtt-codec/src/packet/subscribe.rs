@@ -114,6 +114,9 @@ impl SubscriptionOptions {
 #[derive(Clone, Copy)]
 pub struct Subscriptions<'a> {
     len: usize,
+    encoded_len: usize,
+    /// Whether a Topic Filter begins with `$`, so that it may be that of a Shared Subscription.
+    may_be_shared: bool,
     source: Source<'a>,
 }
 
@@ -127,7 +130,13 @@ impl<'a> Subscriptions<'a> {
     /// Subscriptions to encode; at least one.
     #[must_use]
     pub const fn new(list: &'a [(TopicFilter<'a>, SubscriptionOptions)]) -> Self {
-        Self { len: list.len(), source: Source::List(list) }
+        let (mut encoded_len, mut may_be_shared, mut rest) = (0_usize, false, list);
+        while let [(filter, _), tail @ ..] = rest {
+            encoded_len = encoded_len.saturating_add(3 + filter.as_bytes().len());
+            may_be_shared |= matches!(filter.as_bytes(), [b'$', ..]);
+            rest = tail;
+        }
+        Self { len: list.len(), encoded_len, may_be_shared, source: Source::List(list) }
     }
 
     fn decode(bytes: &'a [u8], version: Version) -> Result<Self, DecodeError> {
@@ -143,7 +152,9 @@ impl<'a> Subscriptions<'a> {
         if len == 0 {
             return Err(DecodeError::NoTopicFilter);
         }
-        Ok(Self { len, source: Source::Bytes(bytes) })
+        // It may be of 3.x and be encoded for 5.0: then the filters are looked at again.
+        let (encoded_len, may_be_shared) = (bytes.len(), true);
+        Ok(Self { len, encoded_len, may_be_shared, source: Source::Bytes(bytes) })
     }
 
     /// The Subscriptions in order.
@@ -167,10 +178,12 @@ impl<'a> Subscriptions<'a> {
         self.len == 0
     }
 
-    fn encoded_len(&self) -> usize {
+    /// A loop for each source, where the iterator would ask for it at every step.
+    #[inline(always)]
+    fn for_each(&self, mut f: impl FnMut(TopicFilter<'a>, SubscriptionOptions)) {
         match self.source {
-            Source::Bytes(bytes) => bytes.len(),
-            Source::List(list) => list.iter().map(|(filter, _)| 3 + filter.as_bytes().len()).sum(),
+            Source::List(list) => list.iter().for_each(|(filter, options)| f(*filter, *options)),
+            Source::Bytes(_) => self.iter().for_each(|(filter, options)| f(filter, options)),
         }
     }
 
@@ -178,7 +191,7 @@ impl<'a> Subscriptions<'a> {
         if self.is_empty() {
             return Err(DecodeError::NoTopicFilter.into());
         }
-        if version == Version::V5 {
+        if version == Version::V5 && self.may_be_shared {
             for (filter, options) in self.iter() {
                 filter.check_share()?;
                 check_no_local(options.no_local, filter)?;
@@ -284,7 +297,7 @@ impl<'a> Subscribe<'a> {
         let packet_identifier = reader.packet_identifier()?;
         let properties = match version {
             Version::V5 => Properties::decode(&mut reader, Allowed::SUBSCRIBE)?,
-            _ => Properties::EMPTY,
+            _ => Properties::none(),
         };
         let subscriptions = Subscriptions::decode(reader.rest(), version)?;
         Ok(Self { packet_identifier, properties, subscriptions })
@@ -301,6 +314,7 @@ impl<'a> Subscribe<'a> {
     /// # Errors
     /// [`EncodeError::BufferTooSmall`], [`EncodeError::PacketTooLarge`], and what decoding the packet would
     /// answer.
+    #[inline(never)]
     pub fn encode(&self, version: Version, out: &mut [u8]) -> Result<usize, EncodeError> {
         self.subscriptions.check(version)?;
         if version == Version::V5 {
@@ -310,21 +324,21 @@ impl<'a> Subscribe<'a> {
         writer.u16(self.packet_identifier.get());
         let mask = match version {
             Version::V5 => {
-                self.properties.write(&mut writer);
+                writer = self.properties.write(writer);
                 u8::MAX
             }
             _ => QOS,
         };
-        for (filter, options) in self.subscriptions.iter() {
+        self.subscriptions.for_each(|filter, options| {
             writer.binary(filter.as_bytes());
             writer.u8(options.as_u8() & mask);
-        }
+        });
         debug_assert_eq!(writer.remaining(), 0);
         Ok(len)
     }
 
     fn remaining_len(&self, version: Version) -> usize {
-        let fields = 2 + self.subscriptions.encoded_len();
+        let fields = self.subscriptions.encoded_len.saturating_add(2);
         if version == Version::V5 { fields + self.properties.framed_len() } else { fields }
     }
 }

@@ -27,7 +27,7 @@ impl<'a> Unsuback<'a> {
         if version < Version::V5 {
             reader.finish()?;
             let reason_codes = ReasonCodes::EMPTY;
-            return Ok(Self { packet_identifier, properties: Properties::EMPTY, reason_codes });
+            return Ok(Self { packet_identifier, properties: Properties::none(), reason_codes });
         }
         let properties = Properties::decode(&mut reader, Allowed::ACKNOWLEDGEMENT)?;
         let reason_codes = ReasonCodes::decode(PacketType::Unsuback, reader.rest())?;
@@ -60,7 +60,7 @@ impl<'a> Unsuback<'a> {
         let (len, mut writer) = start(PacketType::Unsuback, self.remaining_len(version), out)?;
         writer.u16(self.packet_identifier.get());
         if version == Version::V5 {
-            self.properties.write(&mut writer);
+            writer = self.properties.write(writer);
             self.reason_codes.iter().for_each(|code| writer.u8(code.value()));
         }
         debug_assert_eq!(writer.remaining(), 0);

@@ -168,7 +168,7 @@ impl<'a> Unsubscribe<'a> {
         let packet_identifier = reader.packet_identifier()?;
         let properties = match version {
             Version::V5 => Properties::decode(&mut reader, Allowed::UNSUBSCRIBE)?,
-            _ => Properties::EMPTY,
+            _ => Properties::none(),
         };
         let filters = TopicFilters::decode(reader.rest(), version)?;
         Ok(Self { packet_identifier, properties, filters })
@@ -193,7 +193,7 @@ impl<'a> Unsubscribe<'a> {
         let (len, mut writer) = start(PacketType::Unsubscribe, self.remaining_len(version), out)?;
         writer.u16(self.packet_identifier.get());
         if version == Version::V5 {
-            self.properties.write(&mut writer);
+            writer = self.properties.write(writer);
         }
         for filter in self.filters.iter() {
             writer.binary(filter.as_bytes());

@@ -27,10 +27,17 @@ pub struct Properties<'a> {
     source: Source<'a>,
 }
 
+/// A length of properties with which no packet can be encoded.
+const LONGER_THAN_ANY: u32 = variable_byte_integer::MAX + 1;
+
 #[derive(Clone, Copy)]
 enum Source<'a> {
     Bytes(&'a [u8]),
-    List(&'a [Property<'a>]),
+    List {
+        /// The length of the properties in bytes, at most [`LONGER_THAN_ANY`].
+        encoded_len: u32,
+        list: &'a [Property<'a>],
+    },
 }
 
 impl Default for Source<'_> {
@@ -43,10 +50,16 @@ impl<'a> Properties<'a> {
     /// No properties.
     pub const EMPTY: Self = Self { set: 0, source: Source::Bytes(&[]) };
 
+    /// [`EMPTY`](Self::EMPTY) made of its fields: the constant would be copied from memory, and twice.
+    #[inline(always)]
+    pub(crate) const fn none() -> Self {
+        Self { set: 0, source: Source::Bytes(&[]) }
+    }
+
     /// Properties to encode. What may not be together, or not in that packet, encoding refuses.
     #[must_use]
     pub const fn new(list: &'a [Property<'a>]) -> Self {
-        let (mut set, mut rest) = (0, list);
+        let (mut set, mut rest, mut encoded_len) = (0, list, 0_usize);
         while let [property, tail @ ..] = rest {
             let identifier = property.identifier();
             if set & bit(identifier) != 0 {
@@ -57,6 +70,7 @@ impl<'a> Properties<'a> {
                 };
             }
             set |= bit(identifier);
+            encoded_len = encoded_len.saturating_add(property.encoded_len());
             set |= match property.is_encodable() {
                 Ok(()) => 0,
                 Err(Unencodable::TooLong) => TOO_LONG,
@@ -64,7 +78,7 @@ impl<'a> Properties<'a> {
             };
             rest = tail;
         }
-        Self { set, source: Source::List(list) }
+        Self { set, source: Source::List { encoded_len: capped(encoded_len), list } }
     }
 
     /// Reads property length and properties, and validates them.
@@ -75,7 +89,10 @@ impl<'a> Properties<'a> {
             return Ok(Self::EMPTY);
         }
         let bytes = reader.take(len as usize)?;
-        Ok(Self { set: validate::validate(bytes, allowed)?, source: Source::Bytes(bytes) })
+        match validate::validate(bytes, allowed) {
+            (set, None) => Ok(Self { set, source: Source::Bytes(bytes) }),
+            (_, Some(error)) => Err(error),
+        }
     }
 
     /// The properties in order.
@@ -98,7 +115,7 @@ impl<'a> Properties<'a> {
     pub fn encoded_len(&self) -> usize {
         match self.source {
             Source::Bytes(bytes) => bytes.len(),
-            Source::List(list) => list.iter().map(Property::encoded_len).sum(),
+            Source::List { encoded_len, .. } => encoded_len as usize,
         }
     }
 
@@ -116,18 +133,18 @@ impl<'a> Properties<'a> {
     }
 
     /// Writes property length and properties.
-    #[inline]
-    pub(crate) fn write(&self, writer: &mut Writer<'_>) {
-        //= [MQTT-2.2.2-1]
-        write_len(writer, self.encoded_len());
-        self.write_bare(writer);
-    }
-
-    #[inline]
-    fn write_bare(&self, writer: &mut Writer<'_>) {
+    #[inline(always)]
+    pub(crate) fn write<'w>(&self, mut writer: Writer<'w>) -> Writer<'w> {
         match self.source {
-            Source::Bytes(bytes) => writer.bytes(bytes),
-            Source::List(list) => list.iter().for_each(|property| property.write(writer)),
+            Source::Bytes(bytes) => {
+                write_len(&mut writer, bytes.len());
+                writer.bytes(bytes);
+                writer
+            }
+            Source::List { encoded_len, list } => {
+                write_len(&mut writer, encoded_len as usize);
+                write_list(list, writer)
+            }
         }
     }
 
@@ -176,7 +193,7 @@ impl<'a> Properties<'a> {
             _ if self.set & PASS_THROUGH == 0 => 0,
             Source::Bytes(bytes) if self.set & !PASS_THROUGH == 0 => bytes.len(),
             Source::Bytes(_) => self.pass_through().map(<[u8]>::len).sum(),
-            Source::List(list) => {
+            Source::List { list, .. } => {
                 list.iter().filter(|p| is_pass_through(p)).map(Property::encoded_len).sum()
             }
         }
@@ -193,7 +210,7 @@ impl<'a> Properties<'a> {
         let mut writer = Writer::new(out);
         match self.source {
             Source::Bytes(_) => self.pass_through().for_each(|run| writer.bytes(run)),
-            Source::List(list) => {
+            Source::List { list, .. } => {
                 list.iter().filter(|p| is_pass_through(p)).for_each(|p| p.write(&mut writer));
             }
         }
@@ -333,9 +350,10 @@ impl<'a> Iterator for PropertyIter<'a> {
                 self.0 = Source::Bytes(reader.rest());
                 Some(property)
             }
-            Source::List(list) => {
+            Source::List { list, .. } => {
                 let (property, rest) = list.split_first()?;
-                self.0 = Source::List(rest);
+                // An iterator has no use for the length.
+                self.0 = Source::List { encoded_len: 0, list: rest };
                 Some(*property)
             }
         }
@@ -378,6 +396,19 @@ impl<'a> Iterator for UserProperties<'a> {
             _ => None,
         })
     }
+}
+
+/// The writer is given and taken back, so that it stays in registers.
+fn write_list<'w>(list: &[Property<'_>], mut writer: Writer<'w>) -> Writer<'w> {
+    for property in list {
+        property.write(&mut writer);
+    }
+    writer
+}
+
+#[allow(clippy::cast_possible_truncation, reason = "it is small then")]
+const fn capped(len: usize) -> u32 {
+    if len < LONGER_THAN_ANY as usize { len as u32 } else { LONGER_THAN_ANY }
 }
 
 /// The length of `len` bytes of properties with the property length before them.

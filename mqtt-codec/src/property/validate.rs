@@ -6,23 +6,33 @@ use super::id;
 use crate::reader::Reader;
 use crate::{DecodeError, TopicName, text};
 
-/// The set of properties that `bytes` holds, all of them in `allowed`.
-pub(super) fn validate(bytes: &[u8], allowed: u64) -> Result<u64, DecodeError> {
-    let mut reader = Reader::new(bytes);
+/// The set of properties that `bytes` holds, all of them in `allowed`, or what is wrong with them.
+///
+/// The two come as a pair since that is returned in registers, which a `Result` of the two is not.
+pub(super) fn validate(bytes: &[u8], allowed: u64) -> (u64, Option<DecodeError>) {
     let mut seen = 0;
+    match validate_all(bytes, allowed, &mut seen) {
+        Ok(()) => (seen, None),
+        Err(error) => (0, Some(error)),
+    }
+}
+
+#[inline(always)]
+fn validate_all(bytes: &[u8], allowed: u64, seen: &mut u64) -> Result<(), DecodeError> {
+    let mut reader = Reader::new(bytes);
     while !reader.is_empty() {
         let identifier = reader.u8()?;
         let bit = bit(identifier);
         if allowed & bit == 0 || identifier > id::SHARED_SUBSCRIPTION_AVAILABLE {
             return Err(refuse(identifier));
         }
-        if seen & bit != 0 {
-            seen |= check_repeated(identifier, allowed)?;
+        if *seen & bit != 0 {
+            *seen |= check_repeated(identifier, allowed)?;
         }
-        seen |= bit;
+        *seen |= bit;
         validate_value(identifier, &mut reader)?;
     }
-    Ok(seen)
+    Ok(())
 }
 
 #[inline(always)]

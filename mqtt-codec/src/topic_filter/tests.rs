@@ -100,3 +100,31 @@ fn wildcards_are_seen() {
     assert!(TopicFilter::new("a/+").unwrap().has_wildcard());
     assert!(!TopicFilter::new("a/é").unwrap().has_wildcard());
 }
+
+/// All short strings of the characters that matter, at the begin, middle and end of a word of eight
+/// bytes, against the plain definition.
+//= [MQTT-4.7.1-1] type=test
+//= [MQTT-4.7.1-2] type=test
+#[test]
+fn every_short_filter_is_judged_by_its_levels() {
+    let plain = |filter: &[u8]| {
+        let levels: alloc::vec::Vec<&[u8]> = filter.split(|byte| *byte == b'/').collect();
+        let wild = |level: &[u8]| level.iter().any(|byte| b"+#".contains(byte));
+        levels.iter().enumerate().all(|(at, level)| match *level {
+            b"#" => at + 1 == levels.len(),
+            level => level == b"+" || !wild(level),
+        })
+    };
+    for before in [&b""[..], b"a/bcd", b"abcde/", b"ab/c/ef", b"abcdefg/", b"a/cdefghijklmn"] {
+        for number in 0..4_u32.pow(6) {
+            let mut filter = before.to_vec();
+            filter.extend((0..6).map(|at| b"a/+#"[(number >> (2 * at) & 3) as usize]));
+            for after in [&b""[..], b"/", b"a", b"/bcdefgh", b"b/+"] {
+                let mut filter = filter.clone();
+                filter.extend_from_slice(after);
+                let result = TopicFilter::in_version(&filter, Version::V3_1_1);
+                assert_eq!(result.is_ok(), plain(&filter), "{:?}", core::str::from_utf8(&filter));
+            }
+        }
+    }
+}
