@@ -48,7 +48,7 @@ impl<'a> Reader<'a> {
         Ok(u32::from_be_bytes(self.array()?))
     }
 
-    #[inline(always)]
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     pub(crate) fn take(&mut self, len: usize) -> Result<&'a [u8], DecodeError> {
         let (bytes, rest) = self.0.split_at_checked(len).ok_or(DecodeError::FieldOverrun)?;
         self.0 = rest;
@@ -56,26 +56,26 @@ impl<'a> Reader<'a> {
     }
 
     /// Binary Data, or the bytes of a UTF-8 Encoded String: a two byte length, then that many bytes.
-    #[inline(always)]
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     pub(crate) fn binary(&mut self) -> Result<&'a [u8], DecodeError> {
         let len = self.u16()?;
         self.take(usize::from(len))
     }
 
-    #[inline(always)]
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     pub(crate) fn packet_identifier(&mut self) -> Result<PacketIdentifier, DecodeError> {
         //= [MQTT-2.2.1-3]
         //= 3.1.1 [MQTT-2.3.1-1]
         PacketIdentifier::new(self.u16()?).ok_or(DecodeError::PacketIdentifierZero)
     }
 
-    #[inline(always)]
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     pub(crate) fn non_zero_u16(&mut self, zero: DecodeError) -> Result<NonZeroU16, DecodeError> {
         NonZeroU16::new(self.u16()?).ok_or(zero)
     }
 
     /// A Variable Byte Integer inside a packet of 5.0, so in its shortest form.
-    #[inline(always)]
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     pub(crate) fn variable_byte_integer(&mut self) -> Result<u32, DecodeError> {
         let (&byte, rest) = self.0.split_first().ok_or(DecodeError::FieldOverrun)?;
         if byte < 0x80 {

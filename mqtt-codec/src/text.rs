@@ -24,7 +24,7 @@ const fn not_plain_level(word: u64) -> u64 {
 }
 
 /// Whether `test` is zero for all of `bytes`, taken as words that may overlap.
-#[inline(always)]
+#[cfg_attr(target_pointer_width = "64", inline(always))]
 fn all_zero(bytes: &[u8], test: impl Fn(u64) -> u64) -> bool {
     if let Some(last) = bytes.last_chunk::<8>() {
         let mut found = test(u64::from_le_bytes(*last));
@@ -49,13 +49,13 @@ fn all_zero(bytes: &[u8], test: impl Fn(u64) -> u64) -> bool {
 }
 
 /// Checks a UTF-8 Encoded String: well-formed, and without U+0000.
-#[inline(always)]
+#[cfg_attr(target_pointer_width = "64", inline(always))]
 pub(crate) fn check_string(bytes: &[u8]) -> Result<(), DecodeError> {
     if all_zero(bytes, not_plain) { Ok(()) } else { check_string_slowly(bytes) }
 }
 
 /// Checks a string that must not have wildcards; `wildcard` is the error when it has one.
-#[inline(always)]
+#[cfg_attr(target_pointer_width = "64", inline(always))]
 pub(crate) fn check_without_wildcards(
     bytes: &[u8],
     wildcard: DecodeError,
@@ -74,7 +74,7 @@ pub(crate) fn has_wildcard(bytes: &[u8]) -> bool {
 }
 
 /// Whether all bytes are ASCII and not NUL, and all wildcards are where a Topic Filter may have them.
-#[inline(always)]
+#[cfg_attr(target_pointer_width = "64", inline(always))]
 pub(crate) fn is_plain_filter(bytes: &[u8]) -> bool {
     let (mut at, mut rest) = (0, bytes);
     while let Some((word, tail)) = rest.split_first_chunk::<8>() {
@@ -132,7 +132,7 @@ const fn zeros(word: u64) -> u64 {
 }
 
 /// Whether all bytes are ASCII, not NUL and no wildcard.
-#[inline(always)]
+#[cfg_attr(target_pointer_width = "64", inline(always))]
 pub(crate) fn is_plain_level(bytes: &[u8]) -> bool {
     all_zero(bytes, not_plain_level)
 }

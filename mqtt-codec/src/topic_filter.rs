@@ -50,7 +50,7 @@ impl<'a> TopicFilter<'a> {
     }
 
     /// A Topic Filter from bytes with a two byte length.
-    #[inline(always)]
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     pub(crate) fn check(bytes: &'a [u8], version: Version) -> Result<Self, DecodeError> {
         //= [MQTT-4.7.3-1]
         if bytes.is_empty() {

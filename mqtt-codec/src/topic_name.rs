@@ -35,7 +35,7 @@ impl<'a> TopicName<'a> {
     }
 
     /// A Topic Name from bytes with a two byte length; `wildcard` is the error when it has one.
-    #[inline(always)]
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     pub(crate) fn check(bytes: &'a [u8], wildcard: DecodeError) -> Result<Self, DecodeError> {
         //= [MQTT-4.7.3-1]
         if bytes.is_empty() {

@@ -42,28 +42,28 @@ impl<'a> Writer<'a> {
     }
 
     /// A property of two bytes: its identifier, then the value.
-    #[inline(always)]
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     pub(crate) fn id_u16(&mut self, identifier: u8, value: u16) {
         let [a, b] = value.to_be_bytes();
         self.array([identifier, a, b]);
     }
 
     /// A property of four bytes: its identifier, then the value.
-    #[inline(always)]
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     pub(crate) fn id_u32(&mut self, identifier: u8, value: u32) {
         let [a, b, c, d] = value.to_be_bytes();
         self.array([identifier, a, b, c, d]);
     }
 
     /// A property of Binary Data or a UTF-8 Encoded String: its identifier, then length and bytes.
-    #[inline(always)]
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     pub(crate) fn id_binary(&mut self, identifier: u8, bytes: &[u8]) {
         let [.., high, low] = bytes.len().to_be_bytes();
         self.array([identifier, high, low]);
         self.bytes(bytes);
     }
 
-    #[inline(always)]
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     pub(crate) fn bytes(&mut self, bytes: &[u8]) {
         if let Some((head, tail)) = core::mem::take(&mut self.0).split_at_mut_checked(bytes.len()) {
             copy(head, bytes);
@@ -74,10 +74,10 @@ impl<'a> Writer<'a> {
     }
 
     /// All that is left: the longest field, and often longer than a word or two.
-    #[inline(always)]
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     pub(crate) fn payload(&mut self, payload: &[u8]) {
         match payload.len() {
-            33..=64 if self.0.len() == payload.len() => {
+            33..=64 if WIDE && self.0.len() == payload.len() => {
                 copy_ends::<32>(core::mem::take(&mut self.0), payload);
             }
             _ => self.bytes(payload),
@@ -85,14 +85,14 @@ impl<'a> Writer<'a> {
     }
 
     /// Binary Data, or a UTF-8 Encoded String: its length in two bytes, then the bytes.
-    #[inline(always)]
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     pub(crate) fn binary(&mut self, bytes: &[u8]) {
         let [.., high, low] = bytes.len().to_be_bytes();
         self.array([high, low]);
         self.bytes(bytes);
     }
 
-    #[inline(always)]
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     pub(crate) fn variable_byte_integer(&mut self, value: u32) {
         let [low, high, ..] = variable_byte_integer::encode(value);
         match value {
@@ -111,17 +111,20 @@ impl<'a> Writer<'a> {
 }
 
 /// Copies between slices of one length. Up to 32 bytes, two words that may overlap take less time than
-/// a call of `memcpy`.
-#[inline(always)]
+/// a call of `memcpy`, and more room: it is done where there is room.
+#[cfg_attr(target_pointer_width = "64", inline(always))]
 fn copy(to: &mut [u8], from: &[u8]) {
     match from.len() {
-        0..4 => to.iter_mut().zip(from).for_each(|(to, from)| *to = *from),
-        4..8 => copy_ends::<4>(to, from),
-        8..16 => copy_ends::<8>(to, from),
-        16..=32 => copy_ends::<16>(to, from),
-        _ => to.copy_from_slice(from),
+        4..8 if WIDE => copy_ends::<4>(to, from),
+        8..16 if WIDE => copy_ends::<8>(to, from),
+        16..=32 if WIDE => copy_ends::<16>(to, from),
+        // `copy_from_slice` could panic where the lengths are not seen to be equal.
+        _ => to.iter_mut().zip(from).for_each(|(to, from)| *to = *from),
     }
 }
+
+/// Whether the machine is of the kind for which speed comes before size.
+const WIDE: bool = cfg!(target_pointer_width = "64");
 
 /// Copies the first `N` and the last `N` bytes, of at most `2 * N`.
 #[inline(always)]

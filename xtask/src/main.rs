@@ -11,6 +11,7 @@ mod msrv;
 mod no_std;
 mod paho;
 mod process;
+mod size;
 mod spec;
 
 use clap::{Parser, Subcommand};
@@ -37,6 +38,8 @@ enum Task {
     NoStd,
     /// Runs the Eclipse Paho interoperability suites, from a checkout of them, against the release binary
     Paho(paho::Arguments),
+    /// Measures what the codec takes of a microcontroller's flash
+    Size,
     /// Checks that every numbered statement of the standards is met and tested; writes the table
     Spec(spec::Arguments),
 }
@@ -58,6 +61,7 @@ fn run(task: Task) -> Outcome {
         Task::Msrv => msrv::run_checks(),
         Task::NoStd => no_std::run_builds(),
         Task::Paho(arguments) => paho::run(&arguments),
+        Task::Size => size::run(),
         Task::Spec(arguments) => spec::run(&arguments),
     }
 }

@@ -39,6 +39,20 @@ pub struct Connect<'a> {
 }
 
 impl<'a> Connect<'a> {
+    /// Decodes the CONNECT of a frame, for whom no other type will do.
+    ///
+    /// # Errors
+    /// [`DecodeError::UnexpectedPacketType`] for another type, and the rule that the packet breaks.
+    pub fn from_frame(frame: Frame<'a>) -> Result<Self, DecodeError> {
+        if frame.packet_type() != PacketType::Connect {
+            return Err(DecodeError::UnexpectedPacketType);
+        }
+        match Self::decode(frame)? {
+            Packet::Connect(connect) => Ok(connect),
+            _ => Err(DecodeError::UnexpectedPacketType),
+        }
+    }
+
     /// It makes the `Packet` itself, since to move a packet into one takes as long as decoding it.
     #[inline(always)]
     pub(super) fn decode(frame: Frame<'a>) -> Result<Packet<'a>, DecodeError> {

@@ -28,6 +28,20 @@ pub struct Publish<'a> {
 }
 
 impl<'a> Publish<'a> {
+    /// Decodes the PUBLISH of a frame, for whom no other type will do.
+    ///
+    /// # Errors
+    /// [`DecodeError::UnexpectedPacketType`] for another type, and the rule that the packet breaks.
+    pub fn from_frame(frame: Frame<'a>, version: Version) -> Result<Self, DecodeError> {
+        if frame.packet_type() != PacketType::Publish {
+            return Err(DecodeError::UnexpectedPacketType);
+        }
+        match Self::decode(frame, version)? {
+            Packet::Publish(publish) => Ok(publish),
+            _ => Err(DecodeError::UnexpectedPacketType),
+        }
+    }
+
     /// It makes the `Packet` itself, since to move a packet into one takes as long as decoding it.
     #[inline(always)]
     pub(super) fn decode(frame: Frame<'a>, version: Version) -> Result<Packet<'a>, DecodeError> {

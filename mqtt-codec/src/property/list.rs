@@ -82,7 +82,7 @@ impl<'a> Properties<'a> {
     }
 
     /// Reads property length and properties, and validates them.
-    #[inline(always)]
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     pub(crate) fn decode(reader: &mut Reader<'a>, allowed: u64) -> Result<Self, DecodeError> {
         let len = reader.variable_byte_integer()?;
         if len == 0 {
@@ -133,7 +133,7 @@ impl<'a> Properties<'a> {
     }
 
     /// Writes property length and properties.
-    #[inline(always)]
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     pub(crate) fn write<'w>(&self, mut writer: Writer<'w>) -> Writer<'w> {
         match self.source {
             Source::Bytes(bytes) => {
