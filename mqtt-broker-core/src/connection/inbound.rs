@@ -1,6 +1,6 @@
 //! Bytes from a connection: framing, and each packet to the chapter that handles it.
 
-use mqtt_codec::{Frame, Framed, Packet, ReasonCode, Sender, Version, frame};
+use mqtt_codec::{Frame, Framed, Packet, PacketType, ReasonCode, Sender, Version, frame};
 
 use super::State;
 use crate::boundary::{CloseReason, Received};
@@ -82,6 +82,14 @@ impl Broker {
         let Some(connection) = self.connections.get_mut(index) else { return Ok(Flow::Next) };
         connection.last_received = now;
         let state = connection.state;
+        // Refused for its place before it is read: no work is done for nobody.
+        //= [MQTT-3.1.0-1]
+        if state == State::Opening && frame.packet_type() != PacketType::Connect {
+            return Err(CloseReason::Violation(
+                ReasonCode::PROTOCOL_ERROR,
+                "the first packet is not CONNECT",
+            ));
+        }
         let packet = match frame.decode(version) {
             Ok(packet) => packet,
             Err(error) => {
@@ -94,12 +102,6 @@ impl Broker {
             //= [MQTT-3.2.0-2]
             Packet::Connect(connect) if state == State::Opening => {
                 self.on_connect(now, index, bytes, connect, policy)?
-            }
-            _ if state == State::Opening => {
-                return Err(CloseReason::Violation(
-                    ReasonCode::PROTOCOL_ERROR,
-                    "the first packet is not CONNECT",
-                ));
             }
             Packet::Auth(auth) => self.on_auth(now, index, auth, policy)?,
             Packet::Disconnect(disconnect) if state == State::Authenticating => {
