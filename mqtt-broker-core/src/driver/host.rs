@@ -1,6 +1,8 @@
 //! [`Host`]: what the program around a driver gives and is told.
 
-use crate::boundary::{ConnectionHandle, Event, LocalSubscription, Message, Request, Ticket};
+use crate::boundary::{
+    CloseReason, ConnectionHandle, Event, LocalSubscription, Message, Peer, Request, Ticket,
+};
 use crate::journal::Record;
 use crate::policy::{Policy, Verdict};
 use crate::time::Instant;
@@ -12,6 +14,16 @@ use crate::time::Instant;
 pub trait Host: Policy {
     /// What time it is; see [`Instant`]. It is asked often.
     fn now(&mut self) -> Instant;
+
+    /// This connection is served from here on, until its future ends.
+    fn accepted(&mut self, connection: ConnectionHandle, peer: Peer) {
+        let _ = (connection, peer);
+    }
+
+    /// The broker closes this connection: its future sends what is left, and ends.
+    fn closing(&mut self, connection: ConnectionHandle, reason: CloseReason) {
+        let _ = (connection, reason);
+    }
 
     /// Something happened. Only with [`Config::events`](crate::Config::events).
     fn event(&mut self, event: Event) {

@@ -71,6 +71,7 @@ impl<H: Host> Shared<H> {
         }
         *self.slot(index) = Slot { handle: Some(handle), ..Slot::default() };
         self.open += 1;
+        self.host.accepted(handle, peer);
         Ok(handle)
     }
 
@@ -93,11 +94,18 @@ impl<H: Host> Shared<H> {
             }
             let Some(output) = self.broker.poll_output() else { return };
             match output {
-                Output::Transmit(handle) => self.mark(handle, |slot| slot.transmit = true),
-                Output::Resume(handle) => self.mark(handle, |slot| slot.resumed = true),
-                Output::Close(handle, _) => {
-                    self.expiring.push_back((now + self.linger, handle));
-                    self.mark(handle, |slot| slot.closing = true);
+                Output::Transmit(handle) => {
+                    self.mark(handle, |slot| slot.transmit = true);
+                }
+                Output::Resume(handle) => {
+                    self.mark(handle, |slot| slot.resumed = true);
+                }
+                Output::Close(handle, reason) => {
+                    // It may have ended meanwhile.
+                    if self.mark(handle, |slot| slot.closing = true) {
+                        self.expiring.push_back((now + self.linger, handle));
+                        self.host.closing(handle, reason);
+                    }
                 }
                 Output::Decide(ticket, connection, request) => {
                     if let Some(verdict) = self.host.decide(ticket, connection, request) {
@@ -148,15 +156,17 @@ impl<H: Host> Shared<H> {
         if self.timer.is_some() && self.oversleeps() { self.timer.take() } else { None }
     }
 
-    fn mark(&mut self, handle: ConnectionHandle, set: impl FnOnce(&mut Slot)) {
+    /// Changes the slot of a connection and wakes its future. `false` if it has ended.
+    fn mark(&mut self, handle: ConnectionHandle, set: impl FnOnce(&mut Slot)) -> bool {
         let index = handle.index();
         let slot = self.slot(index);
         if slot.handle != Some(handle) {
-            return;
+            return false;
         }
         set(slot);
         if slot.waker.is_some() {
             self.woken.push_back(index);
         }
+        true
     }
 }

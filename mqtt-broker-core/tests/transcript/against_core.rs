@@ -14,7 +14,8 @@ use super::world::World;
 
 /// Plays a script in all its modes; the error names file, line and mode.
 pub(crate) fn play_all(file: &str, script: &Script) -> Result<(), String> {
-    for mode in Mode::all(script.longest_write()?, script.has_own_disk()) {
+    // One with a journal says itself when the disk is behind.
+    for mode in Mode::all(script.longest_write()?, script.config.journal) {
         let line = Cell::new(0);
         let play = || Play::new(World::new(script.config.clone(), mode)).run(script, &line);
         let outcome = catch_unwind(AssertUnwindSafe(play));

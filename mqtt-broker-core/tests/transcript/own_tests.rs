@@ -132,7 +132,7 @@ fn script_is_read() {
     assert_eq!(script.title, "Title");
     assert_eq!(script.statements, ["[MQTT-3.1.0-1]"]);
     assert_eq!(script.config.receive_maximum, 10);
-    assert!(script.has_own_disk());
+    assert!(script.config.journal);
     let numbers: Vec<_> = script.lines.iter().map(|line| line.number).collect();
     assert_eq!(numbers, [5, 5, 6, 7, 8]);
 }

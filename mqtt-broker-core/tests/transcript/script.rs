@@ -85,11 +85,6 @@ impl Script {
         }
     }
 
-    /// Whether the transcript says itself when the disk is behind.
-    pub(crate) fn has_own_disk(&self) -> bool {
-        self.config.journal
-    }
-
     fn line(
         &mut self,
         number: usize,
