@@ -10,7 +10,7 @@
 //! the source has nothing left; and when the broker closes, after what was left is sent and, if the
 //! peer can be told, it has ended its side or had its time.
 
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 use core::future::{Future, poll_fn};
 use core::pin::pin;
 use core::task::Poll;
@@ -22,7 +22,7 @@ use crate::boundary::{Error, Peer};
 /// Bytes that come from a peer.
 pub(super) trait Source {
     /// Waits for bytes and gives them to the broker. `false` is the end.
-    async fn read<H: Host>(&mut self, of: &Accepted<'_, H>, input: &RefCell<Input>) -> bool;
+    async fn read<H: Host>(&mut self, of: &Accepted<'_, H>, input: &mut Input) -> bool;
 }
 
 /// Bytes that go to a peer.
@@ -69,17 +69,13 @@ enum Writing {
 impl<H: Host> Accepted<'_, H> {
     async fn carry(&self, source: impl Source, sink: impl Sink) {
         let (has_read, writing) = (Cell::new(false), Cell::new(Writing::Goes));
-        let input = RefCell::default();
-        let mut reader = pin!(self.receive(source, &input, &has_read));
+        let mut reader = pin!(self.receive(source, &has_read));
         let mut writer = pin!(self.transmit(sink, &writing));
         let mut peer_ended = false;
         poll_fn(|cx| {
             self.slot(|slot| slot.waker = None);
             loop {
                 has_read.set(false);
-                if self.take(|slot| &mut slot.resumed) {
-                    input.borrow_mut().offer(self);
-                }
                 peer_ended = peer_ended || reader.as_mut().poll(cx).is_ready();
                 if matches!(writing.get(), Writing::Goes) && writer.as_mut().poll(cx).is_ready() {
                     debug_assert!(writing.get() != Writing::Goes);
@@ -104,21 +100,19 @@ impl<H: Host> Accepted<'_, H> {
         .await;
     }
 
-    /// Reads until the end.
-    async fn receive(
-        &self,
-        mut source: impl Source,
-        input: &RefCell<Input>,
-        has_read: &Cell<bool>,
-    ) {
-        while source.read(self, input).await {
+    /// Reads until the end. While the broker takes nothing, nothing is read, the end neither: what
+    /// the peer said before it ended counts.
+    async fn receive(&self, mut source: impl Source, has_read: &Cell<bool>) {
+        let mut input = Input::default();
+        while source.read(self, &mut input).await {
             has_read.set(true);
+            while input.is_waiting {
+                until(|| self.take(|slot| &mut slot.resumed)).await;
+                input.offer(self);
+            }
             // Whoever has something to do because of this comes before the next bytes.
             yield_now().await;
-            until(|| !input.borrow().is_full()).await;
         }
-        // What the peer said before it ended counts.
-        until(|| !input.borrow().has_unheard()).await;
     }
 
     /// Writes whatever there is, until the broker closes.

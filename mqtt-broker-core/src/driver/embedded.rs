@@ -4,7 +4,6 @@
 //! has its own, of the host's. A read is begun once and kept until it is done: it need not be safe
 //! to cancel.
 
-use core::cell::RefCell;
 use core::future::Future;
 
 use embedded_io_async::{Read, Write};
@@ -53,12 +52,12 @@ struct Reading<'a, R> {
 }
 
 impl<R: Read> Source for Reading<'_, R> {
-    async fn read<H: Host>(&mut self, of: &Accepted<'_, H>, input: &RefCell<Input>) -> bool {
-        let front = input.borrow_mut().put_in_front(self.buffer);
+    async fn read<H: Host>(&mut self, of: &Accepted<'_, H>, input: &mut Input) -> bool {
+        let front = input.put_in_front(self.buffer);
         let room = self.buffer.get_mut(front..).unwrap_or_default();
         let Ok(read @ 1..) = self.reader.read(room).await else { return false };
         let bytes = self.buffer.get(..front + read).unwrap_or_default();
-        input.borrow_mut().take(of, bytes, front);
+        input.take(of, bytes, front);
         true
     }
 }

@@ -37,17 +37,17 @@ impl<H: Host> Driver<H> {
 struct Reading<'a, S>(&'a RefCell<S>);
 
 impl<S: AsyncRead + Unpin> Source for Reading<'_, S> {
-    async fn read<H: Host>(&mut self, of: &Accepted<'_, H>, input: &RefCell<Input>) -> bool {
+    async fn read<H: Host>(&mut self, of: &Accepted<'_, H>, input: &mut Input) -> bool {
         let buffers = &of.driver.buffers;
         poll_fn(|cx| {
             lend(&buffers.read, buffers.size, |buffer| {
-                let front = input.borrow_mut().put_in_front(buffer);
+                let front = input.put_in_front(buffer);
                 let room = buffer.get_mut(front..).unwrap_or_default();
                 let poll = Pin::new(&mut *self.0.borrow_mut()).poll_read(cx, room);
                 poll.map(|read| match read {
                     Ok(read @ 1..) => {
                         let bytes = buffer.get(..front + read).unwrap_or_default();
-                        input.borrow_mut().take(of, bytes, front);
+                        input.take(of, bytes, front);
                         true
                     }
                     _ => false,
