@@ -76,16 +76,17 @@ impl<P: Policy> Host<P> {
     pub(crate) fn seen(&mut self, wire: usize) -> Vec<String> {
         let wire = &mut self.wires[wire];
         let mut packets = Vec::new();
+        let mut rest = &wire.arrived[..];
         while let Framed::Complete(frame) =
-            frame(&wire.arrived, Sender::Server, u32::MAX).expect("the broker sends packets")
+            frame(rest, Sender::Server, u32::MAX).expect("the broker sends packets")
         {
             packets.push(match frame.decode(wire.version) {
                 Ok(packet) => format!("{packet:#}"),
                 Err(error) => format!("bytes that are wrong: {}", error.name()),
             });
-            let length = frame.encoded_len();
-            wire.arrived.drain(..length);
+            rest = &rest[frame.encoded_len()..];
         }
+        wire.arrived = rest.to_vec();
         packets.extend(wire.closed.as_ref().map(|reason| format!("closed {reason}")));
         packets
     }
