@@ -68,24 +68,26 @@ enum Writing {
 
 impl<H: Host> Accepted<'_, H> {
     async fn carry(&self, source: impl Source, sink: impl Sink) {
-        let (has_read, writing) = (Cell::new(false), Cell::new(Writing::Goes));
+        let has_read = Cell::new(false);
         let mut reader = pin!(self.receive(source, &has_read));
-        let mut writer = pin!(self.transmit(sink, &writing));
-        let mut peer_ended = false;
+        let mut writer = pin!(self.transmit(sink));
+        let (mut peer_ended, mut writing) = (false, Writing::Goes);
         poll_fn(|cx| {
             self.slot(|slot| slot.waker = None);
             loop {
                 has_read.set(false);
                 peer_ended = peer_ended || reader.as_mut().poll(cx).is_ready();
-                if matches!(writing.get(), Writing::Goes) && writer.as_mut().poll(cx).is_ready() {
-                    debug_assert!(writing.get() != Writing::Goes);
+                if writing == Writing::Goes {
+                    if let Poll::Ready(end) = writer.as_mut().poll(cx) {
+                        writing = end;
+                    }
                 }
                 // Sending may have made room for more input.
-                if !self.slot(|slot| slot.resumed) {
+                if peer_ended || !self.slot(|slot| slot.resumed) {
                     break;
                 }
             }
-            let is_over = match writing.get() {
+            let is_over = match writing {
                 Writing::Goes => peer_ended && !self.slot(|slot| slot.closing),
                 Writing::Broke => peer_ended || !has_read.get(),
                 Writing::Lingers => peer_ended,
@@ -116,12 +118,12 @@ impl<H: Host> Accepted<'_, H> {
     }
 
     /// Writes whatever there is, until the broker closes.
-    async fn transmit(&self, sink: impl Sink, writing: &Cell<Writing>) {
-        writing.set(match self.send(sink).await {
+    async fn transmit(&self, sink: impl Sink) -> Writing {
+        match self.send(sink).await {
             Ok(true) => Writing::Lingers,
             Ok(false) => Writing::Ended,
             Err(Broken) => Writing::Broke,
-        });
+        }
     }
 
     /// Whether the peer was told of the end.
