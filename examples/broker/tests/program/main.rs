@@ -4,5 +4,6 @@ mod checking;
 mod client;
 #[cfg(unix)]
 mod ending;
+mod hostile;
 mod running;
 mod serving;

@@ -70,6 +70,13 @@ impl Running {
         }
     }
 
+    /// The memory that the process has in use, in bytes, where the system tells.
+    pub(crate) fn resident_memory(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? << 10)
+    }
+
     /// Sends the process a signal by its name.
     #[cfg(unix)]
     pub(crate) fn signal(&self, name: &str) {
