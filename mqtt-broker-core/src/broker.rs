@@ -30,6 +30,9 @@ use crate::timers::Timers;
 
 pub(crate) use self::timeout::Timer;
 
+/// The first bits of the fraction of pi.
+const SEED_BITS: u64 = 0x243f_6a88_85a3_08d3;
+
 /// An MQTT broker: Sessions, subscriptions, retained messages and the protocol of every connection.
 ///
 /// The first word of a verb tells the direction of the data: `handle_*` is the network and the
@@ -83,7 +86,8 @@ impl Broker {
     /// A broker with nothing in it. It allocates as it fills, never beyond `config.limits`.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        let (seed, limits) = (config.seed, &config.limits);
+        // A seed of few bits, such as the default, would make a poor key.
+        let (seed, limits) = (config.seed ^ SEED_BITS, &config.limits);
         Self {
             connections: Connections::new(limits.connections),
             sessions: Sessions::new(seed, limits.sessions),

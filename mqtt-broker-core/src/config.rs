@@ -64,10 +64,11 @@ pub struct Config {
     /// QoS 1 and 2 messages under way to a client that states no Receive Maximum of its own.
     /// Default 64.
     pub inflight_messages: u16,
-    /// Messages that may wait for one client. Default 1,000.
+    /// Messages that may wait for one client because it is away or its window is full; what only
+    /// waits for the transport is bounded by `queue_bytes`. Default 1,000.
     pub queue_messages: u32,
-    /// Bytes that may wait for one client, topic, properties and payload counted in full for each.
-    /// Default 16 MiB.
+    /// Bytes that may wait for one client: for each message its topic, properties and payload in
+    /// full, and 32 for the entry. Default 16 MiB.
     pub queue_bytes: u32,
     /// What happens to the message that does not fit in a queue. Default `DropNewest`.
     pub queue_overflow: QueueOverflow,
@@ -151,7 +152,8 @@ pub struct Limits {
     pub sessions: u32,
     /// Subscriptions of all clients together. Default 16 Mi.
     pub subscriptions: u32,
-    /// Subscriptions of one client. Default 100,000.
+    /// Subscriptions of one client. Every message that matches many of them, or many share groups,
+    /// costs time for each. Default 100,000.
     pub subscriptions_per_client: u32,
     /// Subscriptions of the host. Default 1,024.
     pub local_subscriptions: u32,
