@@ -27,8 +27,6 @@ struct Street {
 impl Street {
     fn new(mut config: Config) -> Self {
         config.reason_strings = false;
-        // A host gives entropy.
-        config.seed = 1;
         let mut host = Host::new(config, AllowAll);
         let subscriber = host.open(V5);
         host.send(subscriber, &connect(V5, 0x02, &[], &[string("subscriber")]));
