@@ -420,6 +420,7 @@ pub(crate) fn framed_len(len: usize) -> usize {
 /// Writes a property length. The packet was measured, so it fits.
 #[inline(always)]
 pub(crate) fn write_len(writer: &mut Writer<'_>, len: usize) {
+    //= [MQTT-2.2.2-1]
     writer.variable_byte_integer(u32::try_from(len).unwrap_or(variable_byte_integer::MAX));
 }
 
