@@ -16,6 +16,7 @@ mod transcript {
     pub(crate) mod packet;
     pub(crate) mod play;
     pub(crate) mod property;
+    pub(crate) mod publication;
     pub(crate) mod rules;
     pub(crate) mod scene;
     pub(crate) mod script;

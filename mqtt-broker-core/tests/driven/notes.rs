@@ -8,8 +8,8 @@ use mqtt_broker_core::{
 
 use crate::asynchronous::clock::Clock;
 use crate::transcript::client::Seen;
+use crate::transcript::publication::publication;
 use crate::transcript::rules::Rules;
-use crate::transcript::scene::publication;
 
 pub(crate) struct Notes {
     pub(crate) rules: Rules,

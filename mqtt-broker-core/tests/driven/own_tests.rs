@@ -29,6 +29,7 @@ pub(crate) fn own_tests() -> Vec<Test> {
         ("what came before a broken write is heard", heard_although_broken),
         ("a shutdown ends everything", shutdown_ends_all),
         ("a full broker refuses", full_refuses),
+        ("an idle connection is small", idle_is_small),
     ]
 }
 
@@ -235,4 +236,13 @@ fn full_refuses() {
     fixture.run();
     assert!(!fixture.executor.is_done(first));
     assert!(fixture.executor.is_done(second) && far.read.has_ended());
+}
+
+/// What a connection costs besides its stream and its place in the broker: no buffer is among it.
+fn idle_is_small() {
+    let fixture = Fixture::new(Config::default());
+    let (near, _far) = duplex(usize::MAX);
+    let serving = fixture.driver.serve_futures(Peer::default(), near);
+    let size = size_of_val(&serving);
+    assert!(size <= 1024, "{size}");
 }

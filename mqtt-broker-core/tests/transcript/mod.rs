@@ -10,6 +10,7 @@ mod own_tests;
 mod packet;
 mod play;
 mod property;
+mod publication;
 mod rules;
 mod scene;
 mod script;

@@ -9,8 +9,9 @@ use mqtt_broker_core::{
 use super::client::Seen;
 use super::host::Wish;
 use super::mode::{Cut, Disk, Drain, Mode};
+use super::publication::publication;
 use super::rules::{Rule, Rules};
-use super::scene::{Scene, publication, question};
+use super::scene::{Scene, question};
 use super::subject::Subject;
 use super::wishes::Wishes;
 
