@@ -193,7 +193,8 @@ fn half_closed_ends() {
 }
 
 /// A client that says good-bye and is gone before its answers reach it has said good-bye: its Will
-/// Message is not published [MQTT-3.14.4-3].
+/// Message is not published.
+//= [MQTT-3.14.4-3] type=test
 fn heard_although_broken() {
     let mut fixture = Fixture::new(Config::default());
     let (_, watcher) = fixture
