@@ -1,0 +1,265 @@
+//! The same packets through other codecs.
+//!
+//! Each codec is given what it takes: a slice, or a `BytesMut` that holds the batch one after the other,
+//! made before the clock starts. A codec that takes packets to encode by value gets clones made before.
+
+use core::hint::black_box;
+
+use bytes::{Bytes, BytesMut};
+use criterion::{Criterion, Throughput};
+use mqtt_codec::Version;
+use tokio_util::codec::{Decoder as _, Encoder as _};
+
+use super::corpus::{self, Sample};
+use crate::{BATCH, measure};
+
+fn repeated(sample: &Sample) -> BytesMut {
+    BytesMut::from(&sample.bytes.repeat(BATCH.into())[..])
+}
+
+fn samples(version: Version) -> impl Iterator<Item = Sample> {
+    corpus::NAMES.into_iter().map(corpus::sample).filter(move |sample| sample.version == version)
+}
+
+/// Codecs that read from a slice.
+pub(crate) fn slices(c: &mut Criterion) {
+    for sample in samples(Version::V3_1_1) {
+        let (name, bytes) = (sample.name, black_box(&sample.bytes[..]));
+        measure(
+            c,
+            &format!("{name}/decode"),
+            "mqttrs",
+            || (),
+            |()| {
+                for _ in 0..BATCH {
+                    black_box(&mqttrs::decode_slice(bytes));
+                }
+            },
+        );
+        let packet = mqttrs::decode_slice(bytes).expect("a packet").expect("a whole one");
+        measure(
+            c,
+            &format!("{name}/encode"),
+            "mqttrs",
+            || [0; 512],
+            |out| {
+                for _ in 0..BATCH {
+                    black_box(&mqttrs::encode_slice(black_box(&packet), out));
+                }
+            },
+        );
+    }
+    macro_rules! proto {
+        ($sample:expr, $packet:ty) => {{
+            let (name, bytes) = ($sample.name, black_box(&$sample.bytes[..]));
+            measure(
+                c,
+                &format!("{name}/decode"),
+                "mqtt-proto",
+                || (),
+                |()| {
+                    for _ in 0..BATCH {
+                        black_box(&<$packet>::decode(bytes));
+                    }
+                },
+            );
+            let packet = <$packet>::decode(bytes).expect("a packet").expect("a whole one");
+            measure(
+                c,
+                &format!("{name}/encode"),
+                "mqtt-proto",
+                || (),
+                |()| {
+                    for _ in 0..BATCH {
+                        black_box(&packet.encode());
+                    }
+                },
+            );
+        }};
+    }
+    samples(Version::V3_1_1).for_each(|sample| proto!(sample, mqtt_proto::v3::Packet));
+    samples(Version::V5).for_each(|sample| proto!(sample, mqtt_proto::v5::Packet));
+    protocol_core(c);
+}
+
+/// `mqtt-protocol-core`: a parser for each type, which takes the body; its PUBLISH takes an `Arc` of it.
+fn protocol_core(c: &mut Criterion) {
+    use mqtt_protocol_core::mqtt::packet::{v3_1_1, v5_0};
+    macro_rules! packet {
+        ($name:literal, $parse:expr) => {{
+            let sample = corpus::sample($name);
+            let header = if sample.bytes[1] < 0x80 { 2 } else { 3 };
+            let body = black_box(&sample.bytes[header..]);
+            let flags = sample.bytes[0] & 0x0F;
+            measure(
+                c,
+                concat!($name, "/decode"),
+                "mqtt-protocol-core",
+                || (),
+                |()| {
+                    for _ in 0..BATCH {
+                        black_box(&$parse(flags, body));
+                    }
+                },
+            );
+            let (packet, _) = $parse(flags, body).expect("a packet");
+            measure(
+                c,
+                concat!($name, "/encode"),
+                "mqtt-protocol-core",
+                || (),
+                |()| {
+                    for _ in 0..BATCH {
+                        black_box(&packet.to_continuous_buffer());
+                    }
+                },
+            );
+        }};
+    }
+    packet!("publish-3.1.1", |flags, body: &[u8]| v3_1_1::Publish::parse(flags, body.into()));
+    packet!("connect-3.1.1", |_, body: &[u8]| v3_1_1::Connect::parse(body));
+    packet!("puback", |_, body: &[u8]| v3_1_1::Puback::parse(body));
+    packet!("publish-5.0", |flags, body: &[u8]| v5_0::Publish::parse(flags, body.into()));
+    packet!("connect-5.0", |_, body: &[u8]| v5_0::Connect::parse(body));
+    packet!("subscribe-5.0", |_, body: &[u8]| v5_0::Subscribe::parse(body));
+}
+
+/// Codecs that take packets off a `BytesMut`.
+pub(crate) fn buffers(c: &mut Criterion) {
+    macro_rules! codec {
+        ($sample:expr, $codec:literal, $read:expr, $write:expr) => {{
+            let (name, read, write) = ($sample.name, $read, $write);
+            let setup = || repeated(&$sample);
+            measure(c, &format!("{name}/decode"), $codec, setup, |buffer| {
+                for _ in 0..BATCH {
+                    black_box(&read(buffer));
+                }
+            });
+            // One that refuses the packet has nothing to encode.
+            if let Ok(packet) = read(&mut setup()) {
+                let room = || BytesMut::with_capacity(512);
+                measure(c, &format!("{name}/encode"), $codec, room, |out| {
+                    for _ in 0..BATCH {
+                        out.clear();
+                        black_box(&write(black_box(&packet), out));
+                    }
+                });
+            }
+        }};
+    }
+    for sample in samples(Version::V3_1_1) {
+        use mqttbytes::v4::{Packet, read};
+        use rumqttc::mqttbytes::v4::Packet as Rumqttc;
+        let write = |packet: &Packet, out: &mut BytesMut| match packet {
+            Packet::Publish(publish) => publish.write(out),
+            Packet::Connect(connect) => connect.write(out),
+            Packet::PubAck(puback) => puback.write(out),
+            other => panic!("{other:?}"),
+        };
+        codec!(sample, "mqttbytes", |buffer: &mut BytesMut| read(buffer, 1 << 20), write);
+        let write = |packet: &Rumqttc, out: &mut BytesMut| packet.write(out, 1 << 20);
+        codec!(sample, "rumqttc", |buffer: &mut BytesMut| Rumqttc::read(buffer, 1 << 20), write);
+    }
+    for sample in samples(Version::V5) {
+        use mqttbytes::v5::{Packet, read};
+        use rumqttc::v5::mqttbytes::v5::Packet as Rumqttc;
+        let write = |packet: &Packet, out: &mut BytesMut| match packet {
+            Packet::Publish(publish) => publish.write(out),
+            Packet::Connect(connect) => connect.write(out),
+            Packet::Subscribe(subscribe) => subscribe.write(out),
+            other => panic!("{other:?}"),
+        };
+        codec!(sample, "mqttbytes", |buffer: &mut BytesMut| read(buffer, 1 << 20), write);
+        let write = |packet: &Rumqttc, out: &mut BytesMut| packet.write(out, None);
+        codec!(sample, "rumqttc", |buffer: &mut BytesMut| Rumqttc::read(buffer, None), write);
+    }
+}
+
+/// Codecs of a framework: `tokio_util` and ntex. They encode packets that they are given by value.
+pub(crate) fn frameworks(c: &mut Criterion) {
+    macro_rules! rmqtt {
+        ($sample:expr, $codec:expr) => {{
+            let (sample, mut codec) = ($sample, $codec);
+            let name = sample.name;
+            measure(
+                c,
+                &format!("{name}/decode"),
+                "rmqtt-codec",
+                || repeated(&sample),
+                |buffer| {
+                    for _ in 0..BATCH {
+                        black_box(&codec.decode(buffer));
+                    }
+                },
+            );
+            let (packet, _) = codec.decode(&mut repeated(&sample)).expect("ok").expect("whole");
+            let clones = || (vec![packet.clone(); BATCH.into()], BytesMut::with_capacity(512));
+            measure(c, &format!("{name}/encode"), "rmqtt-codec", clones, |(packets, out)| {
+                for packet in packets.drain(..) {
+                    out.clear();
+                    black_box(&codec.encode(packet, out));
+                }
+            });
+        }};
+    }
+    samples(Version::V3_1_1).for_each(|s| rmqtt!(s, rmqtt_codec::v3::Codec::new(1 << 20)));
+    samples(Version::V5).for_each(|s| rmqtt!(s, rmqtt_codec::v5::Codec::new(1 << 20, 1 << 20)));
+    ntex(c);
+}
+
+fn ntex(c: &mut Criterion) {
+    use ntex_codec::Decoder as _;
+    macro_rules! ntex {
+        ($sample:expr, $codec:ty) => {{
+            let (sample, codec) = ($sample, <$codec>::new());
+            let name = format!("{}/decode", sample.name);
+            let setup = || ntex_bytes::BytesMut::copy_from_slice(sample.bytes.repeat(BATCH.into()));
+            measure(c, &name, "ntex-mqtt", setup, |buffer| {
+                for _ in 0..BATCH {
+                    let packet = codec.decode(buffer);
+                    assert!(matches!(packet, Ok(Some(_))));
+                    black_box(&packet);
+                }
+            });
+        }};
+    }
+    samples(Version::V3_1_1).for_each(|s| ntex!(s, ntex_mqtt::v3::codec::Codec));
+    samples(Version::V5).for_each(|s| ntex!(s, ntex_mqtt::v5::codec::Codec));
+}
+
+/// A buffer of 10,000 PUBLISH, with those that are fastest on one.
+pub(crate) fn streams(c: &mut Criterion) {
+    let stream = Bytes::from(corpus::stream(Version::V3_1_1));
+    let mut group = c.benchmark_group("stream-3.1.1/decode");
+    group.throughput(Throughput::Elements(10_000));
+    group.bench_function("mqttbytes", |b| {
+        let setup = || BytesMut::from(&stream[..]);
+        b.iter_batched_ref(
+            setup,
+            |buffer| {
+                while let Ok(packet) = mqttbytes::v4::read(buffer, 1 << 20) {
+                    black_box(&packet);
+                }
+            },
+            criterion::BatchSize::LargeInput,
+        );
+    });
+    group.finish();
+    let stream = Bytes::from(corpus::stream(Version::V5));
+    let mut group = c.benchmark_group("stream-5.0/decode");
+    group.throughput(Throughput::Elements(10_000));
+    group.bench_function("rumqttc", |b| {
+        use rumqttc::v5::mqttbytes::v5::Packet;
+        let setup = || BytesMut::from(&stream[..]);
+        b.iter_batched_ref(
+            setup,
+            |buffer| {
+                while let Ok(packet) = Packet::read(buffer, None) {
+                    black_box(&packet);
+                }
+            },
+            criterion::BatchSize::LargeInput,
+        );
+    });
+    group.finish();
+}
