@@ -116,8 +116,9 @@ impl<'a> TopicFilter<'a> {
     /// Whether this is the filter of a Shared Subscription.
     #[must_use]
     #[inline]
-    pub fn is_shared(self) -> bool {
-        matches!(self.0, [b'$', ..]) && share(self.0).is_some()
+    pub const fn is_shared(self) -> bool {
+        matches!(self.0, [b'$', b's', b'h', b'a', b'r', b'e', b'/', ..])
+            && check_share(self.0).is_ok()
     }
 
     /// Whether a `+` or `#` is in it.
@@ -149,7 +150,7 @@ impl<'a> TopicFilter<'a> {
 
     /// Whether 5.0 takes it: a filter that 3.x accepted may begin with a broken Share Name.
     #[inline(always)]
-    pub(crate) fn check_share(self) -> Result<(), DecodeError> {
+    pub(crate) const fn check_share(self) -> Result<(), DecodeError> {
         if matches!(self.0, [b'$', ..]) { check_share(self.0) } else { Ok(()) }
     }
 }
@@ -185,19 +186,22 @@ fn share(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     whole.then_some((name, filter))
 }
 
-fn check_share(bytes: &[u8]) -> Result<(), DecodeError> {
-    let Some(rest) = bytes.strip_prefix(SHARE) else { return Ok(()) };
-    let name = rest.iter().position(|&byte| byte == b'/').and_then(|end| rest.get(..end));
-    let name = name.unwrap_or(rest);
+const fn check_share(bytes: &[u8]) -> Result<(), DecodeError> {
+    let [b'$', b's', b'h', b'a', b'r', b'e', b'/', name @ ..] = bytes else { return Ok(()) };
     //= [MQTT-4.8.2-1]
-    if name.is_empty() {
+    if matches!(name, [] | [b'/', ..]) {
         return Err(DecodeError::EmptyShareName);
     }
-    //= [MQTT-4.8.2-2]
-    if text::has_wildcard(name) {
-        return Err(DecodeError::WildcardInShareName);
+    let mut rest = name;
+    loop {
+        //= [MQTT-4.8.2-2]
+        rest = match rest {
+            [b'+' | b'#', ..] => return Err(DecodeError::WildcardInShareName),
+            [] | [b'/'] => return Err(DecodeError::EmptySharedFilter),
+            [b'/', ..] => return Ok(()),
+            [_, tail @ ..] => tail,
+        };
     }
-    if rest.len() <= name.len() + 1 { Err(DecodeError::EmptySharedFilter) } else { Ok(()) }
 }
 
 /// Checks the place of each wildcard, byte by byte.

@@ -115,8 +115,8 @@ impl SubscriptionOptions {
 pub struct Subscriptions<'a> {
     len: usize,
     encoded_len: usize,
-    /// Whether a Topic Filter begins with `$`, so that it may be that of a Shared Subscription.
-    may_be_shared: bool,
+    /// What 5.0 refuses of them, looked for when they are made: encoding happens more than once.
+    refused: Option<DecodeError>,
     source: Source<'a>,
 }
 
@@ -130,21 +130,29 @@ impl<'a> Subscriptions<'a> {
     /// Subscriptions to encode; at least one.
     #[must_use]
     pub const fn new(list: &'a [(TopicFilter<'a>, SubscriptionOptions)]) -> Self {
-        let (mut encoded_len, mut may_be_shared, mut rest) = (0_usize, false, list);
-        while let [(filter, _), tail @ ..] = rest {
+        let (mut encoded_len, mut refused, mut rest) = (0_usize, None, list);
+        while let [(filter, options), tail @ ..] = rest {
             encoded_len = encoded_len.saturating_add(3 + filter.as_bytes().len());
-            may_be_shared |= matches!(filter.as_bytes(), [b'$', ..]);
+            if let Err(error) = filter.check_share() {
+                refused = Some(error);
+            } else if let Err(error) = check_no_local(options.no_local, *filter) {
+                refused = Some(error);
+            }
             rest = tail;
         }
-        Self { len: list.len(), encoded_len, may_be_shared, source: Source::List(list) }
+        Self { len: list.len(), encoded_len, refused, source: Source::List(list) }
     }
 
     fn decode(bytes: &'a [u8], version: Version) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(bytes);
-        let mut len = 0;
+        let (mut len, mut refused) = (0, None);
         while !reader.is_empty() {
             //= [MQTT-3.8.3-1]
             let filter = TopicFilter::check(reader.binary()?, version)?;
+            // 3.x takes what 5.0 refuses.
+            if version < Version::V5 {
+                refused = refused.or(filter.check_share().err());
+            }
             check_options(reader.u8()?, filter, version)?;
             len += 1;
         }
@@ -152,9 +160,7 @@ impl<'a> Subscriptions<'a> {
         if len == 0 {
             return Err(DecodeError::NoTopicFilter);
         }
-        // It may be of 3.x and be encoded for 5.0: then the filters are looked at again.
-        let (encoded_len, may_be_shared) = (bytes.len(), true);
-        Ok(Self { len, encoded_len, may_be_shared, source: Source::Bytes(bytes) })
+        Ok(Self { len, encoded_len: bytes.len(), refused, source: Source::Bytes(bytes) })
     }
 
     /// The Subscriptions in order.
@@ -191,11 +197,8 @@ impl<'a> Subscriptions<'a> {
         if self.is_empty() {
             return Err(DecodeError::NoTopicFilter.into());
         }
-        if version == Version::V5 && self.may_be_shared {
-            for (filter, options) in self.iter() {
-                filter.check_share()?;
-                check_no_local(options.no_local, filter)?;
-            }
+        if let (Version::V5, Some(error)) = (version, self.refused) {
+            return Err(error.into());
         }
         Ok(())
     }
@@ -216,7 +219,7 @@ fn check_options(byte: u8, filter: TopicFilter<'_>, version: Version) -> Result<
 }
 
 #[inline]
-fn check_no_local(no_local: bool, filter: TopicFilter<'_>) -> Result<(), DecodeError> {
+const fn check_no_local(no_local: bool, filter: TopicFilter<'_>) -> Result<(), DecodeError> {
     //= [MQTT-3.8.3-4]
     if no_local && filter.is_shared() {
         return Err(DecodeError::NoLocalOnSharedSubscription);
