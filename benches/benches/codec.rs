@@ -10,6 +10,8 @@ mod codec {
     pub(crate) mod corpus;
     #[cfg(feature = "peers")]
     pub(crate) mod peers;
+    #[cfg(feature = "peers")]
+    pub(crate) mod strictness;
 }
 
 use core::hint::black_box;
@@ -107,7 +109,7 @@ fn streams(c: &mut Criterion) {
 fn settings() -> Criterion {
     Criterion::default()
         .warm_up_time(Duration::from_millis(200))
-        .measurement_time(Duration::from_millis(1000))
+        .measurement_time(Duration::from_millis(800))
         .sample_size(50)
         .without_plots()
 }
@@ -117,7 +119,7 @@ criterion_group! { name = codecs; config = settings(); targets = ours, streams }
 #[cfg(feature = "peers")]
 criterion_group! {
     name = codecs; config = settings();
-    targets = ours, codec::peers::slices, codec::peers::buffers, codec::peers::frameworks,
-        streams, codec::peers::streams
+    targets = codec::strictness::print, ours, codec::peers::slices, codec::peers::buffers,
+        codec::peers::frameworks, streams, codec::peers::streams
 }
 criterion_main!(codecs);
