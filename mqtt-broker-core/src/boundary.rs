@@ -321,6 +321,16 @@ pub enum Event {
         /// What was wrong.
         cause: RefusalCause,
     },
+    /// The broker closes a connection that never had a Session: what came was no CONNECT, or came
+    /// too late.
+    Closed {
+        /// The connection.
+        connection: ConnectionHandle,
+        /// Where it is from.
+        peer: Peer,
+        /// Why.
+        reason: CloseReason,
+    },
     /// A connected client is gone.
     Disconnected {
         /// Its connection, which no longer exists.

@@ -245,12 +245,12 @@ impl Broker {
     }
 
     /// Everything up to and including `lsn` is durable: what waited for it may leave.
-    pub fn durable(&mut self, now: Instant, lsn: Lsn) {
+    pub fn durable(&mut self, lsn: Lsn) {
         self.journal.durable(lsn);
         let holding = core::mem::take(&mut self.holding);
         for handle in holding {
             if let Some(index) = self.connections.resolve(handle) {
-                self.release_held(now, index);
+                self.release_held(index);
             }
         }
     }

@@ -14,11 +14,11 @@ use mqtt_codec::QoS;
 /// | [`Limits::connections`] | the host closes the transport; [`Error::Full`](crate::Error::Full) |
 /// | [`Limits::sessions`] | CONNACK 0x97 Quota exceeded (3.x: 3 Server unavailable) |
 /// | [`Limits::subscriptions`], [`Limits::subscriptions_per_client`] | SUBACK 0x97 (3.x: 0x80) |
-/// | [`Limits::retained`], [`Limits::publications`], [`Limits::publication_bytes`] | PUBACK or PUBREC 0x97; 3.x and QoS 0: dropped and counted |
+/// | [`Limits::retained`], [`Limits::publications`], [`Limits::publication_bytes`] | PUBACK or PUBREC 0x97 (3.x: close); QoS 0: dropped and counted |
 /// | [`Limits::entries`], [`Config::queue_messages`], [`Config::queue_bytes`] | the subscriber's copy is dropped and counted |
 /// | [`Config::maximum_packet_size`] | DISCONNECT 0x95 Packet too large (3.x: close) |
 /// | [`Config::receive_maximum`] | DISCONNECT 0x93 Receive Maximum exceeded |
-/// | [`Limits::topic_levels`] | PUBACK or PUBREC 0x90, SUBACK 0x8F; 3.x PUBLISH: dropped and counted |
+/// | [`Limits::topic_levels`] | PUBACK or PUBREC 0x90, SUBACK 0x8F (3.x: 0x80); 3.x PUBLISH: acknowledged, dropped and counted |
 /// | [`Limits::outgoing`] | the connection's input waits until it has been read |
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -41,7 +41,7 @@ impl Broker {
             return Ok(false);
         }
         let publication = self.publications.insert(draft)?;
-        let taken = self.retain(publication, draft);
+        let taken = self.retain(publication);
         if taken.is_ok() {
             self.deliver(now, publication, origin);
         }
@@ -51,46 +51,37 @@ impl Broker {
 
     /// Routes a publication that was kept aside, and lets go of it.
     pub(crate) fn publish_stored(&mut self, now: Instant, publication: u32, origin: Option<u32>) {
-        let Some(stored) = self.publications.get(publication) else { return };
-        let topic = stored.topic();
-        self.subscriptions.matches(topic, &mut self.matches);
-        if stored.retain {
-            if stored.payload().is_empty() {
-                if let Some(before) = self.retained.remove(topic) {
-                    self.publications.release(before);
-                }
-            } else if let Ok(before) = self.retained.set(topic, publication) {
-                self.publications.hold(publication);
-                if let Some(before) = before {
-                    self.publications.release(before);
-                }
-            }
+        if let Some(stored) = self.publications.get(publication) {
+            self.subscriptions.matches(stored.topic(), &mut self.matches);
+        }
+        // It has nobody to be refused to.
+        if self.retain(publication).is_err() {
+            self.stats.dropped_broker_full += 1;
         }
         self.deliver(now, publication, origin);
         self.publications.release(publication);
     }
 
-    /// Sets or clears the retained message of a topic, if the message says so.
-    fn retain(&mut self, publication: u32, draft: &Draft<'_>) -> Result<(), Full> {
-        if self.journal.is_enabled() && (draft.retain || draft.qos > QoS::AtMostOnce) {
-            if let Some(publication) = self.publications.get(publication) {
-                self.journal.change(&Change::Published { publication });
-            }
+    /// Journals a publication, and sets or clears the retained message of its topic, if it says so.
+    fn retain(&mut self, publication: u32) -> Result<(), Full> {
+        let Some(stored) = self.publications.get(publication) else { return Ok(()) };
+        if stored.retain || stored.qos > QoS::AtMostOnce {
+            self.journal.change(&Change::Published { publication: stored });
         }
         //= [MQTT-3.3.1-8]
-        if !draft.retain {
+        if !stored.retain {
             return Ok(());
         }
-        let before = if draft.payload.is_empty() {
+        let (topic, sequence) = (stored.topic(), stored.sequence);
+        let before = if stored.payload().is_empty() {
             //= [MQTT-3.3.1-6]
             //= [MQTT-3.3.1-7]
-            self.journal.change(&Change::RetainedCleared { topic: draft.topic });
-            self.retained.remove(draft.topic)
+            self.journal.change(&Change::RetainedCleared { topic });
+            self.retained.remove(topic)
         } else {
             //= [MQTT-3.3.1-5]
-            let before = self.retained.set(draft.topic, publication)?;
+            let before = self.retained.set(topic, publication)?;
             self.publications.hold(publication);
-            let sequence = self.publications.sequence();
             self.journal.change(&Change::Retained { sequence });
             before
         };

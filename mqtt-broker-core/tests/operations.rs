@@ -388,7 +388,7 @@ impl World {
             last = Some(record.lsn);
         }
         if let Some(lsn) = last {
-            self.broker.durable(self.now, lsn);
+            self.broker.durable(lsn);
         }
     }
 

@@ -6,9 +6,6 @@ use mqtt_broker_core::{Broker, ConnectionHandle, Instant, Policy, Received};
 
 use crate::transport::Transport;
 
-/// Lent payloads that one connection may have written in one turn before the others have theirs.
-const WRITE_BUDGET: usize = 256 << 10;
-
 /// The largest lent payload that is copied after all: a write costs more than copying this much, and
 /// several fit in one.
 const COPY_LIMIT: usize = 16 << 10;
@@ -128,15 +125,14 @@ impl Connection {
         if self.waiting { Next::Wait } else { self.readable(cx, is_full) }
     }
 
-    /// Sends what the broker has, in one write as far as it goes.
+    /// Sends what the broker has, in one write; what is left after that has another turn.
     pub(crate) fn transmit(&mut self, cx: &mut Context<'_>, step: &mut Step<'_>) -> Next {
         self.listed = false;
         if self.unsent.is_some() || !matches!(self.phase, Phase::Open | Phase::Closing) {
             return Next::Wait;
         }
         let mut filled = 0;
-        let mut lent = 0;
-        while self.has_output && filled + COPY_LIMIT <= step.buffer.len() && lent < WRITE_BUDGET {
+        while self.has_output && filled + COPY_LIMIT <= step.buffer.len() {
             let buffer = &mut step.buffer[filled..];
             let transmit = step.broker.poll_transmit(step.now, self.handle, buffer, step.policy);
             let Some(transmit) = transmit else {
@@ -154,11 +150,8 @@ impl Connection {
                     filled += payload.len();
                 }
                 _ => {
-                    lent += payload.len();
-                    if !self.write(cx, &step.buffer[..filled], payload) {
-                        return self.blocked();
-                    }
-                    filled = 0;
+                    let written = self.write(cx, &step.buffer[..filled], payload);
+                    return if written { self.written(cx) } else { self.blocked() };
                 }
             }
         }

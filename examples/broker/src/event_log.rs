@@ -95,7 +95,7 @@ impl EventLog {
 
 fn level_of(event: &Event) -> LogLevel {
     match event {
-        Event::Refused { .. } | Event::Dropped { .. } => LogLevel::Warn,
+        Event::Refused { .. } | Event::Closed { .. } | Event::Dropped { .. } => LogLevel::Warn,
         Event::Connected { .. } | Event::Disconnected { .. } => LogLevel::Info,
         _ => LogLevel::Debug,
     }
@@ -165,6 +165,11 @@ impl Writer {
             Event::Refused { client_identifier, peer, reason_code, cause } => {
                 if self.refusals.take(Instant::now()) {
                     self.write_refusal(client_identifier, *peer, *reason_code, *cause);
+                }
+            }
+            Event::Closed { peer, reason, .. } => {
+                if self.refusals.take(Instant::now()) {
+                    warn!(%peer, cause = reason.to_string(), "connection closed: no MQTT client");
                 }
             }
             Event::Dropped { client_identifier, topic, cause } => {

@@ -6,23 +6,22 @@ use super::inbound::Flow;
 use crate::broker::Broker;
 use crate::journal::Change;
 use crate::session::queue::{AckKind, Item, NONE};
-use crate::time::Instant;
 
 impl Broker {
     /// The end of a QoS 1 delivery.
-    pub(super) fn on_puback(&mut self, now: Instant, index: u32, ack: &Ack<'_>) -> Flow {
+    pub(super) fn on_puback(&mut self, index: u32, ack: &Ack<'_>) -> Flow {
         let key = self.session_of(index).unwrap_or(NONE);
         //= [MQTT-4.3.2-3]
         //= [MQTT-4.4.0-2]
         //= [MQTT-4.8.2-6]
         if self.is_under_way(key, ack.packet_identifier, mqtt_codec::QoS::AtLeastOnce) {
-            self.complete(now, key, ack.packet_identifier);
+            self.complete(key, ack.packet_identifier);
         }
         Flow::Next
     }
 
     /// The client has a QoS 2 message, or will not have it.
-    pub(super) fn on_pubrec(&mut self, now: Instant, index: u32, ack: &Ack<'_>) -> Flow {
+    pub(super) fn on_pubrec(&mut self, index: u32, ack: &Ack<'_>) -> Flow {
         let key = self.session_of(index).unwrap_or(NONE);
         let identifier = ack.packet_identifier;
         //= [MQTT-4.3.3-3]
@@ -31,7 +30,7 @@ impl Broker {
             //= [MQTT-4.4.0-2]
             //= [MQTT-4.8.2-6]
             if ack.reason_code.is_error() {
-                self.complete(now, key, identifier);
+                self.complete(key, identifier);
             } else {
                 self.released(key, identifier);
             }
@@ -58,20 +57,20 @@ impl Broker {
     }
 
     /// The end of a QoS 2 delivery.
-    pub(super) fn on_pubcomp(&mut self, now: Instant, index: u32, ack: &Ack<'_>) -> Flow {
+    pub(super) fn on_pubcomp(&mut self, index: u32, ack: &Ack<'_>) -> Flow {
         let key = self.session_of(index).unwrap_or(NONE);
         let Some(session) = self.sessions.get(key) else { return Flow::Next };
         let entry = session.in_flight.get(ack.packet_identifier).unwrap_or(NONE);
         let item = self.entries.get(entry).map(|entry| &entry.item);
         if matches!(item, Some(Item::Release { linked: false, .. })) {
-            self.complete(now, key, ack.packet_identifier);
+            self.complete(key, ack.packet_identifier);
         }
         Flow::Next
     }
 
     /// The client lets go of a QoS 2 message it has sent.
     //= [MQTT-4.3.3-11]
-    pub(super) fn on_pubrel(&mut self, _now: Instant, index: u32, ack: &Ack<'_>) -> Flow {
+    pub(super) fn on_pubrel(&mut self, index: u32, ack: &Ack<'_>) -> Flow {
         let key = self.session_of(index).unwrap_or(NONE);
         let Some(session) = self.sessions.get_mut(key) else { return Flow::Next };
         //= [MQTT-4.3.3-12]

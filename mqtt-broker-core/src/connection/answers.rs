@@ -8,7 +8,6 @@ use mqtt_codec::{Packet, PacketType, Property, ReasonCode, Utf8String, Version};
 use crate::boundary::{CloseReason, ConnectionHandle, Lsn};
 use crate::broker::Broker;
 use crate::session::queue::{AckKind, Item, List, NONE};
-use crate::time::Instant;
 
 /// A host may deny with any reason code; a packet has some.
 pub(super) trait Answerable {
@@ -124,7 +123,7 @@ impl Broker {
     }
 
     /// Lets go what is durable by now.
-    pub(crate) fn release_held(&mut self, _now: Instant, index: u32) {
+    pub(crate) fn release_held(&mut self, index: u32) {
         let Some(connection) = self.connections.get_mut(index) else { return };
         let mut held = core::mem::take(&mut connection.held);
         let mut kept = List::default();

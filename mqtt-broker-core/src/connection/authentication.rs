@@ -5,7 +5,7 @@
 //! before.
 
 use alloc::boxed::Box;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 
 use mqtt_codec::{
     Auth, Connect, Framed, Packet, Properties, Property, ReasonCode, Sender, Utf8String, Version,
@@ -47,7 +47,7 @@ impl Broker {
             return Some(self.accept_connect(now, index, connect, None));
         };
         let ask = Ask::Authenticate {
-            client_identifier: connect.client_identifier.as_str(),
+            connect: Some(connect),
             method: method.as_str(),
             data: connect.properties.authentication_data().unwrap_or_default(),
             step: AuthenticationStep::Connect,
@@ -105,13 +105,7 @@ impl Broker {
         if connecting {
             return self.continue_connect(now, index, &method, data, policy);
         }
-        let client_identifier = self.client(index).client_identifier.to_string();
-        let ask = Ask::Authenticate {
-            client_identifier: &client_identifier,
-            method: &method,
-            data,
-            step,
-        };
+        let ask = Ask::Authenticate { connect: None, method: &method, data, step };
         let Some(verdict) = self.ask(now, index, 0, ask, policy) else { return Ok(Flow::Wait) };
         let challenged = matches!(verdict, Verdict::Challenge(_));
         let code = match &verdict {
@@ -148,7 +142,7 @@ impl Broker {
         };
         let client_identifier = connect.client_identifier.as_str();
         let step = AuthenticationStep::Continue;
-        let ask = Ask::Authenticate { client_identifier, method, data, step };
+        let ask = Ask::Authenticate { connect: Some(&connect), method, data, step };
         let verdict = self.ask(now, index, 0, ask, policy);
         let outcome = match verdict {
             None | Some(Verdict::Challenge(_)) => {

@@ -75,6 +75,13 @@ impl Broker {
                 self.send_disconnect(index, reason, server_reference);
             }
         }
+        if matches!(state, State::Opening | State::Authenticating) {
+            self.event(|broker| {
+                let connection = broker.connections.handle(index)?;
+                let peer = broker.connections.get(index)?.peer;
+                Some(Event::Closed { connection, peer, reason })
+            });
+        }
         // A client that has sent CONNECT and no more than that is refused.
         if state == State::Authenticating && !matches!(reason, CloseReason::Disconnected(_)) {
             let code = reason.reason_code().answerable(PacketType::Connack);

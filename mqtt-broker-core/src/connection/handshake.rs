@@ -163,7 +163,8 @@ impl Broker {
         }
         if let Some(will) = &connect.will {
             let (topic, payload) = (will.topic, will.payload);
-            let ask = Ask::Publish { topic, payload, qos: will.qos, retain: will.retain };
+            let (connect, qos, retain) = (Some(connect), will.qos, will.retain);
+            let ask = Ask::Publish { connect, topic, payload, qos, retain };
             let verdict = self.ask(now, index, 1, ask, policy)?;
             if let Some(code) = verdict.denial() {
                 return Some(Err(Refusal::new(code, RefusalCause::Policy)));
@@ -205,7 +206,7 @@ impl Broker {
                 session_present: opened.present,
             })
         });
-        self.send_again(now, opened.session);
+        self.send_again(opened.session);
         Ok(())
     }
 

@@ -119,10 +119,10 @@ impl Broker {
                 return Err(CloseReason::Violation(ReasonCode::PROTOCOL_ERROR, "a second CONNECT"));
             }
             Packet::Publish(publish) => self.on_publish(now, index, publish, policy)?,
-            Packet::Puback(ack) => self.on_puback(now, index, ack),
-            Packet::Pubrec(ack) => self.on_pubrec(now, index, ack),
-            Packet::Pubrel(ack) => self.on_pubrel(now, index, ack),
-            Packet::Pubcomp(ack) => self.on_pubcomp(now, index, ack),
+            Packet::Puback(ack) => self.on_puback(index, ack),
+            Packet::Pubrec(ack) => self.on_pubrec(index, ack),
+            Packet::Pubrel(ack) => self.on_pubrel(index, ack),
+            Packet::Pubcomp(ack) => self.on_pubcomp(index, ack),
             Packet::Subscribe(subscribe) => self.on_subscribe(now, index, subscribe, policy)?,
             Packet::Unsubscribe(unsubscribe) => self.on_unsubscribe(index, unsubscribe),
             Packet::Pingreq => {

@@ -97,7 +97,7 @@ impl Broker {
         let item = &self.entries.get(key)?.item;
         let step = match item {
             Item::Message(_) if !self.may_have(index, key, policy) => {
-                return Some(self.drop_outgoing(now, index, key, DropCause::Denied));
+                return Some(self.drop_outgoing(index, key, DropCause::Denied));
             }
             Item::Message(_) => return Some(self.transmit_message(now, index, key, room, fresh)),
             Item::Packet(packet) => write(self.entries.packet(*packet), room),
@@ -194,7 +194,7 @@ impl Broker {
         //= [MQTT-3.3.2-5]
         //= [MQTT-4.3.3-7]
         if publication.expired(now) && !copy.sent {
-            return self.drop_outgoing(now, index, key, DropCause::Expired);
+            return self.drop_outgoing(index, key, DropCause::Expired);
         }
         let mut one = None;
         let identifiers = self.entries.identifiers(copy.identifiers, &mut one);
@@ -214,7 +214,7 @@ impl Broker {
         //= [MQTT-3.1.2-24]
         //= [MQTT-3.1.2-25]
         if whole > connection.maximum_packet_size.get() as usize {
-            return self.drop_outgoing(now, index, key, DropCause::TooLarge);
+            return self.drop_outgoing(index, key, DropCause::TooLarge);
         }
         // Room for the longest form is asked for before an alias is settled: once settled, the
         // packet has to go out as it is.
@@ -269,6 +269,10 @@ impl Broker {
         if !self.config.ask_deliver {
             return true;
         }
+        // Left over from a Session that has gone on: there is nobody to ask about.
+        if self.session_of(index).is_none() {
+            return false;
+        }
         let Some(Item::Message(copy)) = self.entries.get(key).map(|entry| &entry.item) else {
             return true;
         };
@@ -296,7 +300,7 @@ impl Broker {
     }
 
     /// A message is not to be written after all.
-    fn drop_outgoing(&mut self, now: Instant, index: u32, key: u32, cause: DropCause) -> Step {
+    fn drop_outgoing(&mut self, index: u32, key: u32, cause: DropCause) -> Step {
         let Some(connection) = self.connections.get_mut(index) else { return Step::Full };
         let session = connection.session;
         self.entries.pop(&mut connection.outgoing);
@@ -305,7 +309,7 @@ impl Broker {
         let (publication, identifier) = (copy.publication, copy.packet_identifier);
         self.dropped(session, publication, cause);
         if let Some(identifier) = identifier {
-            self.complete(now, session, identifier);
+            self.complete(session, identifier);
         } else {
             self.unqueue(session, key);
             self.free_entry(key);

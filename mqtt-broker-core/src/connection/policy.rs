@@ -36,12 +36,15 @@ pub(crate) struct Question {
 pub(super) enum Ask<'a> {
     Connect(&'a Connect<'a>),
     Authenticate {
-        client_identifier: &'a str,
+        /// The CONNECT, of a client that has no Session yet.
+        connect: Option<&'a Connect<'a>>,
         method: &'a str,
         data: &'a [u8],
         step: AuthenticationStep,
     },
     Publish {
+        /// The CONNECT whose Will Message this is.
+        connect: Option<&'a Connect<'a>>,
         topic: TopicName<'a>,
         payload: &'a [u8],
         qos: QoS,
@@ -78,12 +81,12 @@ impl Broker {
                     connect,
                 })
             }
-            Ask::Authenticate { client_identifier, method, data, step } => {
-                let client = Client { client_identifier, ..self.client(index) };
+            Ask::Authenticate { connect, method, data, step } => {
+                let client = self.client_of(index, connect);
                 policy.authenticate(&AuthenticateRequest { client, method, data, step })
             }
-            Ask::Publish { topic, payload, qos, retain } => {
-                let client = self.client(index);
+            Ask::Publish { connect, topic, payload, qos, retain } => {
+                let client = self.client_of(index, connect);
                 policy.publish(&PublishRequest { client, topic, payload, qos, retain })
             }
             Ask::Subscribe { filter, options } => {
@@ -175,7 +178,7 @@ impl Broker {
     }
 
     fn request(&self, index: u32, ask: Ask<'_>) -> Request {
-        let client = || String::from(self.client(index).client_identifier);
+        let client = |connect| String::from(self.client_of(index, connect).client_identifier);
         match ask {
             Ask::Connect(connect) => Request::Connect {
                 peer: self.connections.get(index).map(|c| c.peer).unwrap_or_default(),
@@ -183,24 +186,33 @@ impl Broker {
                 user_name: connect.user_name.map(owned),
                 password: connect.password.map(<[u8]>::to_vec),
             },
-            Ask::Authenticate { client_identifier, method, data, step } => Request::Authenticate {
-                client_identifier: client_identifier.to_string(),
+            Ask::Authenticate { connect, method, data, step } => Request::Authenticate {
+                client_identifier: client(connect),
                 method: method.to_string(),
                 data: data.to_vec(),
                 step,
             },
-            Ask::Publish { topic, qos, retain, .. } => Request::Publish {
-                client_identifier: client(),
+            Ask::Publish { connect, topic, qos, retain, .. } => Request::Publish {
+                client_identifier: client(connect),
                 topic: topic.as_str().to_string(),
                 qos,
                 retain,
             },
             Ask::Subscribe { filter, options } => Request::Subscribe {
-                client_identifier: client(),
+                client_identifier: client(None),
                 filter: filter.as_str().to_string(),
                 options,
             },
         }
+    }
+
+    /// Who asks: by its CONNECT if that is given, else by its Session.
+    fn client_of<'a>(&'a self, index: u32, connect: Option<&'a Connect<'a>>) -> Client<'a> {
+        let client = self.client(index);
+        let Some(connect) = connect else { return client };
+        let client_identifier = connect.client_identifier.as_str();
+        let user_name = connect.user_name.map(|name| name.as_str());
+        Client { client_identifier, user_name, version: connect.version, ..client }
     }
 
     pub(super) fn client(&self, index: u32) -> Client<'_> {

@@ -81,7 +81,7 @@ impl Broker {
             Some(reason_code) => Verdict::Deny(reason_code),
             None => {
                 let (payload, retain) = (publish.payload, publish.retain);
-                let ask = Ask::Publish { topic, payload, qos, retain };
+                let ask = Ask::Publish { connect: None, topic, payload, qos, retain };
                 match self.ask(now, index, 0, ask, policy) {
                     Some(verdict) => verdict,
                     None => return Ok(Flow::Wait),

@@ -8,7 +8,6 @@ use crate::boundary::{CloseReason, DropCause, Event, Lsn};
 use crate::broker::Broker;
 use crate::config::QueueOverflow;
 use crate::journal::Change;
-use crate::time::Instant;
 
 /// What one queued message counts beyond its own bytes.
 const ENTRY_BYTES: u32 = 32;
@@ -60,15 +59,14 @@ impl Broker {
             linked: false,
             packet_identifier: None,
         });
-        if self.journal.is_enabled() && persistent && !live {
-            self.journal_queued(session, sequence, message);
-        }
-        let lsn = if live { Lsn(0) } else { self.journal.gate() };
-        let Ok(entry) = self.entries.insert(item, lsn.max(message.not_before)) else {
+        let Ok(entry) = self.entries.insert(item, message.not_before) else {
             self.dropped(session, message.publication, DropCause::BrokerFull);
             return None;
         };
         self.publications.hold(message.publication);
+        if self.journal.is_enabled() && !live {
+            self.journal_queued(session, entry, sequence, message);
+        }
         if live && immediate {
             self.send_live(session, entry, size);
         } else if !(immediate && self.start(session, entry)) {
@@ -126,7 +124,7 @@ impl Broker {
     /// A new connection: everything under way goes again, then what waited.
     //= [MQTT-4.4.0-1]
     //= [MQTT-4.8.2-4]
-    pub(crate) fn send_again(&mut self, _now: Instant, session: u32) {
+    pub(crate) fn send_again(&mut self, session: u32) {
         if let Some(state) = self.sessions.get_mut(session) {
             state.in_flight.rewind();
             state.on_wire = 0;
@@ -178,7 +176,7 @@ impl Broker {
     }
 
     /// The exchange of `identifier` is over: its place in the window goes to the next.
-    pub(crate) fn complete(&mut self, _now: Instant, session: u32, identifier: PacketIdentifier) {
+    pub(crate) fn complete(&mut self, session: u32, identifier: PacketIdentifier) {
         let Some(state) = self.sessions.get_mut(session) else { return };
         let Some(key) = state.in_flight.remove(identifier) else { return };
         if state.is_persistent() {
@@ -393,13 +391,20 @@ impl Broker {
         self.free_entry(entry);
     }
 
-    fn journal_queued(&mut self, session: u32, sequence: u64, message: Addressed) {
+    /// Journals a copy for a Session that lasts; it waits for what it depends on in any case.
+    fn journal_queued(&mut self, session: u32, entry: u32, sequence: u64, message: Addressed) {
         let Some(state) = self.sessions.get(session) else { return };
-        self.journal.change(&Change::Queued {
-            client_identifier: &state.client_identifier,
-            sequence,
-            qos: message.qos,
-            retain: message.retain,
-        });
+        if state.is_persistent() {
+            self.journal.change(&Change::Queued {
+                client_identifier: &state.client_identifier,
+                sequence,
+                qos: message.qos,
+                retain: message.retain,
+            });
+        }
+        let lsn = self.journal.gate();
+        if let Some(entry) = self.entries.get_mut(entry) {
+            entry.lsn = lsn;
+        }
     }
 }

@@ -127,7 +127,7 @@ impl World {
         let is_news = !self.disk_stalls && self.durable < written;
         if is_news {
             self.durable = written;
-            self.driver.with(|broker, now| broker.durable(now, written));
+            self.driver.with(|broker, _| broker.durable(written));
         }
         is_news
     }

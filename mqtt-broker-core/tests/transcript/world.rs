@@ -128,7 +128,7 @@ impl World {
         let news = synced && self.durable < self.written;
         if news {
             self.durable = self.written;
-            self.broker.durable(self.now, self.durable);
+            self.broker.durable(self.durable);
         }
         Ok(news)
     }
