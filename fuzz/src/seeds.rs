@@ -1,7 +1,8 @@
 //! Writes the seed corpus, `seeds/`: `cargo run --features seeds --bin seeds`, in this folder.
 //!
 //! For the targets that read packets, one file for each of a hundred packets that `ArbitraryPacket`
-//! makes of a fixed pseudorandom stream; for the others, pieces of that stream itself.
+//! makes of a fixed pseudorandom stream; for the broker, conversations made of common packets;
+//! for the others, pieces of that stream itself.
 
 use std::fs;
 use std::io;
@@ -13,6 +14,8 @@ use mqtt_codec::ArbitraryPacket;
 fn main() -> io::Result<()> {
     let seeds = Path::new("seeds");
     let mut state = 0x9E37_79B9_7F4A_7C15_u64;
+    // Its own stream: another kind of seeds leaves those there are as they were.
+    let mut talk = 0x2545_F491_4F6C_DD1D_u64;
     for index in 0..120 {
         let seed: Vec<u8> = (0..200).map(|_| next(&mut state)).collect();
         let made_up = ArbitraryPacket::arbitrary(&mut Unstructured::new(&seed))
@@ -29,9 +32,60 @@ fn main() -> io::Result<()> {
             write(&seeds.join("splits"), index, &packet)?;
             write(&seeds.join("roundtrip"), index, &seed)?;
             write(&seeds.join("topic_match"), index, &seed[..60])?;
+            write(&seeds.join("differential"), index, &seed)?;
+            write(&seeds.join("broker_bytes"), index, &conversation(&mut talk))?;
         }
     }
     Ok(())
+}
+
+/// Steps of `broker_bytes`: two clients connect, then they and the clock do this and that.
+fn conversation(state: &mut u64) -> Vec<u8> {
+    const CONNECTS: [&[u8]; 3] = [
+        b"\x10\x0f\x00\x06MQIsdp\x03\x02\x00\x3c\x00\x01a",
+        b"\x10\x0d\x00\x04MQTT\x04\x00\x00\x3c\x00\x01b",
+        b"\x10\x13\x00\x04MQTT\x05\x00\x00\x3c\x05\x11\x00\x00\x00\x09\x00\x01c",
+    ];
+    // Each for 3.x and for 5.0.
+    const PACKETS: [[&[u8]; 2]; 11] = [
+        [b"\x82\x08\x00\x01\x00\x03a/+\x02", b"\x82\x09\x00\x01\x00\x00\x03a/+\x02"],
+        [
+            b"\x82\x11\x00\x02\x00\x0c$share/g/a/b\x01",
+            b"\x82\x12\x00\x02\x00\x00\x0c$share/g/a/b\x01",
+        ],
+        [b"\x30\x06\x00\x03a/bx", b"\x31\x07\x00\x03a/b\x00x"],
+        [b"\x32\x08\x00\x03a/b\x00\x01x", b"\x33\x09\x00\x03a/b\x00\x01\x00x"],
+        [b"\x34\x08\x00\x03a/b\x00\x02x", b"\x34\x0e\x00\x03a/b\x00\x02\x05\x02\x00\x00\x00\x01x"],
+        [b"\x62\x02\x00\x02", b"\x62\x02\x00\x02"],
+        [b"\x40\x02\x00\x01", b"\x40\x02\x00\x01"],
+        [b"\x50\x02\x00\x01", b"\x50\x03\x00\x01\x00"],
+        [b"\x70\x02\x00\x01", b"\x70\x02\x00\x01"],
+        [b"\xa2\x07\x00\x04\x00\x03a/+", b"\xa2\x08\x00\x04\x00\x00\x03a/+"],
+        [b"\xe0\x00", b"\xe0\x01\x04"],
+    ];
+    let mut steps = vec![next(state)];
+    let versions = [0, 1].map(|link| {
+        let version = usize::from(next(state)) % CONNECTS.len();
+        step(&mut steps, link, CONNECTS[version]);
+        usize::from(version == 2)
+    });
+    for _ in 0..30 {
+        let (link, kind) = (next(state) & 1, next(state));
+        let packet = PACKETS[usize::from(kind) % PACKETS.len()][versions[usize::from(link)]];
+        match kind >> 5 {
+            0 => steps.extend([(45 << 2) | link, 60]),
+            1 => steps.extend([(53 << 2) | link, 100]),
+            2 => steps.extend([(61 << 2) | link, 0]),
+            _ => step(&mut steps, link, packet),
+        }
+    }
+    steps
+}
+
+/// Bytes for a link.
+fn step(steps: &mut Vec<u8>, link: u8, bytes: &[u8]) {
+    steps.extend([link, bytes.len() as u8]);
+    steps.extend_from_slice(bytes);
 }
 
 fn write(folder: &Path, index: usize, bytes: &[u8]) -> io::Result<()> {

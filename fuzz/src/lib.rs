@@ -1,0 +1,192 @@
+//! A broker with a few Network Connections, driven by a fuzz target: what holds for every broker is
+//! checked at every step.
+
+use mqtt_broker_core::{AllowAll, Broker, Config, ConnectionHandle, Instant, Lsn, Output, Peer};
+use mqtt_codec::{Framed, Sender, Version, frame};
+
+/// How many Network Connections there are at most.
+pub const LINKS: usize = 4;
+/// Bytes that a link carries before its client gives up.
+const CARRIED: usize = 64 << 10;
+
+/// A broker, its connections, and the time.
+pub struct World {
+    pub broker: Broker,
+    pub now: Instant,
+    links: [Option<Link>; LINKS],
+    journaled: Lsn,
+}
+
+struct Link {
+    handle: ConnectionHandle,
+    /// What its first packet said, if that was a CONNECT.
+    version: Option<Version>,
+    input: Vec<u8>,
+    waiting: bool,
+    output: Vec<u8>,
+}
+
+impl World {
+    /// A broker with small limits, so that a short input reaches them.
+    pub fn new(journal: bool) -> Self {
+        let broker = Broker::new(config(journal));
+        let links = [const { None }; LINKS];
+        Self { broker, now: Instant::from_secs(1_000_000), links, journaled: Lsn(0) }
+    }
+
+    /// Opens a connection, in place of any that is there.
+    pub fn open(&mut self, link: usize) {
+        self.cut(link);
+        if let Ok(handle) = self.broker.handle_accept(self.now, Peer::default()) {
+            let (input, output) = (Vec::new(), Vec::new());
+            let link = &mut self.links[link % LINKS];
+            *link = Some(Link { handle, version: None, input, waiting: false, output });
+        }
+    }
+
+    /// Bytes come on a connection, which is opened if it was not.
+    pub fn input(&mut self, link: usize, bytes: &[u8]) {
+        if self.links[link % LINKS].is_none() {
+            self.open(link);
+        }
+        let Some(state) = &mut self.links[link % LINKS] else { return };
+        state.input.extend_from_slice(bytes);
+        if let Ok(Framed::Complete(first)) = frame(&state.input, Sender::Client, u32::MAX) {
+            state.version = state.version.or(first.connect_version());
+        }
+        self.offer(link);
+    }
+
+    /// Gives the broker what the link carries.
+    fn offer(&mut self, link: usize) {
+        let Some(state) = &mut self.links[link % LINKS] else { return };
+        if !state.waiting {
+            let len = state.input.len();
+            let received =
+                self.broker.handle_input(self.now, state.handle, &state.input, &mut AllowAll);
+            assert!(received.consumed <= len);
+            state.input.drain(..received.consumed);
+            state.waiting = received.waiting;
+            if !received.waiting && received.consumed < len {
+                // Half a packet: more than there is, and no more than a packet may have.
+                assert!(received.needed > state.input.len());
+                assert!(received.needed <= self.broker.config().maximum_packet_size as usize);
+            }
+        }
+        if state.input.len() > CARRIED {
+            self.cut(link);
+        }
+    }
+
+    /// The client reads all there is, through a buffer of this size.
+    pub fn read(&mut self, link: usize, buffer: usize) {
+        self.outputs();
+        let Some(state) = &mut self.links[link % LINKS] else { return };
+        let mut buffer = vec![0; buffer.max(64)];
+        while let Some(sent) =
+            self.broker.poll_transmit(self.now, state.handle, &mut buffer, &mut AllowAll)
+        {
+            assert!(sent.len + sent.payload.len() > 0);
+            let payload = sent.payload;
+            state.output.extend_from_slice(&buffer[..sent.len]);
+            state.output.extend_from_slice(payload);
+        }
+        let mut rest = &state.output[..];
+        while let Framed::Complete(packet) = frame(rest, Sender::Server, u32::MAX).unwrap() {
+            rest = &rest[packet.encoded_len()..];
+            match state.version {
+                Some(version) => assert!(packet.decode(version).is_ok()),
+                None => assert!(Version::ALL.iter().any(|v| packet.decode(*v).is_ok())),
+            }
+        }
+        state.output = rest.to_vec();
+    }
+
+    /// The transport ends.
+    pub fn cut(&mut self, link: usize) {
+        if let Some(link) = self.links[link % LINKS].take() {
+            self.broker.handle_eof(self.now, link.handle);
+        }
+    }
+
+    /// Time passes.
+    pub fn wait(&mut self, milliseconds: u64) {
+        self.now = Instant(self.now.0 + milliseconds * 1000);
+        self.broker.handle_timeout(self.now);
+    }
+
+    /// Does what the broker wants, as far as it is not about bytes.
+    pub fn outputs(&mut self) {
+        let (mut closed, mut resumed) = (Vec::new(), Vec::new());
+        while let Some(output) = self.broker.poll_output() {
+            match output {
+                Output::Close(handle, _) => closed.push(handle),
+                Output::Resume(handle) => resumed.push(handle),
+                _ => {}
+            }
+        }
+        for link in 0..LINKS {
+            let Some(state) = &mut self.links[link] else { continue };
+            if closed.contains(&state.handle) {
+                self.cut(link);
+            } else if resumed.contains(&state.handle) {
+                state.waiting = false;
+                self.offer(link);
+            }
+        }
+    }
+
+    /// All records there are become durable, and come out in order.
+    pub fn sync(&mut self) -> Vec<Vec<u8>> {
+        let mut records = Vec::new();
+        while let Some(record) = self.broker.poll_journal() {
+            assert!(record.lsn > self.journaled);
+            self.journaled = record.lsn;
+            records.push(record.bytes.to_vec());
+        }
+        self.broker.durable(self.journaled);
+        records
+    }
+
+    /// Everybody leaves: only retained messages are left.
+    pub fn end(mut self) {
+        for link in 0..LINKS {
+            self.cut(link);
+        }
+        let clients: Vec<_> =
+            self.broker.sessions().map(|session| session.client_identifier.to_owned()).collect();
+        for client in clients {
+            self.broker.remove_session(self.now, &client);
+        }
+        for _ in 0..10_000 {
+            self.outputs();
+            self.sync();
+            match self.broker.poll_timeout() {
+                Some(due) if due <= self.now => self.broker.handle_timeout(self.now),
+                _ => break,
+            }
+        }
+        let stats = self.broker.stats();
+        assert_eq!((stats.connections, stats.sessions, stats.subscriptions), (0, 0, 0));
+        assert_eq!((stats.entries, stats.publications), (0, stats.retained));
+    }
+}
+
+/// Small limits.
+pub fn config(journal: bool) -> Config {
+    let mut config = Config::default();
+    config.journal = journal;
+    config.maximum_packet_size = 4096;
+    config.receive_maximum = 3;
+    config.inflight_messages = 2;
+    config.queue_messages = 4;
+    config.queue_bytes = 8192;
+    config.limits.connect_packet_size = 1024;
+    config.limits.publication_bytes = 32 << 10;
+    config.limits.entries = 64;
+    config.limits.retained = 8;
+    config.limits.sessions = 6;
+    config.limits.subscriptions_per_client = 16;
+    config.limits.outputs = 64;
+    config
+}
