@@ -225,6 +225,13 @@ pub enum Request {
         /// What it asks for.
         options: SubscriptionOptions,
     },
+    /// May this client unsubscribe from this?
+    Unsubscribe {
+        /// The Client Identifier.
+        client_identifier: String,
+        /// The Topic Filter, with its `$share/…/` prefix if it has one.
+        filter: String,
+    },
 }
 
 /// Why a Network Connection ends.

@@ -176,6 +176,6 @@ pub use self::driver::{Driver, Host};
 pub use self::journal::Record;
 pub use self::policy::{
     AllowAll, AuthenticateRequest, AuthenticationStep, Client, ConnectRequest, DeliverRequest,
-    Policy, PublishRequest, SubscribeRequest, Verdict,
+    Policy, PublishRequest, SubscribeRequest, UnsubscribeRequest, Verdict,
 };
 pub use self::time::{Duration, Instant};

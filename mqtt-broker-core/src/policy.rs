@@ -85,6 +85,13 @@ pub trait Policy {
         Verdict::Allow
     }
 
+    /// May this client end this subscription? Asked for each Topic Filter of an UNSUBSCRIBE of a
+    /// 5.0 client, whether or not it has that subscription; a 3.x client cannot be refused.
+    fn unsubscribe(&mut self, request: &UnsubscribeRequest<'_>) -> Verdict {
+        let _ = request;
+        Verdict::Allow
+    }
+
     /// May this client have this message? Asked, with [`Config::ask_deliver`](crate::Config), at the
     /// moment a copy is sent, by whatever path it came: live, retained, queued, shared or a Will
     /// Message. So a right that is revoked is gone at once. The answer cannot be deferred.
@@ -192,4 +199,14 @@ pub struct SubscribeRequest<'a> {
     pub filter: TopicFilter<'a>,
     /// How.
     pub options: SubscriptionOptions,
+}
+
+/// A client that asks to unsubscribe.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct UnsubscribeRequest<'a> {
+    /// Who.
+    pub client: Client<'a>,
+    /// From what, with its `$share/…/` prefix if it has one.
+    pub filter: TopicFilter<'a>,
 }

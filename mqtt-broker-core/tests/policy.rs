@@ -2,7 +2,7 @@
 
 use mqtt_broker_core::{
     ApplicationMessage, Broker, CloseReason, Config, ConnectionHandle, DeliverRequest, Event,
-    Instant, Output, Peer, Policy, PublishRequest, Verdict,
+    Instant, Output, Peer, Policy, PublishRequest, Received, Request, Verdict,
 };
 use mqtt_codec::{
     Connect, Framed, Packet, PacketIdentifier, Properties, Property, QoS, ReasonCode, Sender,
@@ -33,14 +33,25 @@ fn text(text: &str) -> Utf8String<'_> {
     Utf8String::new(text).unwrap()
 }
 
-fn send(broker: &mut Broker, policy: &mut Asked, to: ConnectionHandle, packet: &Packet<'_>) {
+/// What the broker takes of a packet.
+fn offer(
+    broker: &mut Broker,
+    policy: &mut dyn Policy,
+    to: ConnectionHandle,
+    packet: &Packet<'_>,
+) -> Received {
     let mut bytes = vec![0; packet.encoded_len(Version::V5)];
     packet.encode(Version::V5, &mut bytes).unwrap();
-    assert_eq!(broker.handle_input(NOW, to, &bytes, policy).consumed, bytes.len());
+    broker.handle_input(NOW, to, &bytes, policy)
+}
+
+fn send(broker: &mut Broker, policy: &mut Asked, to: ConnectionHandle, packet: &Packet<'_>) {
+    let received = offer(broker, policy, to, packet);
+    assert_eq!(received.consumed, packet.encoded_len(Version::V5));
 }
 
 /// A client with a Session that lasts and a Will Message of QoS 1 that is to be retained.
-fn connect(broker: &mut Broker, policy: &mut Asked) -> ConnectionHandle {
+fn connect(broker: &mut Broker, policy: &mut dyn Policy) -> ConnectionHandle {
     let connection = broker.handle_accept(NOW, Peer::default()).unwrap();
     let expiry = [Property::SessionExpiryInterval(60)];
     let connect = Packet::Connect(Connect {
@@ -59,7 +70,7 @@ fn connect(broker: &mut Broker, policy: &mut Asked) -> ConnectionHandle {
         user_name: Some(text("Alice")),
         password: None,
     });
-    send(broker, policy, connection, &connect);
+    offer(broker, policy, connection, &connect);
     connection
 }
 
@@ -85,6 +96,28 @@ fn a_will_message_is_its_clients_before_there_is_a_session() {
     let mut policy = Asked::default();
     connect(&mut broker, &mut policy);
     assert_eq!(policy.0, [("alice".to_owned(), Some("Alice".to_owned()))]);
+}
+
+/// Puts off what it is asked about publishing.
+struct Later;
+
+impl Policy for Later {
+    fn publish(&mut self, _: &PublishRequest<'_>) -> Verdict {
+        Verdict::Defer
+    }
+}
+
+#[test]
+fn a_deferred_question_about_a_will_message_names_its_client() {
+    let mut broker = Broker::new(Config::default());
+    connect(&mut broker, &mut Later);
+    let mut asked = Vec::new();
+    while let Some(output) = broker.poll_output() {
+        if let Output::Decide(_, _, Request::Publish { client_identifier, topic, .. }) = output {
+            asked.push((client_identifier, topic));
+        }
+    }
+    assert_eq!(asked, [("alice".to_owned(), "alice/state".to_owned())]);
 }
 
 #[test]

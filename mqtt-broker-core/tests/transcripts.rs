@@ -51,6 +51,8 @@ fn main() -> ExitCode {
             Ok(())
         })
     }));
+    let every = "every reason code of a server is sent".to_owned();
+    trials.push(Trial::test(every, move || every_reason_code(&root)));
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
@@ -59,6 +61,19 @@ fn play(name: &str, path: &Path) -> Result<(), Failed> {
     let script = transcript::Script::read(&text).map_err(|error| format!("{name}:{error}"))?;
     transcript::play_all(name, &script)?;
     Ok(())
+}
+
+/// That the files say so is enough: each is played by a test of its own.
+fn every_reason_code(root: &Path) -> Result<(), Failed> {
+    let mut seen = transcript::ReasonCodes::default();
+    for path in files(root) {
+        seen.add(&transcript::Script::read(&fs::read_to_string(path)?)?);
+    }
+    let missing = seen.missing();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(format!("no transcript in which the broker sends: {}", missing.join(", ")).into())
 }
 
 /// Every `.txt` below a directory, in the order of their paths.

@@ -17,9 +17,7 @@ pub(super) trait Answerable {
 
 impl Answerable for ReasonCode {
     fn answerable(self, packet_type: PacketType) -> Self {
-        let refusal = self.is_error() || packet_type == PacketType::Disconnect;
-        let clients_own = self == Self::DISCONNECT_WITH_WILL_MESSAGE;
-        if refusal && !clients_own && self.is_valid_in(packet_type) {
+        if self.is_error() && self.is_valid_in(packet_type) {
             self
         } else {
             Self::UNSPECIFIED_ERROR

@@ -132,6 +132,9 @@ impl Broker {
             return Err(Refusal::new(code, RefusalCause::ClientIdentifier));
         }
         if let Some(will) = &connect.will {
+            if let Some(code) = self.unacceptable(will.topic, &will.properties, will.payload) {
+                return Err(Refusal::new(code, RefusalCause::Unsupported("this Will Message")));
+            }
             //= [MQTT-3.2.2-12]
             if will.qos > self.config.maximum_qos {
                 let code = ReasonCode::QOS_NOT_SUPPORTED;

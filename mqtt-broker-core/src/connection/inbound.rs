@@ -124,7 +124,9 @@ impl Broker {
             Packet::Pubrel(ack) => self.on_pubrel(index, ack),
             Packet::Pubcomp(ack) => self.on_pubcomp(index, ack),
             Packet::Subscribe(subscribe) => self.on_subscribe(now, index, subscribe, policy)?,
-            Packet::Unsubscribe(unsubscribe) => self.on_unsubscribe(index, unsubscribe),
+            Packet::Unsubscribe(unsubscribe) => {
+                self.on_unsubscribe(now, index, unsubscribe, policy)
+            }
             Packet::Pingreq => {
                 //= [MQTT-3.12.4-1]
                 self.answer(index, Item::Pingresp, 2);

@@ -17,7 +17,7 @@ use crate::broker::Broker;
 use crate::output::Pending;
 use crate::policy::{
     AuthenticateRequest, AuthenticationStep, Client, ConnectRequest, Policy, PublishRequest,
-    SubscribeRequest, Verdict,
+    SubscribeRequest, UnsubscribeRequest, Verdict,
 };
 use crate::time::{Duration, Instant};
 
@@ -53,6 +53,9 @@ pub(super) enum Ask<'a> {
     Subscribe {
         filter: TopicFilter<'a>,
         options: SubscriptionOptions,
+    },
+    Unsubscribe {
+        filter: TopicFilter<'a>,
     },
 }
 
@@ -92,6 +95,10 @@ impl Broker {
             Ask::Subscribe { filter, options } => {
                 let client = self.client(index);
                 policy.subscribe(&SubscribeRequest { client, filter, options })
+            }
+            Ask::Unsubscribe { filter } => {
+                let client = self.client(index);
+                policy.unsubscribe(&UnsubscribeRequest { client, filter })
             }
         };
         if verdict != Verdict::Defer {
@@ -202,6 +209,10 @@ impl Broker {
                 client_identifier: client(None),
                 filter: filter.as_str().to_string(),
                 options,
+            },
+            Ask::Unsubscribe { filter } => Request::Unsubscribe {
+                client_identifier: client(None),
+                filter: filter.as_str().to_string(),
             },
         }
     }

@@ -1,7 +1,8 @@
 //! PUBLISH from a client: what is checked, who is asked, what is acknowledged.
 
 use mqtt_codec::{
-    Delivery, PacketIdentifier, PacketType, Publish, QoS, ReasonCode, TopicName, Version,
+    Delivery, PacketIdentifier, PacketType, Properties, Publish, QoS, ReasonCode, TopicName,
+    Version,
 };
 
 use super::answers::Answerable;
@@ -77,7 +78,7 @@ impl Broker {
             }
         }
         self.check_receive_maximum(index, key, qos)?;
-        let verdict = match self.unacceptable(publish, topic) {
+        let verdict = match self.unacceptable(topic, &publish.properties, publish.payload) {
             Some(reason_code) => Verdict::Deny(reason_code),
             None => {
                 let (payload, retain) = (publish.payload, publish.retain);
@@ -134,15 +135,20 @@ impl Broker {
         Ok(())
     }
 
-    /// What is refused with a reason code while the connection goes on.
-    fn unacceptable(&self, publish: &Publish<'_>, topic: TopicName<'_>) -> Option<ReasonCode> {
+    /// What is wrong with a message, or Will Message, that is well-formed.
+    pub(super) fn unacceptable(
+        &self,
+        topic: TopicName<'_>,
+        properties: &Properties<'_>,
+        payload: &[u8],
+    ) -> Option<ReasonCode> {
         if topic.levels().count() > usize::from(self.config.limits.topic_levels) {
             return Some(ReasonCode::TOPIC_NAME_INVALID);
         }
-        let declared_text = publish.properties.payload_format_indicator() == Some(true);
+        let declared_text = properties.payload_format_indicator() == Some(true);
         if self.config.validate_payload_format
             && declared_text
-            && core::str::from_utf8(publish.payload).is_err()
+            && core::str::from_utf8(payload).is_err()
         {
             return Some(ReasonCode::PAYLOAD_FORMAT_INVALID);
         }

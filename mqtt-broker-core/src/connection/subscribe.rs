@@ -102,17 +102,34 @@ impl Broker {
 
     //= [MQTT-3.10.4-4]
     //= [MQTT-3.10.4-5]
-    pub(super) fn on_unsubscribe(&mut self, index: u32, unsubscribe: &Unsubscribe<'_>) -> Flow {
+    pub(super) fn on_unsubscribe(
+        &mut self,
+        now: Instant,
+        index: u32,
+        unsubscribe: &Unsubscribe<'_>,
+        policy: &mut dyn Policy,
+    ) -> Flow {
         let key = self.session_of(index).unwrap_or(NONE);
+        let version = self.connections.get(index).map_or(Version::V5, |c| c.version);
+        let mut denials: SmallVec<[Option<ReasonCode>; 8]> = SmallVec::new();
+        // 3.x has no word for a refusal, so there is none.
+        let asked = unsubscribe.filters.iter().filter(|_| version == Version::V5);
+        for (number, filter) in (0u32..).zip(asked) {
+            match self.ask(now, index, number, Ask::Unsubscribe { filter }, policy) {
+                Some(verdict) => denials.push(verdict.denial()),
+                None => return Flow::Wait,
+            }
+        }
         let mut codes: SmallVec<[ReasonCode; 8]> = SmallVec::new();
+        let denials = denials.into_iter().chain(core::iter::repeat(None));
         //= [MQTT-3.10.4-6]
         //= [MQTT-3.11.3-1]
-        for filter in unsubscribe.filters.iter() {
-            //= [MQTT-3.10.4-1]
-            codes.push(if self.unsubscribe_session(key, filter) {
-                ReasonCode::SUCCESS
-            } else {
-                ReasonCode::NO_SUBSCRIPTION_EXISTED
+        for (filter, denial) in unsubscribe.filters.iter().zip(denials) {
+            codes.push(match denial {
+                Some(code) => code.answerable(PacketType::Unsuback),
+                //= [MQTT-3.10.4-1]
+                None if self.unsubscribe_session(key, filter) => ReasonCode::SUCCESS,
+                None => ReasonCode::NO_SUBSCRIPTION_EXISTED,
             });
         }
         self.send_packet(

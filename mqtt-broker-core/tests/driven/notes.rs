@@ -3,7 +3,7 @@
 use mqtt_broker_core::{
     AuthenticateRequest, CloseReason, ConnectRequest, ConnectionHandle, DeliverRequest, Event,
     Host, Instant, LocalSubscription, Lsn, Message, Peer, Policy, PublishRequest, Record, Request,
-    SubscribeRequest, Ticket, Verdict,
+    SubscribeRequest, Ticket, UnsubscribeRequest, Verdict,
 };
 
 use crate::asynchronous::clock::Clock;
@@ -87,6 +87,10 @@ impl Policy for Notes {
 
     fn subscribe(&mut self, request: &SubscribeRequest<'_>) -> Verdict {
         self.rules.subscribe(request)
+    }
+
+    fn unsubscribe(&mut self, request: &UnsubscribeRequest<'_>) -> Verdict {
+        self.rules.unsubscribe(request)
     }
 
     fn deliver(&mut self, request: &DeliverRequest<'_>) -> Verdict {

@@ -11,6 +11,7 @@ mod packet;
 mod play;
 mod property;
 mod publication;
+mod reason_codes;
 mod rules;
 mod scene;
 mod script;
@@ -22,4 +23,5 @@ mod world;
 
 pub(crate) use against_core::play_all;
 pub(crate) use own_tests::own_tests;
+pub(crate) use reason_codes::ReasonCodes;
 pub(crate) use script::Script;

@@ -7,6 +7,7 @@ use super::client::Seen;
 use super::matching::{Names, matches};
 use super::mode::{Cut, Mode};
 use super::packet::{encoded, packet};
+use super::reason_codes::table_is_whole;
 use super::script::Script;
 
 type Test = (&'static str, fn());
@@ -25,6 +26,7 @@ pub(crate) fn own_tests() -> Vec<Test> {
         ("a reply that does not come fails and names the line", missing_reply_fails),
         ("a reply that is not mentioned fails", unmentioned_reply_fails),
         ("a close that is not mentioned fails", unmentioned_close_fails),
+        ("every reason code is in the table of a server or of a client", table_is_whole),
         ("packets joined by & come in any order", any_order),
     ]
 }

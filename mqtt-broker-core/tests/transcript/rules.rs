@@ -2,9 +2,9 @@
 
 use mqtt_broker_core::{
     AuthenticateRequest, ConnectRequest, DeliverRequest, Policy, PublishRequest, SubscribeRequest,
-    Verdict,
+    UnsubscribeRequest, Verdict,
 };
-use mqtt_codec::{ReasonCode, TopicName};
+use mqtt_codec::{ReasonCode, TopicFilter, TopicName};
 
 use super::fields::Fields;
 use super::packet::keep;
@@ -35,7 +35,7 @@ impl Rule {
         };
         match question.as_str() {
             "connect" | "authenticate" => {}
-            "publish" | "subscribe" | "deliver" => {
+            "publish" | "subscribe" | "unsubscribe" | "deliver" => {
                 topic_filter(about.clone())?;
             }
             _ => return Err(format!("nobody asks to {question}")),
@@ -84,6 +84,15 @@ impl Rules {
         let rule = self.0.iter().rev().find(|rule| rule.question == question && fits(rule.about));
         rule.map(|rule| rule.verdict.clone())
     }
+
+    /// A rule fits the filters that it covers when they are read as Topic Names, and itself.
+    fn about_filter(&self, question: &str, asked: TopicFilter<'_>) -> Verdict {
+        let asked = asked.as_str();
+        let verdict = self.decide(question, |about| {
+            asked == about || TopicName::new(asked).is_ok_and(|name| covers(about, name))
+        });
+        verdict.unwrap_or(Verdict::Allow)
+    }
 }
 
 impl Policy for Rules {
@@ -103,13 +112,12 @@ impl Policy for Rules {
         verdict.unwrap_or(Verdict::Allow)
     }
 
-    /// A rule fits the filters that it covers when they are read as Topic Names, and itself.
     fn subscribe(&mut self, request: &SubscribeRequest<'_>) -> Verdict {
-        let asked = request.filter.as_str();
-        let verdict = self.decide("subscribe", |about| {
-            asked == about || TopicName::new(asked).is_ok_and(|name| covers(about, name))
-        });
-        verdict.unwrap_or(Verdict::Allow)
+        self.about_filter("subscribe", request.filter)
+    }
+
+    fn unsubscribe(&mut self, request: &UnsubscribeRequest<'_>) -> Verdict {
+        self.about_filter("unsubscribe", request.filter)
     }
 
     fn deliver(&mut self, request: &DeliverRequest<'_>) -> Verdict {

@@ -63,6 +63,7 @@ pub(crate) fn question(name: &str, request: &Request) -> Seen {
         Request::Subscribe { filter, options, .. } => {
             format!("DECIDE {name} subscribe {filter:?} q{}", options.maximum_qos)
         }
+        Request::Unsubscribe { filter, .. } => format!("DECIDE {name} unsubscribe {filter:?}"),
         other => format!("DECIDE {name} {other:?}"),
     };
     Seen::Packet(text.clone(), text)

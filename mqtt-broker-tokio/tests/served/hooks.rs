@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard};
 
 use mqtt_broker_core::{
     AuthenticateRequest, ConnectRequest, DeliverRequest, Event, Policy, PublishRequest, Request,
-    SubscribeRequest, Verdict,
+    SubscribeRequest, UnsubscribeRequest, Verdict,
 };
 use mqtt_broker_tokio::Builder;
 use tokio::sync::oneshot;
@@ -68,6 +68,10 @@ impl Policy for Hooks {
 
     fn subscribe(&mut self, request: &SubscribeRequest<'_>) -> Verdict {
         self.lock().rules.subscribe(request)
+    }
+
+    fn unsubscribe(&mut self, request: &UnsubscribeRequest<'_>) -> Verdict {
+        self.lock().rules.unsubscribe(request)
     }
 
     fn deliver(&mut self, request: &DeliverRequest<'_>) -> Verdict {
