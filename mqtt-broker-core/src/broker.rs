@@ -1,9 +1,11 @@
 //! [`Broker`]: one value that speaks MQTT and knows no socket.
 
 mod host;
+mod recorded;
 mod timeout;
 mod views;
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
@@ -18,6 +20,7 @@ use crate::journal::{Journal, Record};
 use crate::output::{Outputs, Pending};
 use crate::policy::Policy;
 use crate::publication::Publications;
+use crate::recording::{Call, Recorder};
 use crate::retained::Retained;
 use crate::routing::Delivery;
 use crate::routing::local::Locals;
@@ -74,6 +77,7 @@ pub struct Broker {
     /// Counts what must never repeat: tickets and assigned Client Identifiers.
     pub(crate) serial: u64,
     pub(crate) shutting_down: bool,
+    pub(crate) recorder: Option<Box<Recorder>>,
 }
 
 impl core::fmt::Debug for Broker {
@@ -111,6 +115,8 @@ impl Broker {
             lent: None,
             serial: 0,
             shutting_down: false,
+            recorder: (config.recording > 0)
+                .then(|| Box::new(Recorder::new(config.recording, config.seed))),
             config,
         }
     }
@@ -131,6 +137,7 @@ impl Broker {
     /// [`Error::Full`] at the limit on connections and after [`shutdown`](Self::shutdown): close
     /// the transport; there is no `handle_eof` for it.
     pub fn handle_accept(&mut self, now: Instant, peer: Peer) -> Result<ConnectionHandle, Error> {
+        self.record(now, &Call::Accept { peer });
         if self.shutting_down {
             return Err(Error::Full("connections"));
         }
@@ -153,14 +160,17 @@ impl Broker {
         bytes: &[u8],
         policy: &mut dyn Policy,
     ) -> Received {
-        match self.connections.resolve(connection) {
-            Some(index) => self.receive(now, index, bytes, policy),
-            None => Received { consumed: bytes.len(), ..Received::default() },
+        if self.recorder.is_some() {
+            return self.receive_recorded(now, connection, bytes, policy);
         }
+        self.input(now, connection, bytes, policy)
     }
 
     /// The transport is gone, by whatever cause. The handle is stale from here on.
     pub fn handle_eof(&mut self, now: Instant, connection: ConnectionHandle) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.eof(now, connection);
+        }
         if let Some(index) = self.connections.resolve(connection) {
             self.connection_ended(now, index);
         }
@@ -169,14 +179,22 @@ impl Broker {
     /// What the journal must keep next, in order. Write it, make it durable, then tell
     /// [`durable`](Self::durable). Only with [`Config::journal`].
     pub fn poll_journal(&mut self) -> Option<Record<'_>> {
-        self.journal.poll()
+        let record = self.journal.poll()?;
+        if let Some(recorder) = &mut self.recorder {
+            recorder.record(record.bytes);
+        }
+        Some(record)
     }
 
     /// What the broker wants of the host. Call until it returns `None`; ask again after any other
     /// call that takes `&mut self`.
     pub fn poll_output(&mut self) -> Option<Output<'_>> {
         self.take_back_lent();
-        let output = match self.outputs.pop()? {
+        let pending = self.outputs.pop();
+        if let Some(recorder) = &mut self.recorder {
+            recorder.output(pending.as_ref());
+        }
+        let output = match pending? {
             Pending::Transmit(connection) => Output::Transmit(connection),
             Pending::Close(connection, reason) => Output::Close(connection, reason),
             Pending::Resume(connection) => Output::Resume(connection),
@@ -223,14 +241,20 @@ impl Broker {
         policy: &mut dyn Policy,
     ) -> Option<Transmit<'_>> {
         self.take_back_lent();
-        let index = self.connections.resolve(connection)?;
-        let (len, lent) = self.transmit(now, index, buffer, policy)?;
+        let (len, lent) = if self.recorder.is_some() {
+            self.transmit_recorded(now, connection, buffer, policy)?
+        } else {
+            self.transmit(now, self.connections.resolve(connection)?, buffer, policy)?
+        };
         self.stats.bytes_sent += len as u64;
         let Some(lent) = lent else { return Some(Transmit { len, payload: &[] }) };
         self.lent = Some(lent.publication);
         let publication = self.publications.get(lent.publication)?;
         let payload = if lent.whole_tail { publication.tail() } else { publication.payload() };
         self.stats.bytes_sent += payload.len() as u64;
+        if let Some(recorder) = &mut self.recorder {
+            recorder.sent(payload);
+        }
         Some(Transmit { len, payload })
     }
 
@@ -246,6 +270,7 @@ impl Broker {
 
     /// Everything up to and including `lsn` is durable: what waited for it may leave.
     pub fn durable(&mut self, lsn: Lsn) {
+        self.record_call(&Call::Durable(lsn));
         self.journal.durable(lsn);
         let holding = core::mem::take(&mut self.holding);
         for handle in holding {
@@ -296,6 +321,19 @@ impl Broker {
     pub(crate) fn session_of(&self, index: u32) -> Option<u32> {
         let connection = self.connections.get(index)?;
         (connection.state == State::Connected).then_some(connection.session)
+    }
+
+    pub(super) fn input(
+        &mut self,
+        now: Instant,
+        connection: ConnectionHandle,
+        bytes: &[u8],
+        policy: &mut dyn Policy,
+    ) -> Received {
+        match self.connections.resolve(connection) {
+            Some(index) => self.receive(now, index, bytes, policy),
+            None => Received { consumed: bytes.len(), ..Received::default() },
+        }
     }
 
     fn take_back_lent(&mut self) {

@@ -31,6 +31,10 @@ pub struct Config {
     /// Emit [`Event`](crate::Event)s. Default on.
     pub events: bool,
 
+    /// Write down every call, for [`poll_recording`](crate::Broker::poll_recording): at most this
+    /// many bytes in all; then the recording ends and the broker goes on. Default 0: nothing is.
+    pub recording: u64,
+
     /// QoS 1 and 2 PUBLISH packets a client may have unacknowledged; 1 to 65,535. Told to 5.0
     /// clients, and 5.0 clients that overrun it are disconnected. Default 1,024.
     pub receive_maximum: u16,
@@ -101,6 +105,7 @@ impl Default for Config {
             seed: 0,
             journal: false,
             events: true,
+            recording: 0,
             receive_maximum: 1024,
             maximum_packet_size: (1 << 20) + 65_536 * 2,
             topic_alias_maximum: 16,

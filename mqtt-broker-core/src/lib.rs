@@ -154,6 +154,7 @@ mod journal;
 mod output;
 mod policy;
 mod publication;
+mod recording;
 mod retained;
 mod routing;
 mod session;
@@ -178,4 +179,5 @@ pub use self::policy::{
     AllowAll, AuthenticateRequest, AuthenticationStep, Client, ConnectRequest, DeliverRequest,
     Policy, PublishRequest, SubscribeRequest, UnsubscribeRequest, Verdict,
 };
+pub use self::recording::{PlaybackError, Played, Step, play};
 pub use self::time::{Duration, Instant};

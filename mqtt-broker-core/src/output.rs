@@ -8,6 +8,7 @@ use mqtt_codec::{QoS, SubscriptionIdentifier};
 use crate::boundary::{CloseReason, ConnectionHandle, Event, LocalSubscription, Request, Ticket};
 
 /// One output that waits.
+#[derive(Debug)]
 pub(crate) enum Pending {
     Transmit(ConnectionHandle),
     Close(ConnectionHandle, CloseReason),
@@ -17,6 +18,7 @@ pub(crate) enum Pending {
     Message(LocalCopy),
 }
 
+#[derive(Debug)]
 /// A copy of a publication, with a reference, for one of the host's subscriptions.
 pub(crate) struct LocalCopy {
     pub(crate) subscription: LocalSubscription,

@@ -3,7 +3,7 @@
 
 use mqtt_broker_core::{
     AllowAll, ApplicationMessage, Broker, Config, ConnectionHandle, Instant, Output, Peer,
-    QueueOverflow,
+    QueueOverflow, play,
 };
 use mqtt_codec::{
     Ack, Connect, Delivery, Disconnect, Packet, PacketIdentifier, Properties, Property, Publish,
@@ -131,6 +131,7 @@ impl World {
         let mut config = Config::default();
         config.journal = journal;
         config.queue_overflow = overflow;
+        config.recording = 1 << 30;
         config.queue_messages = 3;
         config.queue_qos0 = tight;
         config.inflight_messages = 2;
@@ -398,6 +399,14 @@ impl World {
         }
     }
 
+    /// Made again, the same calls have the same outputs.
+    fn play_back(&mut self) {
+        let recording = self.broker.poll_recording().unwrap();
+        let played = play(self.broker.config(), &recording, |_, _| {}).unwrap();
+        assert!(played.complete);
+        assert_eq!(played.hash, self.broker.output_hash());
+    }
+
     /// Everybody leaves, everything retained is cleared.
     fn end(mut self) {
         for (client, name) in CLIENTS.iter().enumerate() {
@@ -414,6 +423,7 @@ impl World {
         }
         self.outputs();
         self.sync();
+        self.play_back();
         let stats = self.broker.stats();
         let left = (stats.connections, stats.sessions, stats.subscriptions, stats.retained);
         assert_eq!(left, (0, 0, 0, 0));

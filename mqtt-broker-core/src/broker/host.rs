@@ -5,6 +5,7 @@ use mqtt_codec::{Property, ReasonCode, TopicFilter};
 use super::Broker;
 use crate::boundary::{ApplicationMessage, CloseReason, Error};
 use crate::publication::Draft;
+use crate::recording::Call;
 use crate::time::Instant;
 
 impl Broker {
@@ -17,6 +18,7 @@ impl Broker {
     /// [`Error::TooLarge`] for one above [`Config::maximum_packet_size`](crate::Config),
     /// [`Error::Full`] if the broker's store is full.
     pub fn publish(&mut self, now: Instant, message: &ApplicationMessage<'_>) -> Result<(), Error> {
+        self.record_publish(now, message);
         if !message.properties.iter().all(|property| travels(&property)) {
             return Err(Error::Property);
         }
@@ -42,6 +44,7 @@ impl Broker {
     /// Disconnects the client of this identifier, with a reason code that a 5.0 client is told.
     /// `false` if it is not connected.
     pub fn kick(&mut self, now: Instant, client_identifier: &str, reason_code: ReasonCode) -> bool {
+        self.record(now, &Call::Kick { client: client_identifier, reason_code });
         let Some(index) = self.connection_of(client_identifier) else { return false };
         self.close(now, index, CloseReason::Kicked(reason_code));
         self.settle(now);
@@ -59,6 +62,8 @@ impl Broker {
         server_reference: &str,
         permanently: bool,
     ) -> bool {
+        let client = client_identifier;
+        self.record(now, &Call::Redirect { client, server_reference, permanently });
         let code =
             if permanently { ReasonCode::SERVER_MOVED } else { ReasonCode::USE_ANOTHER_SERVER };
         let Some(index) = self.connection_of(client_identifier) else { return false };
@@ -70,6 +75,7 @@ impl Broker {
     /// Ends the Session of this identifier with all it holds, disconnecting the client first (0x98
     /// Administrative action). `false` if there is no such Session.
     pub fn remove_session(&mut self, now: Instant, client_identifier: &str) -> bool {
+        self.record(now, &Call::RemoveSession { client: client_identifier });
         let Some(key) = self.sessions.find(client_identifier) else { return false };
         if let Some(index) = self.connection_of(client_identifier) {
             let reason = CloseReason::Kicked(ReasonCode::ADMINISTRATIVE_ACTION);
@@ -91,6 +97,7 @@ impl Broker {
         client_identifier: &str,
         filter: TopicFilter<'_>,
     ) -> bool {
+        self.record(now, &Call::RemoveSubscription { client: client_identifier, filter });
         let session = self.sessions.find(client_identifier);
         let removed = session.is_some_and(|session| self.unsubscribe_session(session, filter));
         self.settle(now);
@@ -100,6 +107,7 @@ impl Broker {
     /// Ends every connection: 5.0 clients are told 0x8B Server shutting down. Nothing is accepted
     /// from here on; the host drains the outputs, closes what it is asked to, and is done.
     pub fn shutdown(&mut self, now: Instant) {
+        self.record(now, &Call::Shutdown);
         self.shutting_down = true;
         let mut next = 0;
         while let Some(index) = self.connections.next_from(next) {

@@ -2,6 +2,7 @@
 //! put off.
 
 use super::Broker;
+use crate::recording::Call;
 use crate::time::Instant;
 
 /// How many deadlines one call acts on.
@@ -22,6 +23,7 @@ impl Broker {
     ///
     /// It does a bounded amount of work: if more is due, `poll_timeout` stays in the past.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.record(now, &Call::Timeout);
         for _ in 0..DEADLINES {
             match self.timers.pop_due(now) {
                 Some(Timer::Connection(index)) => self.connection_timer(now, index),

@@ -19,6 +19,7 @@ use crate::policy::{
     AuthenticateRequest, AuthenticationStep, Client, ConnectRequest, Policy, PublishRequest,
     SubscribeRequest, UnsubscribeRequest, Verdict,
 };
+use crate::recording::Call;
 use crate::time::{Duration, Instant};
 
 /// The open question of a connection, and the answers its packet has so far.
@@ -111,6 +112,11 @@ impl Broker {
     /// The answer to a question that was put off; a second one, or one that came too late, is
     /// ignored, and [`Verdict::Defer`] is taken as a denial.
     pub fn resolve(&mut self, now: Instant, ticket: Ticket, verdict: Verdict) {
+        self.record(now, &Call::Resolve(ticket, verdict.clone()));
+        self.answer_question(now, ticket, verdict);
+    }
+
+    fn answer_question(&mut self, now: Instant, ticket: Ticket, verdict: Verdict) {
         let index = u32::try_from(ticket.0 & u64::from(u32::MAX)).unwrap_or(u32::MAX);
         let Some(connection) = self.connections.get_mut(index) else { return };
         let Some(question) = &mut connection.question else { return };
@@ -150,7 +156,7 @@ impl Broker {
             .and_then(|connection| connection.question.as_ref())
             .and_then(|question| question.ticket);
         if let Some(ticket) = ticket {
-            self.resolve(now, Ticket(ticket), Verdict::Deny(ReasonCode::NOT_AUTHORIZED));
+            self.answer_question(now, Ticket(ticket), Verdict::Deny(ReasonCode::NOT_AUTHORIZED));
         }
     }
 

@@ -6,6 +6,7 @@ use super::Delivery;
 use crate::boundary::{Error, LocalSubscription};
 use crate::broker::Broker;
 use crate::output::LocalCopy;
+use crate::recording::Call;
 use crate::store::Slab;
 use crate::subscription::{Subscriber, SubscriberList};
 use crate::time::Instant;
@@ -58,6 +59,7 @@ impl Broker {
         options: SubscriptionOptions,
         identifier: Option<SubscriptionIdentifier>,
     ) -> Result<LocalSubscription, Error> {
+        self.record(now, &Call::Subscribe { filter, options, identifier });
         if filter.is_shared() {
             return Err(Error::SharedFilter);
         }
@@ -92,6 +94,7 @@ impl Broker {
 
     /// Ends a subscription of the host. Messages that are already among the outputs still come.
     pub fn unsubscribe(&mut self, now: Instant, subscription: LocalSubscription) {
+        self.record(now, &Call::Unsubscribe(subscription));
         let subscriber = subscription.index | LOCAL;
         if self.locals.handle(subscriber) != Some(subscription) {
             return;

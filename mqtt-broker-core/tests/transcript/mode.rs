@@ -8,7 +8,8 @@ pub(crate) struct Mode {
     /// Bytes of the buffer that the host offers for one write.
     pub(crate) buffer: usize,
     pub(crate) disk: Disk,
-    /// Tell the broker the time after every line, although none of its deadlines has come.
+    /// Tell the broker the time after every line, although none of its deadlines has come, and
+    /// record it: played back, it does the same.
     pub(crate) restless: bool,
 }
 

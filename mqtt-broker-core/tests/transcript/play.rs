@@ -74,7 +74,8 @@ impl<S: Subject> Play<S> {
             }
             self.world.after_line()?;
         }
-        self.nothing_else()
+        self.nothing_else()?;
+        self.world.last_check()
     }
 
     /// Whether this line goes in one write with the one before, which `name` sent.

@@ -40,4 +40,9 @@ pub(crate) trait Subject {
 
     /// Whether lines in which the same client goes on sending are one write.
     fn joins_writes(&self) -> bool;
+
+    /// What the subject itself has to say once all is played.
+    fn last_check(&mut self) -> Result<(), String> {
+        Ok(())
+    }
 }

@@ -3,7 +3,7 @@
 
 use mqtt_broker_core::{
     Broker, CloseReason, Config, ConnectionHandle, Event, Instant, LocalSubscription, Lsn, Message,
-    Output, Peer, Received, Request, Ticket,
+    Output, Peer, Played, Received, Request, Ticket, play,
 };
 
 use super::client::Seen;
@@ -60,6 +60,9 @@ enum Heard {
 impl World {
     pub(crate) fn new(mut config: Config, mode: Mode) -> Self {
         config.journal |= mode.disk != Disk::None;
+        if mode.restless {
+            config.recording = 1 << 30;
+        }
         Self {
             broker: Broker::new(config),
             now: Instant::from_secs(1_000_000_000),
@@ -205,6 +208,19 @@ impl World {
 }
 
 impl Subject for World {
+    fn last_check(&mut self) -> Result<(), String> {
+        let Some(recording) = self.broker.poll_recording() else { return Ok(()) };
+        let mut steps = 0;
+        let played = play(self.broker.config(), &recording, |_, step| {
+            steps += step.to_string().len().min(1);
+        });
+        match played.map_err(|error| format!("played back: {error}"))? {
+            Played { complete: true, hash, .. } if hash == self.broker.output_hash() => {}
+            other => return Err(format!("played back: {other:?}")),
+        }
+        if steps == 0 { Err("nothing is shown of the recording".into()) } else { Ok(()) }
+    }
+
     fn scene(&mut self) -> &mut Scene {
         &mut self.scene
     }
