@@ -22,7 +22,7 @@ pub use self::playback::{PlaybackError, Played, Step, play};
 use crate::boundary::ConnectionHandle;
 use crate::policy::{
     AuthenticateRequest, ConnectRequest, DeliverRequest, Policy, PublishRequest, SubscribeRequest,
-    Verdict,
+    UnsubscribeRequest, Verdict,
 };
 use crate::time::Instant;
 
@@ -253,6 +253,11 @@ impl Policy for Overheard<'_> {
 
     fn subscribe(&mut self, request: &SubscribeRequest<'_>) -> Verdict {
         let verdict = self.policy.subscribe(request);
+        self.note(verdict)
+    }
+
+    fn unsubscribe(&mut self, request: &UnsubscribeRequest<'_>) -> Verdict {
+        let verdict = self.policy.unsubscribe(request);
         self.note(verdict)
     }
 

@@ -13,7 +13,7 @@ use crate::broker::Broker;
 use crate::config::Config;
 use crate::policy::{
     AuthenticateRequest, ConnectRequest, DeliverRequest, Policy, PublishRequest, SubscribeRequest,
-    Verdict,
+    UnsubscribeRequest, Verdict,
 };
 use crate::time::{Duration, Instant};
 
@@ -363,6 +363,10 @@ impl Policy for Prompted {
     }
 
     fn subscribe(&mut self, _: &SubscribeRequest<'_>) -> Verdict {
+        self.next()
+    }
+
+    fn unsubscribe(&mut self, _: &UnsubscribeRequest<'_>) -> Verdict {
         self.next()
     }
 
