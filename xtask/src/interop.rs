@@ -12,6 +12,7 @@ mod table;
 
 use crate::process::Outcome;
 use broker::Broker;
+pub(crate) use broker::free_port;
 use cases::{CASES, Case};
 use client::{CLIENTS, Client};
 use row::Row;
@@ -49,11 +50,8 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         (None, Some(command)) => Broker::start_command(command)?,
         (None, None) => Broker::start_release()?,
     };
-    let begin = Instant::now();
-    let lines = play(&rows, &cases, &installed, broker.port());
-    let names: Vec<&str> = cases.iter().map(|case| case.name).collect();
-    let seconds = begin.elapsed().as_secs_f32();
-    let failed = table::print(&names, &lines, seconds);
+    let threads = std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2));
+    let failed = play_and_print(&rows, &cases, &installed, broker.port(), threads);
     let stopped = broker.stop();
     match (failed, stopped) {
         (0, stopped) => stopped,
@@ -61,6 +59,21 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
             let ending = stopped.err().map(|reason| format!("; {reason}")).unwrap_or_default();
             Err(format!("{failed} cells failed{ending}; the broker's log: {:?}", broker::log()))
         }
+    }
+}
+
+/// Plays these clients, one at a time, against a small broker that listens on this port; not the
+/// cases that it is too small for.
+pub(crate) fn run_on(port: u16, clients: &[&str], too_large: &[&str]) -> Outcome {
+    let clients = CLIENTS.iter().filter(|client| clients.contains(&client.name));
+    let rows: Vec<Pairing> = clients
+        .flat_map(|client| client.versions.iter().map(move |version| (client, *version)))
+        .collect();
+    let cases: Vec<_> = CASES.iter().filter(|case| !too_large.contains(&case.name)).collect();
+    std::fs::create_dir_all(client::directory()).map_err(|error| error.to_string())?;
+    match play_and_print(&rows, &cases, &install(&rows), port, 1) {
+        0 => Ok(()),
+        failed => Err(format!("{failed} cells failed")),
     }
 }
 
@@ -94,12 +107,27 @@ fn install(rows: &[Pairing]) -> Vec<(&'static str, Outcome)> {
     answers
 }
 
-/// Plays every row, as many at a time as there are cores.
+/// Plays every row and prints the table; how many cells failed.
+fn play_and_print(
+    rows: &[Pairing],
+    cases: &[&'static Case],
+    installed: &[(&'static str, Outcome)],
+    port: u16,
+    threads: usize,
+) -> usize {
+    let begin = Instant::now();
+    let lines = play(rows, cases, installed, port, threads);
+    let names: Vec<&str> = cases.iter().map(|case| case.name).collect();
+    table::print(&names, &lines, begin.elapsed().as_secs_f32())
+}
+
+/// Plays every row, `threads` at a time.
 fn play(
     rows: &[Pairing],
     cases: &[&'static Case],
     installed: &[(&'static str, Outcome)],
     port: u16,
+    threads: usize,
 ) -> Vec<Line> {
     let lines: Vec<Mutex<Option<Line>>> = rows.iter().map(|_| Mutex::new(None)).collect();
     let next = Mutex::new(0..rows.len());
@@ -120,7 +148,6 @@ fn play(
             }
         }
     };
-    let threads = std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2));
     std::thread::scope(|scope| {
         for _ in 0..threads.min(rows.len()) {
             scope.spawn(work);

@@ -5,6 +5,7 @@
 
 mod boundary;
 mod debian;
+mod firmware;
 mod interop;
 mod metadata;
 mod msrv;
@@ -30,6 +31,8 @@ struct Arguments {
 enum Task {
     /// Checks what each crate must not name: std, clocks, threads, panics, MQTT rules
     Boundary,
+    /// Builds the broker for a microcontroller, boots it in QEMU, and lets real clients use it
+    Firmware,
     /// Drives the release binary with real clients, in every version each of them speaks
     Interop(interop::Arguments),
     /// Checks the minimum Rust version that the libraries state
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
 fn run(task: Task) -> Outcome {
     match task {
         Task::Boundary => boundary::run(),
+        Task::Firmware => firmware::run(),
         Task::Interop(arguments) => interop::run(&arguments),
         Task::Msrv => msrv::run_checks(),
         Task::NoStd => no_std::run_builds(),

@@ -26,7 +26,7 @@ pub(crate) fn run() -> Outcome {
     build.env("RUSTFLAGS", flags);
     run_command(&mut build)?;
     let firmware = target().join("no-std").join(TRIPLE).join("release").join("firmware");
-    let text = text_size(&firmware)?;
+    let text = section_size(&firmware, ".text")?;
     let symbols = output(Command::new("nm").args(["--demangle", "--size-sort"]).arg(&firmware))?;
     print_largest(&symbols);
     println!("{text} bytes of .text, of {LIMIT}: decode and encode of CONNECT and PUBLISH");
@@ -38,7 +38,7 @@ pub(crate) fn run() -> Outcome {
 }
 
 /// The linker that comes with the compiler of the host.
-fn linker() -> Outcome<PathBuf> {
+pub(crate) fn linker() -> Outcome<PathBuf> {
     let about = output(Command::new("rustc").arg("-vV"))?;
     let host = about.lines().find_map(|line| line.strip_prefix("host: "));
     let host = host.ok_or("rustc -vV names no host")?;
@@ -82,15 +82,16 @@ panic = "abort"
     Ok(package)
 }
 
-/// The size of the section `.text` of an ELF file, in bytes.
-fn text_size(file: &Path) -> Outcome<u64> {
+/// The size of a section of an ELF file, in bytes.
+pub(crate) fn section_size(file: &Path, section: &str) -> Outcome<u64> {
     let sections = output(Command::new("size").args(["-A", "-d"]).arg(file))?;
-    let text = sections.lines().find_map(|line| {
+    let found = sections.lines().find_map(|line| {
         let mut words = line.split_whitespace();
-        (words.next() == Some(".text")).then(|| words.next())?
+        (words.next() == Some(section)).then(|| words.next())?
     });
-    text.and_then(|size| size.parse().ok())
-        .ok_or_else(|| format!("{} has no .text:\n{sections}", file.display()))
+    found
+        .and_then(|size| size.parse().ok())
+        .ok_or_else(|| format!("{} has no {section}:\n{sections}", file.display()))
 }
 
 fn print_largest(symbols: &str) {

@@ -112,7 +112,8 @@ fn ended(child: &mut Child) -> Outcome<Option<ExitStatus>> {
     child.try_wait().map_err(|error| error.to_string())
 }
 
-fn free_port() -> Outcome<u16> {
+/// A port of 127.0.0.1 that nobody listens on.
+pub(crate) fn free_port() -> Outcome<u16> {
     let listener = TcpListener::bind("127.0.0.1:0").map_err(|error| error.to_string())?;
     Ok(listener.local_addr().map_err(|error| error.to_string())?.port())
 }

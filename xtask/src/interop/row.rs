@@ -116,8 +116,11 @@ impl Row {
         filters: &[(&str, u8)],
     ) -> Outcome<Option<bool>> {
         let Open { identifier, clean, will, version } = open;
+        // A Session that starts anew ends with its connection: a small broker has room for few.
+        let expiry = if *clean { 0 } else { 300 };
         let (clean, will) = (u8::from(*clean), will.as_deref().unwrap_or("-"));
-        let mut command = format!("open {connection} {version} {identifier} {clean} 300 {will}");
+        let mut command =
+            format!("open {connection} {version} {identifier} {clean} {expiry} {will}");
         for (filter, qos) in filters {
             command.push_str(&format!(" {filter} {qos}"));
         }

@@ -1,0 +1,184 @@
+//! The broker on a Stellaris LM3S6965 with 256 KB of flash and 64 KB of RAM: `mqtt-broker-core` as
+//! it is, smoltcp, and no operating system.
+//!
+//! This is the loop of the core's documentation: what came in, what the broker wants, what it has to
+//! send, sleep. All in one thread; interrupts do no more than end the sleep.
+
+#![no_std]
+#![no_main]
+
+mod board;
+mod configuration;
+mod connection;
+mod ethernet;
+mod rules;
+mod statistics;
+
+use core::fmt::Write;
+use core::mem::MaybeUninit;
+
+use mqtt_broker_core::{Broker, ConnectionHandle, Instant, Output};
+use smoltcp::iface::{Config, Interface, PollResult, SocketSet, SocketStorage};
+use smoltcp::wire::{IpCidr, Ipv4Address};
+
+use crate::board::{Board, Clock, Serial};
+use crate::connection::{Connection, SOCKETS, Turn};
+use crate::ethernet::Ethernet;
+use crate::rules::Rules;
+use crate::statistics::Statistics;
+
+/// Where QEMU's network expects the board to be, and where its router is.
+const ADDRESS: Ipv4Address = Ipv4Address::new(10, 0, 2, 15);
+const ROUTER: Ipv4Address = Ipv4Address::new(10, 0, 2, 2);
+const PREFIX: u8 = 24;
+
+/// Everything there is.
+struct Firmware {
+    clock: Clock,
+    device: Ethernet,
+    interface: Interface,
+    sockets: SocketSet<'static>,
+    connections: [Connection; SOCKETS],
+    broker: Broker,
+    rules: Rules,
+    statistics: Statistics,
+    /// For what is on its way between a socket and the broker.
+    buffer: [u8; connection::RECEIVE],
+}
+
+#[cortex_m_rt::entry]
+fn main() -> ! {
+    static mut BUFFERS: [connection::Buffers; SOCKETS] = [connection::Buffers::EMPTY; SOCKETS];
+    static mut STORAGE: [SocketStorage<'static>; SOCKETS] = [SocketStorage::EMPTY; SOCKETS];
+    static mut FIRMWARE: MaybeUninit<Firmware> = MaybeUninit::uninit();
+
+    let firmware = start(BUFFERS, STORAGE, FIRMWARE);
+    let _ = writeln!(Serial, "listening on {ADDRESS}:{}", connection::PORT);
+    loop {
+        firmware.turn();
+    }
+}
+
+/// Puts everything in its place. Not inlined: on its way there it is on the stack, which is to be
+/// free again afterwards.
+#[inline(never)]
+fn start(
+    buffers: &'static mut [connection::Buffers; SOCKETS],
+    storage: &'static mut [SocketStorage<'static>; SOCKETS],
+    firmware: &'static mut MaybeUninit<Firmware>,
+) -> &'static mut Firmware {
+    let Some(Board { mac, clock }) = Board::take() else { panic!("started twice") };
+    firmware.write(Firmware::new(mac, clock, buffers, storage))
+}
+
+impl Firmware {
+    fn new(
+        mac: board::Mac,
+        mut clock: Clock,
+        buffers: &'static mut [connection::Buffers; SOCKETS],
+        storage: &'static mut [SocketStorage<'static>; SOCKETS],
+    ) -> Self {
+        let now = clock.now();
+        let mut device = Ethernet::new(mac);
+        let mut config = Config::new(device.address());
+        config.random_seed = now;
+        let mut interface = Interface::new(config, &mut device, network_time(now));
+        interface.update_ip_addrs(|addresses| {
+            // There is room for one.
+            let _ = addresses.push(IpCidr::new(ADDRESS.into(), PREFIX));
+        });
+        // As there is for one router.
+        let _ = interface.routes_mut().add_default_ipv4_route(ROUTER);
+        let mut sockets = SocketSet::new(&mut storage[..]);
+        let connections = buffers.each_mut().map(|buffers| Connection::new(&mut sockets, buffers));
+        Self {
+            clock,
+            device,
+            interface,
+            sockets,
+            connections,
+            broker: Broker::new(configuration::config(now)),
+            rules: Rules::default(),
+            statistics: Statistics::default(),
+            buffer: [0; connection::RECEIVE],
+        }
+    }
+
+    /// One round; sleeps if it had nothing to do.
+    fn turn(&mut self) {
+        let now = self.clock.now();
+        let time = network_time(now);
+        let network = self.interface.poll(time, &mut self.device, &mut self.sockets);
+        let mut turn = Turn {
+            now: Instant(now),
+            broker: &mut self.broker,
+            rules: &mut self.rules,
+            sockets: &mut self.sockets,
+            buffer: &mut self.buffer,
+            worked: network == PollResult::SocketStateChanged,
+        };
+        for connection in &mut self.connections {
+            connection.receive(&mut turn);
+        }
+        turn.broker.handle_timeout(turn.now);
+        turn.statistics(&mut self.statistics);
+        obey(turn.broker, &mut self.connections, turn.now);
+        for connection in &mut self.connections {
+            connection.transmit(&mut turn);
+        }
+        obey(turn.broker, &mut self.connections, turn.now);
+        if !turn.worked {
+            let deadline = self.deadline(now);
+            self.clock.sleep(self.device.mac(), deadline);
+        }
+    }
+
+    /// When there is something to do even if nothing comes.
+    fn deadline(&mut self, now: u64) -> u64 {
+        let network = self.interface.poll_at(network_time(now), &self.sockets);
+        let network = network.map(|at| at.total_micros().unsigned_abs());
+        let broker = self.broker.poll_timeout().map(|at| at.0);
+        let connections = self.connections.iter().filter_map(Connection::deadline);
+        let deadlines = connections.map(|at| at.0).chain(network).chain(broker);
+        deadlines.min().unwrap_or(u64::MAX).min(self.statistics.next().0)
+    }
+}
+
+impl Turn<'_> {
+    /// Publishes the numbers if it is time, or if somebody has asked.
+    fn statistics(&mut self, statistics: &mut Statistics) {
+        let asked = core::mem::take(&mut self.rules.asked_for_statistics);
+        if asked || statistics.next() <= self.now {
+            statistics.publish(self.now, self.broker);
+            self.worked = true;
+        }
+    }
+}
+
+/// Does what the broker wants.
+fn obey(broker: &mut Broker, connections: &mut [Connection; SOCKETS], now: Instant) {
+    while let Some(output) = broker.poll_output() {
+        match output {
+            Output::Transmit(handle) => with(connections, handle, Connection::has_to_send),
+            Output::Resume(handle) => with(connections, handle, Connection::resume),
+            Output::Close(handle, reason) => {
+                with(connections, handle, |connection| connection.close(now, reason));
+            }
+            _ => {} // events are off, no verdict is deferred, and this host subscribes to nothing
+        }
+    }
+}
+
+fn with(
+    connections: &mut [Connection; SOCKETS],
+    handle: ConnectionHandle,
+    tell: impl FnOnce(&mut Connection),
+) {
+    if let Some(connection) = connections.iter_mut().find(|connection| connection.is(handle)) {
+        tell(connection);
+    }
+}
+
+fn network_time(now: u64) -> smoltcp::time::Instant {
+    smoltcp::time::Instant::from_micros(now.cast_signed())
+}

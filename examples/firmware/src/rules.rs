@@ -1,0 +1,48 @@
+//! [`Rules`]: what a client may do here.
+
+use mqtt_broker_core::codec::ReasonCode;
+use mqtt_broker_core::{ConnectRequest, Policy, PublishRequest, SubscribeRequest, Verdict};
+
+/// Where the broker tells about itself.
+pub(crate) const STATISTICS: &str = "$SYS/";
+
+/// Everybody may do everything, with names of a reasonable length, but speak for the broker.
+#[derive(Default)]
+pub(crate) struct Rules {
+    /// Somebody has subscribed to the numbers since this was last reset.
+    pub(crate) asked_for_statistics: bool,
+}
+
+/// Bytes of a Client Identifier or User Name.
+const NAME: usize = 64;
+/// Bytes of a Topic Name or Topic Filter.
+const TOPIC: usize = 128;
+
+impl Policy for Rules {
+    fn connect(&mut self, request: &ConnectRequest<'_>) -> Verdict {
+        let connect = request.connect;
+        let user_name = connect.user_name.map_or(0, |name| name.len());
+        let will = connect.will.map_or(0, |will| will.topic.as_bytes().len());
+        if connect.client_identifier.len() > NAME || user_name > NAME || will > TOPIC {
+            return Verdict::Deny(ReasonCode::QUOTA_EXCEEDED);
+        }
+        Verdict::Allow
+    }
+
+    fn publish(&mut self, request: &PublishRequest<'_>) -> Verdict {
+        let topic = request.topic.as_bytes();
+        if topic.len() > TOPIC {
+            return Verdict::Deny(ReasonCode::QUOTA_EXCEEDED);
+        }
+        if topic.starts_with(STATISTICS.as_bytes()) { Verdict::DENY } else { Verdict::Allow }
+    }
+
+    fn subscribe(&mut self, request: &SubscribeRequest<'_>) -> Verdict {
+        let filter = request.filter.as_bytes();
+        if filter.len() > TOPIC {
+            return Verdict::Deny(ReasonCode::QUOTA_EXCEEDED);
+        }
+        self.asked_for_statistics |= filter.starts_with(STATISTICS.as_bytes());
+        Verdict::Allow
+    }
+}
