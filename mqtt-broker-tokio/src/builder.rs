@@ -5,6 +5,7 @@ use core::future::Future;
 use core::hash::{BuildHasher, Hasher};
 use core::time::Duration;
 use std::hash::RandomState;
+use std::io;
 
 use mqtt_broker_core::{AllowAll, Config, Event, Policy, Request, Verdict};
 
@@ -19,6 +20,7 @@ pub struct Builder {
     config: Config,
     hooks: Hooks,
     shutdown_grace: Duration,
+    recording: u64,
 }
 
 impl Builder {
@@ -26,8 +28,14 @@ impl Builder {
         Self {
             addresses: Vec::new(),
             config: Config::default(),
-            hooks: Hooks { policy: Box::new(AllowAll), events: None, decide: None },
+            hooks: Hooks {
+                policy: Box::new(AllowAll),
+                events: None,
+                decide: None,
+                recording: None,
+            },
             shutdown_grace: Duration::from_secs(3),
+            recording: 0,
         }
     }
 
@@ -44,7 +52,8 @@ impl Builder {
     }
 
     /// The broker's configuration. This binding fills in `seed` if it is 0 and turns `events` off
-    /// without [`events`](Self::events). It has no store yet, so it turns `journal` off.
+    /// without [`events`](Self::events). It has no store yet, so it turns `journal` off, and
+    /// `recording` is what [`record`](Self::record) says.
     #[must_use]
     pub fn config(mut self, config: Config) -> Self {
         self.config = config;
@@ -82,6 +91,17 @@ impl Builder {
         self
     }
 
+    /// Writes down all that happens, up to `limit` bytes, for
+    /// [`play`](mqtt_broker_core::play): a tool to find out what went wrong. It holds what clients
+    /// sent, passwords too. `sink` is written to on the broker's thread once a turn, so a slow one
+    /// slows the broker; when it fails, the recording ends there and the broker goes on.
+    #[must_use]
+    pub fn record(mut self, limit: u64, sink: impl io::Write + Send + 'static) -> Self {
+        self.recording = limit;
+        self.hooks.recording = Some(Box::new(sink));
+        self
+    }
+
     /// How long a shutdown may take for what is still to be sent. Default 3 seconds.
     #[must_use]
     pub fn shutdown_grace(mut self, grace: Duration) -> Self {
@@ -102,6 +122,7 @@ impl Builder {
         }
         self.config.events &= self.hooks.events.is_some();
         self.config.journal = false;
+        self.config.recording = self.recording;
         Ok(Server::new(listeners, self.config, self.hooks, self.shutdown_grace))
     }
 }

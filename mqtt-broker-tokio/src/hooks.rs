@@ -2,6 +2,7 @@
 
 use core::future::Future;
 use core::pin::Pin;
+use std::io;
 
 use mqtt_broker_core::{Event, Policy, Request, Verdict};
 
@@ -14,9 +15,13 @@ pub(crate) type OnEvent = Box<dyn FnMut(&Event) + Send>;
 /// Answers what the policy put off.
 pub(crate) type OnDecide = Box<dyn FnMut(Request) -> Deciding + Send>;
 
+/// Takes a recording.
+pub(crate) type Sink = Box<dyn io::Write + Send>;
+
 /// Called by the loop on the broker's thread.
 pub(crate) struct Hooks {
     pub(crate) policy: Box<dyn Policy + Send>,
     pub(crate) events: Option<OnEvent>,
     pub(crate) decide: Option<OnDecide>,
+    pub(crate) recording: Option<Sink>,
 }

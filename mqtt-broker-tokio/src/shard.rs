@@ -175,6 +175,7 @@ impl Shard {
             // What was sent may have made room: more input is welcome, events are told.
             self.drain_outputs(now);
         }
+        self.record();
         !self.again.is_empty() || self.arm_timer(now)
     }
 
@@ -339,6 +340,15 @@ impl Shard {
         self.deadline.is_some_and(|deadline| self.open == 0 || deadline <= self.clock.now())
     }
 
+    /// Writes down what this turn did, if that is wanted.
+    fn record(&mut self) {
+        let Some(sink) = &mut self.parts.hooks.recording else { return };
+        let Some(bytes) = self.parts.broker.poll_recording() else { return };
+        if sink.write_all(&bytes).and_then(|()| sink.flush()).is_err() {
+            self.parts.hooks.recording = None;
+        }
+    }
+
     /// Lets go of what the grace time was not enough for.
     fn finish(mut self) {
         let now = self.clock.now();
@@ -346,6 +356,7 @@ impl Shard {
             self.end(now, index);
         }
         self.drain_outputs(now);
+        self.record();
     }
 
     /// Sees to it that a turn begins when time alone asks for one. True: it does already.

@@ -29,6 +29,11 @@ pub(crate) enum Command {
         /// The file.
         file: PathBuf,
     },
+    /// Does again what a recording says, and prints every packet; fails if anything differs.
+    Replay {
+        /// The file that --record wrote.
+        file: PathBuf,
+    },
     /// Prints the configuration that the other arguments make, every key with its documentation.
     Config(Settings),
 }
@@ -52,6 +57,12 @@ pub(crate) struct Settings {
     /// Lets clients of other machines connect, without a password.
     #[arg(long)]
     open: bool,
+    /// Writes down all that happens, with passwords, for `mqtt-broker replay FILE`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
+    /// Ends the recording, and nothing else, at this size.
+    #[arg(long, value_name = "BYTES", default_value_t = 1 << 30, requires = "record")]
+    pub(crate) record_limit: u64,
     /// Logs this and what is more severe.
     #[arg(long, value_name = "LEVEL")]
     log: Option<LogLevel>,

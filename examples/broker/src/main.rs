@@ -16,6 +16,7 @@ mod event_log;
 mod file_descriptors;
 mod log;
 mod policy;
+mod recording;
 mod server;
 mod signals;
 
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         Some(Command::Check { file }) => {
             Configuration::read(&file).map_err(Into::into).map(|_| say("ok\n"))
         }
+        Some(Command::Replay { file }) => recording::replay(&file),
         Some(Command::Config(settings)) => {
             settings.configuration().map_err(Into::into).map(|all| say(&all.annotated()))
         }
@@ -51,7 +53,11 @@ fn main() -> ExitCode {
 fn run(settings: &arguments::Settings) -> Result<(), Box<dyn Error>> {
     let configuration = settings.configuration()?;
     log::start(configuration.log);
-    server::run(&configuration)
+    let recording = match &settings.record {
+        Some(file) => Some((recording::begin(file, &configuration)?, settings.record_limit)),
+        None => None,
+    };
+    server::run(&configuration, recording.as_ref())
 }
 
 /// Prints to stdout. Nobody listening there is no reason to end.

@@ -3,6 +3,7 @@
 use core::error::Error;
 use core::fmt;
 use core::time::Duration;
+use std::fs::File;
 use std::io;
 use std::process;
 use std::sync::{Arc, Weak};
@@ -30,7 +31,10 @@ const PATIENCE: Duration = Duration::from_secs(4);
 /// # Errors
 ///
 /// A port that cannot be listened on, with what to do; or what the system refused.
-pub(crate) fn run(configuration: &Configuration) -> Result<(), Box<dyn Error>> {
+pub(crate) fn run(
+    configuration: &Configuration,
+    recording: Option<&(File, u64)>,
+) -> Result<(), Box<dyn Error>> {
     file_descriptors::raise_limit();
     let cures = Cures::new(std::env::args(), configuration.broker.clone());
     let open_command = cures.open();
@@ -38,7 +42,7 @@ pub(crate) fn run(configuration: &Configuration) -> Result<(), Box<dyn Error>> {
     let signals = Signals::install()?;
     let (sender, log) = EventLog::start(configuration.log, cures)?;
     let sender = Arc::new(sender);
-    let server = bind(configuration, &sender)?;
+    let server = bind(configuration, &sender, recording)?;
     // The log ends with the broker, whoever ends that.
     let weak_sender = Arc::downgrade(&sender);
     drop(sender);
@@ -59,14 +63,24 @@ pub(crate) fn run(configuration: &Configuration) -> Result<(), Box<dyn Error>> {
 }
 
 /// Binds every address; where IPv6 is absent, IPv4 has to do.
-fn bind(configuration: &Configuration, events: &Arc<EventSender>) -> Result<Server, BindError> {
+fn bind(
+    configuration: &Configuration,
+    events: &Arc<EventSender>,
+    recording: Option<&(File, u64)>,
+) -> Result<Server, BindError> {
     let attempt = |addresses: &[String]| {
         let events = Arc::clone(events);
-        let builder = Server::builder()
+        let mut builder = Server::builder()
             .config(configuration.broker.clone())
             .policy(LoopbackUnlessOpen { open: configuration.open })
             .events(move |event| events.send(event))
             .shutdown_grace(GRACE);
+        if let Some((file, limit)) = recording {
+            // One file, however often binding is tried.
+            if let Ok(file) = file.try_clone() {
+                builder = builder.record(*limit, file);
+            }
+        }
         addresses.iter().fold(builder, mqtt_broker_tokio::Builder::listen).bind()
     };
     let listen = address::without_covered(&configuration.listen);

@@ -5,5 +5,6 @@ mod client;
 #[cfg(unix)]
 mod ending;
 mod hostile;
+mod recording;
 mod running;
 mod serving;

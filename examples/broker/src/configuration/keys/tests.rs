@@ -4,7 +4,8 @@ use super::*;
 
 /// Set by the program itself: the seed is drawn, the journal comes with a store, events feed the
 /// log, and the policy knows whether it wants to be asked about deliveries.
-const NOT_FOR_OPERATORS: [&str; 5] = ["seed", "journal", "events", "ask_deliver", "limits"];
+const NOT_FOR_OPERATORS: [&str; 6] =
+    ["recording", "seed", "journal", "events", "ask_deliver", "limits"];
 
 /// The fields of a configuration with their values, as its `Debug` form names them: a new field
 /// shows up here without anybody remembering this test.

@@ -1,0 +1,66 @@
+//! What was recorded is played back.
+
+use std::fs;
+use std::path::PathBuf;
+
+use mqtt_codec::{QoS, Version};
+
+use crate::client::Client;
+use crate::running::{self, Running};
+
+fn file(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name)
+}
+
+#[test]
+fn a_recording_shows_what_happened_and_is_checked() {
+    let path = file("recording");
+    let path_text = path.to_str().unwrap();
+    let arguments =
+        ["--listen", "127.0.0.1:0", "--record", path_text, "--set", "mqtt.receive_maximum=7"];
+    let broker = Running::start(&arguments);
+    let mut client = Client::connected(broker.address(), Version::V5, "visitor");
+    client.subscribe("hello/#", QoS::AtLeastOnce);
+    client.publish("hello/world", QoS::AtLeastOnce, b"it works");
+    client.receive();
+    client.receive();
+    drop(client);
+    broker.logged("client disconnected");
+    drop(broker);
+
+    let output = running::run(&["replay", path_text]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{text}");
+    for part in [
+        "> CONNECT",
+        "receive-maximum=7",
+        "\"hello/world\" \"it works\"",
+        "the outputs are those recorded",
+    ] {
+        assert!(text.contains(part), "{part} is missing:\n{text}");
+    }
+
+    // Another configuration does not do the same, and that is said.
+    let bytes = fs::read(&path).unwrap();
+    let changed = String::from_utf8_lossy(&bytes).contains("receive_maximum = 7");
+    assert!(changed);
+    let at = bytes.windows(19).position(|part| part == b"receive_maximum = 7").unwrap();
+    let mut bytes = bytes;
+    bytes[at + 18] = b'8';
+    let other = file("recording-changed");
+    fs::write(&other, bytes).unwrap();
+    let output = running::run(&["replay", other.to_str().unwrap()]);
+    assert!(!output.status.success());
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert!(errors.contains("not those that were recorded"), "{errors}");
+}
+
+#[test]
+fn what_is_no_recording_is_refused() {
+    let path = file("no-recording");
+    fs::write(&path, b"\x10\x0c").unwrap();
+    let output = running::run(&["replay", path.to_str().unwrap()]);
+    assert!(!output.status.success());
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert!(errors.contains("not a recording; --record FILE makes one"), "{errors}");
+}
