@@ -4,6 +4,7 @@ mod host;
 mod recorded;
 mod timeout;
 mod views;
+mod work;
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -15,6 +16,7 @@ use crate::boundary::{
     CloseReason, ConnectionHandle, Error, Event, Lsn, Message, Output, Peer, Received, Transmit,
 };
 use crate::config::{Config, Stats};
+use crate::connection::line::For;
 use crate::connection::{Connections, State};
 use crate::journal::{Journal, Record};
 use crate::output::{Outputs, Pending};
@@ -32,6 +34,7 @@ use crate::time::Instant;
 use crate::timers::Timers;
 
 pub(crate) use self::timeout::Timer;
+pub(crate) use self::work::Work;
 
 /// The first bits of the fraction of pi.
 const SEED_BITS: u64 = 0x243f_6a88_85a3_08d3;
@@ -58,13 +61,15 @@ pub struct Broker {
     pub(crate) journal: Journal,
     pub(crate) outputs: Outputs,
     pub(crate) stats: Stats,
+    pub(crate) work: Work,
     /// Reused by every routing.
     pub(crate) matches: Matches,
     pub(crate) deliveries: Vec<Delivery>,
     /// Subscription Identifiers beyond the first, with the place of their delivery.
     pub(crate) more_identifiers: Vec<(u32, SubscriptionIdentifier)>,
-    /// Connections that hold something back until it is durable; may name one twice.
-    pub(crate) holding: Vec<ConnectionHandle>,
+    /// How many of the connections that hold something back have yet to be looked at since the host
+    /// last said what is durable.
+    pub(crate) releasing: u32,
     /// Connections to close and Will Messages to publish once the step at hand is done: work lists
     /// where there might have been recursion.
     pub(crate) closing: VecDeque<(ConnectionHandle, CloseReason)>,
@@ -108,7 +113,8 @@ impl Broker {
             matches: Matches::default(),
             deliveries: Vec::new(),
             more_identifiers: Vec::new(),
-            holding: Vec::new(),
+            releasing: 0,
+            work: Work::default(),
             closing: VecDeque::new(),
             wills: VecDeque::new(),
             orphans: VecDeque::new(),
@@ -160,6 +166,7 @@ impl Broker {
         bytes: &[u8],
         policy: &mut dyn Policy,
     ) -> Received {
+        self.work.begin();
         if self.recorder.is_some() {
             return self.receive_recorded(now, connection, bytes, policy);
         }
@@ -171,6 +178,7 @@ impl Broker {
         if let Some(recorder) = &mut self.recorder {
             recorder.eof(now, connection);
         }
+        self.work.begin();
         if let Some(index) = self.connections.resolve(connection) {
             self.connection_ended(now, index);
         }
@@ -241,6 +249,7 @@ impl Broker {
         policy: &mut dyn Policy,
     ) -> Option<Transmit<'_>> {
         self.take_back_lent();
+        self.work.begin();
         let (len, lent) = if self.recorder.is_some() {
             self.transmit_recorded(now, connection, buffer, policy)?
         } else {
@@ -262,22 +271,20 @@ impl Broker {
     /// due, an instant in the past if work waits for a turn. Ask again after every other call.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        if self.replays.is_ready() {
+        if self.has_work() {
             return Some(Instant::default());
         }
         self.timers.next()
     }
 
-    /// Everything up to and including `lsn` is durable: what waited for it may leave.
+    /// Everything up to and including `lsn` is durable: what waited for it may leave. If that is
+    /// much, it leaves in several turns.
     pub fn durable(&mut self, lsn: Lsn) {
         self.record_call(&Call::Durable(lsn));
+        self.work.begin();
         self.journal.durable(lsn);
-        let holding = core::mem::take(&mut self.holding);
-        for handle in holding {
-            if let Some(index) = self.connections.resolve(handle) {
-                self.release_held(index);
-            }
-        }
+        self.releasing = self.connections.waiting_for(For::Durable);
+        self.release_durable();
     }
 
     /// Tells an event, if the host wants them. The closure runs only then.

@@ -224,6 +224,8 @@ pub struct Stats {
     pub entries: u32,
     /// Bytes of the tables behind subscriptions, retained messages, queues and timers.
     pub table_bytes: usize,
+    /// Steps of work done: what [`Broker::STEPS_PER_CALL`](crate::Broker::STEPS_PER_CALL) bounds.
+    pub steps: u64,
     /// Network Connections accepted.
     pub accepted: u64,
     /// CONNECT packets answered with success.

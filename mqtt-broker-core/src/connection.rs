@@ -16,6 +16,7 @@ mod disconnect;
 mod handshake;
 mod inbound;
 mod keep_alive;
+pub(crate) mod line;
 pub(crate) mod outbound;
 mod policy;
 mod publish;
@@ -28,8 +29,10 @@ use core::num::NonZeroU32;
 use mqtt_codec::Version;
 
 use self::authentication::Authentication;
+use self::line::{For, LINES, Line, Place};
 use self::outbound::Partial;
 use self::policy::Question;
+use self::subscribe::Progress;
 use self::topic_alias::TopicAliases;
 use crate::boundary::{ConnectionHandle, Peer};
 use crate::session::queue::{List, NONE};
@@ -89,6 +92,9 @@ pub(crate) struct Connection {
     pub(crate) question: Option<Box<Question>>,
     pub(crate) authentication: Option<Box<Authentication>>,
     pub(crate) partial: Option<Box<Partial>>,
+    /// A SUBSCRIBE or UNSUBSCRIBE that takes more than one turn.
+    pub(crate) progress: Option<Box<Progress>>,
+    places: [Place; LINES],
 }
 
 impl Connection {
@@ -118,6 +124,8 @@ impl Connection {
             question: None,
             authentication: None,
             partial: None,
+            progress: None,
+            places: [Place::default(); LINES],
         }
     }
 
@@ -131,11 +139,12 @@ impl Connection {
 pub(crate) struct Connections {
     slots: Slab<Connection>,
     generation: u32,
+    lines: [Line; LINES],
 }
 
 impl Connections {
-    pub(crate) const fn new(limit: u32) -> Self {
-        Self { slots: Slab::new(limit), generation: 0 }
+    pub(crate) fn new(limit: u32) -> Self {
+        Self { slots: Slab::new(limit), generation: 0, lines: [Line::default(); LINES] }
     }
 
     pub(crate) fn insert(&mut self, peer: Peer, now: Instant) -> Result<ConnectionHandle, Full> {
@@ -168,6 +177,8 @@ impl Connections {
     }
 
     pub(crate) fn remove(&mut self, index: u32) -> Option<Connection> {
+        self.step_out(For::Turn, index);
+        self.step_out(For::Durable, index);
         self.slots.remove(index)
     }
 

@@ -132,6 +132,7 @@ impl Broker {
         for &group in &matches.groups {
             deliveries.extend(self.choose_member(group, qos, retain));
         }
+        self.work.add(matches.subscribers.len() + matches.groups.len() + deliveries.len());
         more.sort_by_key(|(place, _)| *place);
         let mut rest = more.drain(..).peekable();
         for (place, delivery) in (0u32..).zip(deliveries.drain(..)) {

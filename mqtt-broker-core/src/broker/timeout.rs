@@ -24,7 +24,14 @@ impl Broker {
     /// It does a bounded amount of work: if more is due, `poll_timeout` stays in the past.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.record(now, &Call::Timeout);
+        self.work.begin();
+        self.release_durable();
+        self.resume_turns();
         for _ in 0..DEADLINES {
+            if self.work.is_done() {
+                break;
+            }
+            self.work.add(1);
             match self.timers.pop_due(now) {
                 Some(Timer::Connection(index)) => self.connection_timer(now, index),
                 Some(Timer::Session(session)) => self.session_timer(now, session),

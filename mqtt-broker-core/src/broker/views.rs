@@ -100,6 +100,7 @@ impl Broker {
             publication_bytes: self.publications.bytes(),
             entries: self.entries.len(),
             table_bytes: self.table_bytes(),
+            steps: self.work.total(),
             dropped_outputs: self.outputs.dropped(),
             ..self.stats
         }

@@ -5,8 +5,9 @@ use alloc::vec;
 
 use mqtt_codec::{Packet, PacketType, Property, ReasonCode, Utf8String, Version};
 
-use crate::boundary::{CloseReason, ConnectionHandle, Lsn};
+use crate::boundary::{CloseReason, Lsn};
 use crate::broker::Broker;
+use crate::connection::line::For;
 use crate::session::queue::{AckKind, Item, List, NONE};
 
 /// A host may deny with any reason code; a packet has some.
@@ -101,16 +102,15 @@ impl Broker {
     /// Puts an entry in the connection's line, or aside until it is durable.
     #[inline]
     pub(crate) fn send_entry(&mut self, index: u32, entry: u32) {
-        let Some(connection) = self.connections.get_mut(index) else { return };
         let lsn = self.entries.get(entry).map_or(Lsn(0), |entry| entry.lsn);
-        if self.journal.is_durable(lsn) && !connection.connack_held {
+        let overtakes = lsn > Lsn(0) && self.is_releasing(index);
+        let Some(connection) = self.connections.get_mut(index) else { return };
+        if self.journal.is_durable(lsn) && !connection.connack_held && !overtakes {
             self.entries.push(&mut connection.outgoing, entry);
             self.notify(index);
         } else {
-            if connection.held.is_empty() {
-                let generation = connection.generation;
-                self.holding.push(ConnectionHandle { index, generation });
-            }
+            self.connections.line_up(For::Durable, index);
+            let Some(connection) = self.connections.get_mut(index) else { return };
             if let Some(Item::Ack { kind: AckKind::Puback, .. }) =
                 self.entries.get(entry).map(|entry| &entry.item)
             {
@@ -120,12 +120,17 @@ impl Broker {
         }
     }
 
-    /// Lets go what is durable by now.
+    /// Whether what is durable still waits for its turn to leave: nothing may overtake it.
+    fn is_releasing(&self, index: u32) -> bool {
+        self.releasing > 0 && self.connections.waits_for(For::Durable, index)
+    }
+
+    /// Lets go what is durable by now, as far as this call goes; the rest stands in line again.
     pub(crate) fn release_held(&mut self, index: u32) {
         let Some(connection) = self.connections.get_mut(index) else { return };
         let mut held = core::mem::take(&mut connection.held);
         let mut kept = List::default();
-        let mut after_connack = false;
+        let (mut after_connack, mut put_off) = (false, false);
         while let Some(key) = held.head() {
             let Some(entry) = self.entries.get(key) else { break };
             let durable = self.journal.is_durable(entry.lsn);
@@ -134,6 +139,12 @@ impl Broker {
             if !durable && !after_connack {
                 break;
             }
+            // The CONNACK takes with it whatever waits for nothing else.
+            if !after_connack && !connection.connack_held && self.work.is_done() {
+                put_off = true;
+                break;
+            }
+            self.work.add(1);
             if durable && matches!(entry.item, Item::Ack { kind: AckKind::Puback, .. }) {
                 connection.held_pubacks = connection.held_pubacks.saturating_sub(1);
             }
@@ -148,8 +159,10 @@ impl Broker {
         self.entries.append(&mut kept, held);
         connection.held = kept;
         if !kept.is_empty() {
-            let generation = connection.generation;
-            self.holding.push(ConnectionHandle { index, generation });
+            self.connections.line_up(For::Durable, index);
+        }
+        if put_off {
+            self.releasing = self.connections.waiting_for(For::Durable);
         }
         self.notify(index);
     }

@@ -5,10 +5,14 @@ use mqtt_codec::{Frame, Framed, Packet, PacketType, ReasonCode, Sender, Version,
 use super::State;
 use crate::boundary::{CloseReason, Received};
 use crate::broker::Broker;
+use crate::connection::line::For;
 use crate::policy::Policy;
 use crate::routing::replay::WALKS;
 use crate::session::queue::Item;
 use crate::time::Instant;
+
+/// How many bytes of a packet are a step of work: what it takes to check and to copy them.
+const BYTES_PER_STEP: usize = 256;
 
 /// What became of a packet.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -17,6 +21,8 @@ pub(super) enum Flow {
     Next,
     /// It was not taken: a question about it is open. It comes again after `Output::Resume`.
     Wait,
+    /// It is not done with, and goes on in a later turn.
+    Turn,
 }
 
 /// A packet that ends its connection.
@@ -43,6 +49,9 @@ impl Broker {
             if connection.waiting || self.is_clogged(index) {
                 return self.wait(index, bytes.len() - rest.len());
             }
+            if self.work.is_done() {
+                return self.wait_for_turn(index, bytes.len() - rest.len());
+            }
             let limit = self.packet_limit(state);
             let frame = match frame(rest, Sender::Client, limit) {
                 Ok(Framed::Complete(frame)) => frame,
@@ -60,9 +69,11 @@ impl Broker {
             };
             let len = frame.encoded_len();
             let packet = (frame, rest.get(..len).unwrap_or_default());
+            self.work.add(1 + len / BYTES_PER_STEP);
             match self.handle_frame(now, index, version, packet, policy) {
                 Ok(Flow::Next) => {}
                 Ok(Flow::Wait) => return self.wait(index, bytes.len() - rest.len()),
+                Ok(Flow::Turn) => return self.wait_for_turn(index, bytes.len() - rest.len()),
                 Err(reason) => self.close(now, index, reason),
             }
             self.settle(now);
@@ -144,6 +155,7 @@ impl Broker {
             self.stats.packets_received += 1;
             self.stats.bytes_received += frame.encoded_len() as u64;
             self.forget_question(index);
+            self.forget_progress(index);
         }
         Ok(flow)
     }
@@ -165,6 +177,11 @@ impl Broker {
             connection.waiting = true;
         }
         Received { consumed, needed: 0, waiting: true }
+    }
+
+    fn wait_for_turn(&mut self, index: u32, consumed: usize) -> Received {
+        self.connections.line_up(For::Turn, index);
+        self.wait(index, consumed)
     }
 
     /// Whether the client leaves so many answers unread, or has asked for retained messages so

@@ -14,6 +14,7 @@ use smallvec::SmallVec;
 
 use crate::boundary::{ConnectionHandle, Request, Ticket};
 use crate::broker::Broker;
+use crate::connection::line::For;
 use crate::output::Pending;
 use crate::policy::{
     AuthenticateRequest, AuthenticationStep, Client, ConnectRequest, Policy, PublishRequest,
@@ -162,7 +163,7 @@ impl Broker {
 
     /// Input is welcome again, unless another cause to wait is left.
     pub(crate) fn resume(&mut self, index: u32) {
-        let clogged = self.is_clogged(index);
+        let clogged = self.is_clogged(index) || self.connections.waits_for(For::Turn, index);
         let Some(connection) = self.connections.get_mut(index) else { return };
         let open = connection.question.as_ref().is_some_and(|question| question.ticket.is_some());
         if connection.waiting && !open && !clogged {

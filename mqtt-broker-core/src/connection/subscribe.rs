@@ -1,5 +1,6 @@
 //! SUBSCRIBE and UNSUBSCRIBE: every filter asked for, answered in order.
 
+use alloc::boxed::Box;
 use alloc::string::ToString;
 
 use mqtt_codec::{
@@ -18,20 +19,37 @@ use crate::policy::{Policy, Verdict};
 use crate::session::queue::NONE;
 use crate::time::Instant;
 
+/// How many steps of Topic Filters of one packet a turn takes; the rest of a longer list has other
+/// turns.
+const SHARE: usize = 8192;
+
 /// What became of one Topic Filter.
 #[derive(Clone, Copy)]
 struct Outcome {
     reason_code: ReasonCode,
     /// Retained messages are to follow.
     replay: bool,
-    /// What the reason code does not say.
-    words: &'static str,
 }
 
-impl Outcome {
-    const fn refused(reason_code: ReasonCode, words: &'static str) -> Self {
-        Self { reason_code, replay: false, words }
-    }
+/// An [`Outcome`], and what its reason code does not say.
+type Told = (Outcome, &'static str);
+
+const fn refused(reason_code: ReasonCode, words: &'static str) -> Told {
+    (Outcome { reason_code, replay: false }, words)
+}
+
+/// How far a SUBSCRIBE or UNSUBSCRIBE with many Topic Filters has come. The packet is left
+/// unconsumed meanwhile, and only its connection waits.
+#[derive(Default)]
+pub(crate) struct Progress {
+    /// Of the filters that are done with, in order.
+    outcomes: SmallVec<[Outcome; 8]>,
+    /// For each turn, how many filters were done with when it ended, and the newest publication then.
+    turns: SmallVec<[(usize, u64); 1]>,
+    /// The first words that say more than a reason code.
+    words: &'static str,
+    /// The packet is answered; of so many of its filters the retained messages are on their way.
+    replayed: Option<usize>,
 }
 
 impl Broker {
@@ -42,36 +60,80 @@ impl Broker {
         subscribe: &Subscribe<'_>,
         policy: &mut dyn Policy,
     ) -> Handled {
-        let key = self.session_of(index).unwrap_or(NONE);
         let identifier = subscribe.properties.subscription_identifiers().next();
         if identifier.is_some() && !self.config.subscription_identifiers {
             let code = ReasonCode::SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED;
             return Err(CloseReason::Violation(code, "Subscription Identifiers are not available"));
         }
+        let mut progress = self.take_progress(index);
+        let flow = if progress.replayed.is_some() {
+            Flow::Next
+        } else {
+            self.subscribe_some(now, index, subscribe, &mut progress, policy)
+        };
+        if flow == Flow::Next && progress.replayed.is_none() {
+            self.suback(index, subscribe, &progress);
+            progress.replayed = Some(0);
+        }
+        if flow == Flow::Next && self.replay_some(now, index, subscribe, &mut progress) {
+            return Ok(Flow::Next);
+        }
+        self.keep_progress(index, progress);
+        Ok(if flow == Flow::Next { Flow::Turn } else { flow })
+    }
+
+    /// Asks for, and makes, as many subscriptions as one turn may.
+    fn subscribe_some(
+        &mut self,
+        now: Instant,
+        index: u32,
+        subscribe: &Subscribe<'_>,
+        progress: &mut Progress,
+        policy: &mut dyn Policy,
+    ) -> Flow {
+        let key = self.session_of(index).unwrap_or(NONE);
+        let identifier = subscribe.properties.subscription_identifiers().next();
+        let done = progress.outcomes.len();
+        let rest = || subscribe.subscriptions.iter().enumerate().skip(done);
+        let share = share(rest().map(|(_, (filter, _))| filter));
+        let list = || rest().take(share);
         let mut verdicts: SmallVec<[Verdict; 8]> = SmallVec::new();
-        for (number, (filter, options)) in (0u32..).zip(subscribe.subscriptions.iter()) {
+        for (number, (filter, options)) in list() {
+            let number = u32::try_from(number).unwrap_or(u32::MAX);
             match self.ask(now, index, number, Ask::Subscribe { filter, options }, policy) {
                 Some(verdict) => verdicts.push(verdict),
-                None => return Ok(Flow::Wait),
+                None => return Flow::Wait,
             }
         }
-        let mut outcomes: SmallVec<[Outcome; 8]> = SmallVec::new();
-        for ((filter, options), verdict) in subscribe.subscriptions.iter().zip(verdicts) {
-            outcomes.push(match verdict.denial() {
+        self.forget_question(index);
+        for ((_, (filter, options)), verdict) in list().zip(verdicts) {
+            self.work.add(steps(filter));
+            let (outcome, words) = match verdict.denial() {
                 Some(reason_code) => {
                     self.stats.denied_subscribe += 1;
-                    Outcome::refused(reason_code.answerable(PacketType::Suback), "")
+                    refused(reason_code.answerable(PacketType::Suback), "")
                 }
                 None => self.subscribe_session(key, filter, options, identifier),
-            });
+            };
+            progress.outcomes.push(outcome);
+            if progress.words.is_empty() {
+                progress.words = words;
+            }
         }
+        progress.turns.push((progress.outcomes.len(), self.publications.sequence()));
+        let all = progress.outcomes.len() >= subscribe.subscriptions.len();
+        if all { Flow::Next } else { Flow::Turn }
+    }
+
+    fn suback(&mut self, index: u32, subscribe: &Subscribe<'_>, progress: &Progress) {
         //= [MQTT-3.8.4-1]
         //= [MQTT-3.8.4-5]
         //= [MQTT-3.8.4-6]
         let version = self.connections.get(index).map_or(Version::V5, |c| c.version);
         //= [MQTT-3.8.4-7]
         //= [MQTT-3.9.3-1]
-        let codes: SmallVec<[ReasonCode; 8]> = outcomes
+        let codes: SmallVec<[ReasonCode; 8]> = progress
+            .outcomes
             .iter()
             .map(|outcome| match outcome.reason_code {
                 //= 3.1.1 [MQTT-3.9.3-2]
@@ -79,8 +141,7 @@ impl Broker {
                 code => code,
             })
             .collect();
-        let words = outcomes.iter().map(|outcome| outcome.words).find(|words| !words.is_empty());
-        let words = words.and_then(|words| self.reason_for_problem(index, words));
+        let words = self.reason_for_problem(index, progress.words);
         self.send_packet(
             index,
             &Packet::Suback(Suback {
@@ -92,12 +153,36 @@ impl Broker {
                 reason_codes: ReasonCodes::new(&codes),
             }),
         );
-        for ((filter, options), outcome) in subscribe.subscriptions.iter().zip(outcomes) {
-            if outcome.replay {
-                self.start_replay(now, key, filter, options, identifier);
+    }
+
+    /// Begins the replay of retained messages for as many filters as one turn may; whether it has
+    /// begun for all.
+    fn replay_some(
+        &mut self,
+        now: Instant,
+        index: u32,
+        subscribe: &Subscribe<'_>,
+        progress: &mut Progress,
+    ) -> bool {
+        let key = self.session_of(index).unwrap_or(NONE);
+        let identifier = subscribe.properties.subscription_identifiers().next();
+        let (done, mut turn) = (progress.replayed.unwrap_or(0), 0);
+        let filters = subscribe.subscriptions.iter().zip(&progress.outcomes).enumerate();
+        for (number, ((filter, options), outcome)) in filters.skip(done) {
+            if !outcome.replay || self.retained.len() == 0 {
+                continue;
             }
+            if number > done && (self.work.is_done() || self.is_clogged(index)) {
+                progress.replayed = Some(number);
+                return false;
+            }
+            while progress.turns.get(turn).is_some_and(|(end, _)| *end <= number) {
+                turn += 1;
+            }
+            let newest = progress.turns.get(turn).map_or(0, |(_, newest)| *newest);
+            self.start_replay(now, key, filter, options, identifier, newest);
         }
-        Ok(Flow::Next)
+        true
     }
 
     //= [MQTT-3.10.4-4]
@@ -111,27 +196,43 @@ impl Broker {
     ) -> Flow {
         let key = self.session_of(index).unwrap_or(NONE);
         let version = self.connections.get(index).map_or(Version::V5, |c| c.version);
+        let mut progress = self.take_progress(index);
+        let rest = || unsubscribe.filters.iter().enumerate().skip(progress.outcomes.len());
+        let share = share(rest().map(|(_, filter)| filter));
+        let list: SmallVec<[(usize, TopicFilter<'_>); 8]> = rest().take(share).collect();
         let mut denials: SmallVec<[Option<ReasonCode>; 8]> = SmallVec::new();
         // 3.x has no word for a refusal, so there is none.
-        let asked = unsubscribe.filters.iter().filter(|_| version == Version::V5);
-        for (number, filter) in (0u32..).zip(asked) {
+        let asked = list.iter().filter(|_| version == Version::V5);
+        for &(number, filter) in asked {
+            let number = u32::try_from(number).unwrap_or(u32::MAX);
             match self.ask(now, index, number, Ask::Unsubscribe { filter }, policy) {
                 Some(verdict) => denials.push(verdict.denial()),
-                None => return Flow::Wait,
+                None => {
+                    self.keep_progress(index, progress);
+                    return Flow::Wait;
+                }
             }
         }
-        let mut codes: SmallVec<[ReasonCode; 8]> = SmallVec::new();
+        self.forget_question(index);
         let denials = denials.into_iter().chain(core::iter::repeat(None));
         //= [MQTT-3.10.4-6]
         //= [MQTT-3.11.3-1]
-        for (filter, denial) in unsubscribe.filters.iter().zip(denials) {
-            codes.push(match denial {
+        for ((_, filter), denial) in list.into_iter().zip(denials) {
+            self.work.add(steps(filter));
+            let reason_code = match denial {
                 Some(code) => code.answerable(PacketType::Unsuback),
                 //= [MQTT-3.10.4-1]
                 None if self.unsubscribe_session(key, filter) => ReasonCode::SUCCESS,
                 None => ReasonCode::NO_SUBSCRIPTION_EXISTED,
-            });
+            };
+            progress.outcomes.push(Outcome { reason_code, replay: false });
         }
+        if progress.outcomes.len() < unsubscribe.filters.len() {
+            self.keep_progress(index, progress);
+            return Flow::Turn;
+        }
+        let codes: SmallVec<[ReasonCode; 8]> =
+            progress.outcomes.iter().map(|outcome| outcome.reason_code).collect();
         self.send_packet(
             index,
             &Packet::Unsuback(Unsuback {
@@ -146,32 +247,53 @@ impl Broker {
         Flow::Next
     }
 
+    /// The packet at hand is done with.
+    #[inline]
+    pub(super) fn forget_progress(&mut self, index: u32) {
+        if let Some(connection) = self.connections.get_mut(index) {
+            if connection.progress.is_some() {
+                connection.progress = None;
+            }
+        }
+    }
+
+    fn take_progress(&mut self, index: u32) -> Progress {
+        let kept = self.connections.get_mut(index).and_then(|c| c.progress.take());
+        kept.map_or_else(Progress::default, |progress| *progress)
+    }
+
+    fn keep_progress(&mut self, index: u32, progress: Progress) {
+        if let Some(connection) = self.connections.get_mut(index) {
+            connection.progress = Some(Box::new(progress));
+        }
+    }
+
     fn subscribe_session(
         &mut self,
         key: u32,
         filter: TopicFilter<'_>,
         asked: SubscriptionOptions,
         identifier: Option<SubscriptionIdentifier>,
-    ) -> Outcome {
+    ) -> Told {
         if let Some((reason_code, words)) = self.unavailable(filter) {
-            return Outcome::refused(reason_code, words);
+            return refused(reason_code, words);
         }
         //= [MQTT-3.2.2-10]
         let maximum_qos = asked.maximum_qos.min(self.config.maximum_qos);
         let options = SubscriptionOptions { maximum_qos, ..asked };
         let Some(session) = self.sessions.get_mut(key) else {
-            return Outcome::refused(ReasonCode::UNSPECIFIED_ERROR, "");
+            return refused(ReasonCode::UNSPECIFIED_ERROR, "");
         };
         let full = session.subscriptions.len() >= self.config.limits.subscriptions_per_client;
         if full && self.subscriptions.get(filter, key).is_none() {
             let words = "the limit `subscriptions_per_client` is reached";
-            return Outcome::refused(ReasonCode::QUOTA_EXCEEDED, words);
+            return refused(ReasonCode::QUOTA_EXCEEDED, words);
         }
         let list = &mut session.subscriptions;
         let subscribed = self.subscriptions.subscribe(list, filter, key, options, identifier);
         let Ok(subscribed) = subscribed else {
             let words = "the limit `subscriptions` is reached";
-            return Outcome::refused(ReasonCode::QUOTA_EXCEEDED, words);
+            return refused(ReasonCode::QUOTA_EXCEEDED, words);
         };
         if session.is_persistent() {
             let client_identifier = &session.client_identifier;
@@ -195,7 +317,7 @@ impl Broker {
                 //= [MQTT-3.3.1-11]
                 RetainHandling::DoNotSend => false,
             };
-        Outcome { reason_code: granted(maximum_qos), replay, words: "" }
+        (Outcome { reason_code: granted(maximum_qos), replay }, "")
     }
 
     /// Ends one subscription of a Session; whether there was one.
@@ -232,6 +354,17 @@ impl Broker {
         too_deep
             .then_some((ReasonCode::TOPIC_FILTER_INVALID, "more levels than `topic_levels` allows"))
     }
+}
+
+/// How many of these filters a turn takes: at least one.
+fn share<'a>(filters: impl Iterator<Item = TopicFilter<'a>>) -> usize {
+    let before = filters.scan(0, |sum, filter| Some(core::mem::replace(sum, *sum + steps(filter))));
+    before.take_while(|sum| *sum < SHARE).count()
+}
+
+/// The work that a Topic Filter is: its levels, roughly.
+fn steps(filter: TopicFilter<'_>) -> usize {
+    1 + filter.as_bytes().len() / 4
 }
 
 fn granted(qos: mqtt_codec::QoS) -> ReasonCode {

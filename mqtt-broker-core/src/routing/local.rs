@@ -87,7 +87,8 @@ impl Broker {
             local.subscriptions = subscriptions;
         }
         if options.retain_handling != mqtt_codec::RetainHandling::DoNotSend {
-            self.start_replay(now, subscriber, filter, options, identifier);
+            let newest = self.publications.sequence();
+            self.start_replay(now, subscriber, filter, options, identifier, newest);
         }
         Ok(LocalSubscription { index, generation })
     }

@@ -63,7 +63,8 @@ enum Slice {
 }
 
 impl Broker {
-    /// Begins the replay of what `filter` matches, with its first slice.
+    /// Begins the replay of what `filter` matches, with its first slice. The subscription was made
+    /// when `newest` was the newest publication.
     pub(crate) fn start_replay(
         &mut self,
         now: Instant,
@@ -71,12 +72,12 @@ impl Broker {
         filter: TopicFilter<'_>,
         options: SubscriptionOptions,
         identifier: Option<SubscriptionIdentifier>,
+        newest: u64,
     ) {
         if self.retained.len() == 0 {
             return;
         }
         let scan = self.retained.scan(filter);
-        let newest = self.publications.sequence();
         let not_before = self.journal.gate();
         let replay = Replay { subscriber, scan, options, identifier, not_before, newest };
         if let Some(session) = self.sessions.get_mut(subscriber) {
@@ -87,7 +88,10 @@ impl Broker {
 
     /// Gives the walks that wait for a turn their turn.
     pub(crate) fn run_replays(&mut self, now: Instant) {
-        for _ in 0..SLICES {
+        for turn in 0..SLICES {
+            if turn > 0 && self.work.is_done() {
+                return;
+            }
             let Some(replay) = self.replays.ready.pop_front() else { return };
             self.run_replay(now, replay);
         }
@@ -113,6 +117,10 @@ impl Broker {
         let Some(session) = self.session_of(index) else { return false };
         let parked = self.sessions.get(session).is_some_and(|session| session.replays_parked);
         if !parked || !self.has_room(session) {
+            return false;
+        }
+        if self.work.is_done() {
+            self.unpark_replays(session);
             return false;
         }
         let walk = self.replays.parked.get_mut(&session).and_then(VecDeque::pop_front);
@@ -170,7 +178,10 @@ impl Broker {
             if !self.has_room(replay.subscriber) {
                 return Slice::NoRoom;
             }
-            match self.retained.next(&mut replay.scan, &mut budget) {
+            let before = budget;
+            let step = self.retained.next(&mut replay.scan, &mut budget);
+            self.work.add((before - budget) as usize);
+            match step {
                 Step::Done => return Slice::Done,
                 Step::Budget => return Slice::Later,
                 Step::Found(publication) => self.replay_one(now, replay, publication),

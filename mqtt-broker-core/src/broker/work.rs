@@ -1,0 +1,88 @@
+//! How much one call does before the rest waits for a turn.
+
+use super::Broker;
+use crate::connection::line::For;
+
+/// How many connections are told in one turn that their input goes on.
+const RESUMED: u32 = 256;
+
+/// Counts steps.
+#[derive(Default)]
+pub(crate) struct Work {
+    done: u64,
+    /// The count at which the call at hand has done its share.
+    share: u64,
+}
+
+impl Broker {
+    /// How many steps of work one call takes before it puts off what is left. A step is a look at
+    /// one thing: a packet, 256 of its bytes, a Topic Filter, a subscription that matches, a copy
+    /// that is queued, an entry that is freed, a topic that is passed, a deadline that has come;
+    /// some tens of nanoseconds.
+    ///
+    /// What is begun and cannot be put off is ended: a call may take more, by as many steps as one
+    /// PUBLISH has matching subscriptions, or one connection has messages to be sent.
+    /// [`Stats::steps`](crate::Stats::steps) counts them.
+    pub const STEPS_PER_CALL: u64 = 16_384;
+}
+
+impl Work {
+    /// A call begins.
+    #[inline]
+    pub(crate) const fn begin(&mut self) {
+        self.share = self.done + Broker::STEPS_PER_CALL;
+    }
+
+    /// Some more is done.
+    #[inline]
+    pub(crate) const fn add(&mut self, steps: usize) {
+        self.done += steps as u64;
+    }
+
+    /// Whether what is left should wait for a turn.
+    #[inline]
+    pub(crate) const fn is_done(&self) -> bool {
+        self.done >= self.share
+    }
+
+    /// How many steps the call at hand has left.
+    pub(crate) fn left(&self) -> usize {
+        usize::try_from(self.share.saturating_sub(self.done)).unwrap_or(usize::MAX)
+    }
+
+    /// All steps ever.
+    pub(crate) const fn total(&self) -> u64 {
+        self.done
+    }
+}
+
+impl Broker {
+    /// Whether there is work that only waits for a turn.
+    pub(super) fn has_work(&self) -> bool {
+        self.replays.is_ready()
+            || self.releasing > 0
+            || self.connections.waiting_for(For::Turn) > 0
+    }
+
+    /// Lets what became durable go, as far as this call goes.
+    pub(super) fn release_durable(&mut self) {
+        while self.releasing > 0 && !self.work.is_done() {
+            self.releasing -= 1;
+            let Some(index) = self.connections.take_first(For::Durable) else {
+                self.releasing = 0;
+                return;
+            };
+            self.work.add(1);
+            self.release_held(index);
+        }
+    }
+
+    /// Lets input go on that was put off.
+    pub(super) fn resume_turns(&mut self) {
+        for _ in 0..RESUMED {
+            let Some(index) = self.connections.take_first(For::Turn) else { return };
+            self.work.add(1);
+            self.resume(index);
+        }
+    }
+}
