@@ -28,7 +28,7 @@ use crate::routing::Delivery;
 use crate::routing::local::Locals;
 use crate::routing::replay::Replays;
 use crate::session::Sessions;
-use crate::session::queue::Entries;
+use crate::session::queue::{Entries, List};
 use crate::subscription::{Matches, Subscriptions};
 use crate::time::Instant;
 use crate::timers::Timers;
@@ -70,6 +70,8 @@ pub struct Broker {
     /// How many of the connections that hold something back have yet to be looked at since the host
     /// last said what is durable.
     pub(crate) releasing: u32,
+    /// Entries that are in no other list, to be freed over turns.
+    pub(crate) discarded: List,
     /// Connections to close and Will Messages to publish once the step at hand is done: work lists
     /// where there might have been recursion.
     pub(crate) closing: VecDeque<(ConnectionHandle, CloseReason)>,
@@ -83,6 +85,8 @@ pub struct Broker {
     pub(crate) serial: u64,
     pub(crate) shutting_down: bool,
     pub(crate) recorder: Option<Box<Recorder>>,
+    /// The first connection that shutdown has yet to close.
+    pub(crate) shut_from: Option<u32>,
 }
 
 impl core::fmt::Debug for Broker {
@@ -104,7 +108,7 @@ impl Broker {
             publications: Publications::new(limits.publications, limits.publication_bytes),
             subscriptions: Subscriptions::new(seed, limits.subscriptions),
             retained: Retained::new(seed, limits.retained),
-            replays: Replays::default(),
+            replays: Replays::new(),
             locals: Locals::new(limits.local_subscriptions),
             timers: Timers::new(),
             journal: Journal::new(config.journal),
@@ -115,6 +119,7 @@ impl Broker {
             more_identifiers: Vec::new(),
             releasing: 0,
             work: Work::default(),
+            discarded: List::default(),
             closing: VecDeque::new(),
             wills: VecDeque::new(),
             orphans: VecDeque::new(),
@@ -123,6 +128,7 @@ impl Broker {
             shutting_down: false,
             recorder: (config.recording > 0)
                 .then(|| Box::new(Recorder::new(config.recording, config.seed))),
+            shut_from: None,
             config,
         }
     }

@@ -110,6 +110,9 @@ impl Broker {
                 continue;
             }
             let Some(session) = self.sessions.get_mut(delivery.subscriber) else { continue };
+            if session.ended {
+                continue;
+            }
             if session.routed != sequence {
                 session.routed = sequence;
                 session.routed_place = u32::try_from(deliveries.len()).unwrap_or(u32::MAX);
@@ -152,9 +155,13 @@ impl Broker {
     /// A copy for the member of a group whose turn it is.
     fn choose_member(&mut self, group: GroupKey, qos: QoS, retain: bool) -> Option<Delivery> {
         let (sessions, connections) = (&self.sessions, &self.connections);
-        let chosen = self
-            .subscriptions
-            .next_member(group, |subscriber| preference(sessions, connections, subscriber))?;
+        let mut asked = 0;
+        let chosen = self.subscriptions.next_member(group, |subscriber| {
+            asked += 1;
+            preference(sessions, connections, subscriber)
+        });
+        self.work.add(asked);
+        let chosen = chosen?;
         let group = self.subscriptions.serial(group);
         //= [MQTT-3.3.4-5]
         Some(Delivery { group, ..addressed(chosen, qos, retain) })
@@ -166,9 +173,7 @@ impl Broker {
         let stored = self.publications.get(publication).filter(|stored| !stored.expired(now));
         if let Some(stored) = stored {
             let (qos, retain) = (stored.qos, stored.retain);
-            self.subscriptions.matches(stored.topic(), &mut self.matches);
-            let serial = |key: &GroupKey| self.subscriptions.serial(*key) == group;
-            let key = self.matches.groups.iter().copied().find(serial);
+            let key = self.subscriptions.group(group);
             let delivery = key.and_then(|key| self.choose_member(key, qos, retain));
             if let Some(delivery) = delivery {
                 self.enqueue(delivery.subscriber, delivery.message(publication));
@@ -213,7 +218,8 @@ fn preference(
     connections: &crate::connection::Connections,
     subscriber: u32,
 ) -> Preference {
-    let Some(session) = sessions.get(subscriber) else { return Preference::Refused };
+    let session = sessions.get(subscriber).filter(|session| !session.ended);
+    let Some(session) = session else { return Preference::Refused };
     match connections.get(session.connection) {
         Some(connection)
             if session.on_wire < connection.receive_maximum && session.waiting.is_empty() =>

@@ -1,5 +1,6 @@
 //! [`Session`]: what the broker keeps for one Client Identifier, connected or not.
 
+mod ending;
 pub(crate) mod in_flight;
 pub(crate) mod queue;
 mod receiving;
@@ -8,15 +9,17 @@ mod takeover;
 pub(crate) mod will;
 
 use alloc::boxed::Box;
+use core::hash::BuildHasher;
 
-use hashbrown::HashTable;
+use foldhash::quality::FixedState;
 use mqtt_codec::Version;
 
 use self::in_flight::InFlight;
 use self::queue::{List, NONE};
 use self::receiving::ReceivedIdentifiers;
 use self::will::PendingWill;
-use crate::store::{Full, Slab};
+use crate::routing::replay::Walks;
+use crate::store::{Full, Index, Slab};
 use crate::subscription::SubscriberList;
 use crate::time::Instant;
 use crate::timers::TimerSlot;
@@ -42,6 +45,9 @@ pub(crate) struct Session {
     /// Messages in `waiting`, or in the connection's list with QoS 0, and their bytes.
     pub(crate) queued_messages: u32,
     pub(crate) queued_bytes: u32,
+    /// Those of them that are in the connection's list.
+    pub(crate) live_messages: u32,
+    pub(crate) live_bytes: u32,
     pub(crate) in_flight: InFlight,
     /// How many of `in_flight` count against the current connection's Receive Maximum.
     pub(crate) on_wire: u16,
@@ -50,8 +56,12 @@ pub(crate) struct Session {
     pub(crate) will: Option<Box<PendingWill>>,
     /// Walks over retained messages that are not finished.
     pub(crate) replays: u16,
-    /// Some of them wait until the client has read.
-    pub(crate) replays_parked: bool,
+    /// It is over: nobody finds it, and what it held is freed over turns.
+    pub(crate) ended: bool,
+    /// The next of those that have ended.
+    next_ended: u32,
+    /// Those walks that wait until the client has read.
+    pub(crate) parked: Walks,
     /// The last publication routed here, and its place among the copies: overlapping subscriptions of one
     /// client become one copy.
     pub(crate) routed: u64,
@@ -72,12 +82,16 @@ impl Session {
             waiting: List::default(),
             queued_messages: 0,
             queued_bytes: 0,
+            live_messages: 0,
+            live_bytes: 0,
             in_flight: InFlight::default(),
             on_wire: 0,
             received: ReceivedIdentifiers::default(),
             will: None,
             replays: 0,
-            replays_parked: false,
+            ended: false,
+            next_ended: NONE,
+            parked: Walks::default(),
             routed: 0,
             routed_place: NONE,
         }
@@ -96,47 +110,81 @@ impl Session {
 /// All Sessions, by key and by Client Identifier.
 pub(crate) struct Sessions {
     slots: Slab<Session>,
-    by_client: HashTable<u32>,
-    hasher: foldhash::quality::FixedState,
+    by_client: Index,
+    seed: FixedState,
+    /// Those that have not ended.
+    len: u32,
+    limit: u32,
+    /// Those that have ended and still hold something: the first and the last.
+    ended: (u32, u32),
 }
 
 impl Sessions {
     pub(crate) fn new(seed: u64, limit: u32) -> Self {
         Self {
-            slots: Slab::new(limit),
-            by_client: HashTable::new(),
-            hasher: foldhash::quality::FixedState::with_seed(seed),
+            // One that has ended must not keep its successor out.
+            slots: Slab::new(u32::MAX),
+            by_client: Index::new(),
+            seed: FixedState::with_seed(seed),
+            len: 0,
+            limit,
+            ended: (NONE, NONE),
         }
     }
 
     //= [MQTT-3.1.3-2]
     pub(crate) fn find(&self, client_identifier: &str) -> Option<u32> {
-        let hash = self.hash(client_identifier);
-        let is = |&key: &u32| {
+        self.by_client.find(self.seed.hash_one(client_identifier), |key| {
             self.get(key).is_some_and(|session| &*session.client_identifier == client_identifier)
-        };
-        self.by_client.find(hash, is).copied()
+        })
     }
 
     /// Adds a Session whose Client Identifier has none yet.
     pub(crate) fn insert(&mut self, session: Session) -> Result<u32, Full> {
-        let hash = self.hash(&session.client_identifier);
-        let (slots, hasher) = (&self.slots, &self.hasher);
-        let rehash = |&key: &u32| Self::hash_of(slots, hasher, key);
-        self.by_client.try_reserve(1, rehash).map_err(|_| Full)?;
+        if self.len >= self.limit {
+            return Err(Full);
+        }
+        let hash = self.seed.hash_one(&*session.client_identifier);
         let key = self.slots.insert(session)?;
-        let (slots, hasher) = (&self.slots, &self.hasher);
-        self.by_client.insert_unique(hash, key, |&key| Self::hash_of(slots, hasher, key));
+        let (slots, seed) = (&self.slots, &self.seed);
+        let entered = self.by_client.insert(hash, key, |key| hash_of(slots, seed, key));
+        if let Err(full) = entered {
+            self.slots.remove(key);
+            return Err(full);
+        }
+        self.len += 1;
         Ok(key)
     }
 
-    pub(crate) fn remove(&mut self, key: u32) -> Option<Session> {
-        let session = self.slots.remove(key)?;
-        let hash = self.hash(&session.client_identifier);
-        if let Ok(occupied) = self.by_client.find_entry(hash, |&other| other == key) {
-            occupied.remove();
+    /// From here on nobody finds the Session, and its Client Identifier is free. It keeps its key
+    /// until what it held is freed.
+    pub(crate) fn end(&mut self, key: u32) {
+        let Some(session) = self.slots.get_mut(key).filter(|session| !session.ended) else { return };
+        session.ended = true;
+        self.len -= 1;
+        let hash = hash_of(&self.slots, &self.seed, key);
+        self.by_client.remove(hash, key);
+        self.queue_ended(key);
+    }
+
+    /// The Session that ended first of those that still hold something.
+    pub(crate) fn first_ended(&self) -> Option<u32> {
+        let (first, _) = self.ended;
+        (first != NONE).then_some(first)
+    }
+
+    /// Forgets the first of those that have ended.
+    pub(crate) fn remove_first_ended(&mut self) {
+        if let Some(key) = self.unqueue_ended() {
+            self.slots.remove(key);
         }
-        Some(session)
+    }
+
+    /// The first of those that have ended comes last.
+    pub(crate) fn pass_over_ended(&mut self) {
+        if let Some(key) = self.unqueue_ended() {
+            self.queue_ended(key);
+        }
     }
 
     #[inline]
@@ -149,21 +197,37 @@ impl Sessions {
         self.slots.get_mut(key)
     }
 
+    /// How many there are that have not ended.
     pub(crate) const fn len(&self) -> u32 {
-        self.slots.len()
+        self.len
     }
 
+    /// Those that have not ended.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &Session)> {
-        self.slots.iter()
+        self.slots.iter().filter(|(_, session)| !session.ended)
     }
 
-    fn hash(&self, client_identifier: &str) -> u64 {
-        use core::hash::BuildHasher;
-        self.hasher.hash_one(client_identifier)
+    fn queue_ended(&mut self, key: u32) {
+        let (_, last) = self.ended;
+        if let Some(last) = self.slots.get_mut(last) {
+            last.next_ended = key;
+        } else {
+            self.ended.0 = key;
+        }
+        self.ended.1 = key;
     }
 
-    fn hash_of(slots: &Slab<Session>, hasher: &foldhash::quality::FixedState, key: u32) -> u64 {
-        use core::hash::BuildHasher;
-        slots.get(key).map_or(0, |session| hasher.hash_one(&*session.client_identifier))
+    fn unqueue_ended(&mut self) -> Option<u32> {
+        let (first, _) = self.ended;
+        let session = self.slots.get_mut(first)?;
+        self.ended.0 = core::mem::replace(&mut session.next_ended, NONE);
+        if self.ended.0 == NONE {
+            self.ended.1 = NONE;
+        }
+        Some(first)
     }
+}
+
+fn hash_of(slots: &Slab<Session>, seed: &FixedState, key: u32) -> u64 {
+    slots.get(key).map_or(0, |session| seed.hash_one(&*session.client_identifier))
 }

@@ -423,6 +423,9 @@ impl World {
         }
         self.outputs();
         self.sync();
+        while self.broker.poll_timeout().is_some_and(|due| due <= self.now) {
+            self.broker.handle_timeout(self.now);
+        }
         self.play_back();
         let stats = self.broker.stats();
         let left = (stats.connections, stats.sessions, stats.subscriptions, stats.retained);

@@ -28,6 +28,7 @@ impl Broker {
         if len > self.config.maximum_packet_size as usize {
             return Err(Error::TooLarge);
         }
+        self.work.begin();
         let draft = Draft {
             topic: message.topic,
             properties: &message.properties,
@@ -45,6 +46,7 @@ impl Broker {
     /// `false` if it is not connected.
     pub fn kick(&mut self, now: Instant, client_identifier: &str, reason_code: ReasonCode) -> bool {
         self.record(now, &Call::Kick { client: client_identifier, reason_code });
+        self.work.begin();
         let Some(index) = self.connection_of(client_identifier) else { return false };
         self.close(now, index, CloseReason::Kicked(reason_code));
         self.settle(now);
@@ -66,6 +68,7 @@ impl Broker {
         self.record(now, &Call::Redirect { client, server_reference, permanently });
         let code =
             if permanently { ReasonCode::SERVER_MOVED } else { ReasonCode::USE_ANOTHER_SERVER };
+        self.work.begin();
         let Some(index) = self.connection_of(client_identifier) else { return false };
         self.close_telling(now, index, CloseReason::Kicked(code), Some(server_reference));
         self.settle(now);
@@ -76,6 +79,7 @@ impl Broker {
     /// Administrative action). `false` if there is no such Session.
     pub fn remove_session(&mut self, now: Instant, client_identifier: &str) -> bool {
         self.record(now, &Call::RemoveSession { client: client_identifier });
+        self.work.begin();
         let Some(key) = self.sessions.find(client_identifier) else { return false };
         if let Some(index) = self.connection_of(client_identifier) {
             let reason = CloseReason::Kicked(ReasonCode::ADMINISTRATIVE_ACTION);
@@ -105,16 +109,14 @@ impl Broker {
     }
 
     /// Ends every connection: 5.0 clients are told 0x8B Server shutting down. Nothing is accepted
-    /// from here on; the host drains the outputs, closes what it is asked to, and is done.
+    /// from here on; the host goes on with its turns, in which it is asked to close them all, and is
+    /// done when the last is gone.
     pub fn shutdown(&mut self, now: Instant) {
         self.record(now, &Call::Shutdown);
+        self.work.begin();
         self.shutting_down = true;
-        let mut next = 0;
-        while let Some(index) = self.connections.next_from(next) {
-            self.close(now, index, CloseReason::ShuttingDown);
-            next = index + 1;
-        }
-        self.settle(now);
+        self.shut_from = Some(0);
+        self.shut_some(now);
     }
 }
 

@@ -8,6 +8,9 @@ use crate::time::Instant;
 /// How many deadlines one call acts on.
 const DEADLINES: usize = 1024;
 
+/// How many steps one call frees of what Sessions held that have ended.
+const FREED: usize = 8192;
+
 /// What a timer is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Timer {
@@ -27,6 +30,9 @@ impl Broker {
         self.work.begin();
         self.release_durable();
         self.resume_turns();
+        self.free_ended(FREED);
+        self.settle(now);
+        self.shut_some(now);
         for _ in 0..DEADLINES {
             if self.work.is_done() {
                 break;

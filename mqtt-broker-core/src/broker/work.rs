@@ -1,7 +1,9 @@
 //! How much one call does before the rest waits for a turn.
 
 use super::Broker;
+use crate::boundary::CloseReason;
 use crate::connection::line::For;
+use crate::time::Instant;
 
 /// How many connections are told in one turn that their input goes on.
 const RESUMED: u32 = 256;
@@ -61,6 +63,9 @@ impl Broker {
     pub(super) fn has_work(&self) -> bool {
         self.replays.is_ready()
             || self.releasing > 0
+            || self.sessions.first_ended().is_some()
+            || !self.discarded.is_empty()
+            || self.shut_from.is_some()
             || self.connections.waiting_for(For::Turn) > 0
     }
 
@@ -74,6 +79,20 @@ impl Broker {
             };
             self.work.add(1);
             self.release_held(index);
+        }
+    }
+
+    /// Closes the connections that are left after [`shutdown`](Self::shutdown), as far as this call
+    /// goes.
+    pub(super) fn shut_some(&mut self, now: Instant) {
+        while let Some(from) = self.shut_from.filter(|_| !self.work.is_done()) {
+            self.work.add(1);
+            let next = self.connections.next_from(from);
+            if let Some(index) = next {
+                self.close(now, index, CloseReason::ShuttingDown);
+                self.settle(now);
+            }
+            self.shut_from = next.map(|index| index + 1);
         }
     }
 

@@ -115,10 +115,8 @@ impl Broker {
         }
         if let Some(mut connection) = self.connections.remove(index) {
             self.timers.cancel(&mut connection.timer);
-            for mut list in [connection.outgoing, connection.held] {
-                while let Some(key) = self.entries.pop(&mut list) {
-                    self.free_entry(key);
-                }
+            for list in [connection.outgoing, connection.held] {
+                self.discard(list);
             }
             let tail = connection.partial.and_then(|partial| partial.publication);
             if let Some(publication) = tail {
@@ -142,24 +140,21 @@ impl Broker {
         let held = core::mem::take(&mut connection.held);
         let kept = self.keep_unaddressed(outgoing);
         // Nothing that is held back may leave: what it acknowledges is not durable.
-        let mut dropped = self.keep_unaddressed(held);
-        while let Some(entry) = self.entries.pop(&mut dropped) {
-            self.free_entry(entry);
-        }
+        let dropped = self.keep_unaddressed(held);
+        self.discard(dropped);
         if let Some(connection) = self.connections.get_mut(index) {
             connection.outgoing = kept;
         }
         let Some(session) = self.sessions.get_mut(key) else { return };
         session.connection = NONE;
         session.on_wire = 0;
-        session.queued_bytes = 0;
-        session.queued_messages = 0;
+        session.queued_messages -= core::mem::take(&mut session.live_messages);
+        session.queued_bytes -= core::mem::take(&mut session.live_bytes);
         session.ends_at = match session.expiry_interval {
             FOR_EVER => Instant::NEVER,
             seconds => now + core::time::Duration::from_secs(seconds.into()),
         };
         let client_identifier = session.client_identifier.to_string();
-        self.recount_waiting(key);
         if let Some(handle) = handle {
             self.event(|_| {
                 Some(Event::Disconnected { connection: handle, client_identifier, peer, reason })
@@ -172,6 +167,7 @@ impl Broker {
     /// stay with the Session's window, unlinked.
     fn keep_unaddressed(&mut self, mut list: List) -> List {
         let mut kept = List::default();
+        self.work.add(list.len() as usize);
         while let Some(key) = self.entries.pop(&mut list) {
             let owned_by_window = match self.entries.get_mut(key).map(|entry| &mut entry.item) {
                 Some(Item::Message(copy)) if copy.packet_identifier.is_some() => {

@@ -323,6 +323,8 @@ impl Broker {
         if let Some(session) = self.sessions.get_mut(session) {
             session.queued_messages = session.queued_messages.saturating_sub(1);
             session.queued_bytes = session.queued_bytes.saturating_sub(size);
+            session.live_messages = session.live_messages.saturating_sub(1);
+            session.live_bytes = session.live_bytes.saturating_sub(size);
         }
     }
 }

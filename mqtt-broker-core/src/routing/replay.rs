@@ -4,8 +4,6 @@
 //! what it was given, so that a `#` over a million topics neither stops the broker nor fills a
 //! queue.
 
-use alloc::collections::{BTreeMap, VecDeque};
-
 use mqtt_codec::{SubscriptionIdentifier, SubscriptionOptions, TopicFilter};
 
 use super::Delivery;
@@ -13,7 +11,9 @@ use super::local::is_local;
 use crate::boundary::Lsn;
 use crate::broker::Broker;
 use crate::retained::{Scan, Step};
+use crate::session::queue::NONE;
 use crate::session::sending::Addressed;
+use crate::store::{Full, Slab};
 use crate::subscription::Subscriber;
 use crate::time::Instant;
 
@@ -38,17 +38,88 @@ pub(crate) struct Replay {
 }
 
 /// All walks that are not finished.
-#[derive(Default)]
 pub(crate) struct Replays {
+    walks: Slab<Walk>,
     /// Those that only need a turn.
-    ready: VecDeque<Replay>,
-    /// Those whose subscriber has to read first.
-    parked: BTreeMap<Subscriber, VecDeque<Replay>>,
+    ready: Walks,
+}
+
+struct Walk {
+    replay: Replay,
+    /// The next in the same line.
+    next: u32,
+}
+
+/// A line of walks: those that are ready, or those of one Session that wait until it has read.
+#[derive(Clone, Copy)]
+pub(crate) struct Walks {
+    first: u32,
+    last: u32,
+}
+
+impl Default for Walks {
+    fn default() -> Self {
+        Self { first: NONE, last: NONE }
+    }
+}
+
+impl Walks {
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.first == NONE
+    }
 }
 
 impl Replays {
-    pub(crate) fn is_ready(&self) -> bool {
+    pub(crate) const fn new() -> Self {
+        Self { walks: Slab::new(u32::MAX), ready: Walks { first: NONE, last: NONE } }
+    }
+
+    pub(crate) const fn is_ready(&self) -> bool {
         !self.ready.is_empty()
+    }
+
+    fn make_ready(&mut self, replay: Replay) -> Result<(), Full> {
+        let mut ready = self.ready;
+        self.push(&mut ready, replay)?;
+        self.ready = ready;
+        Ok(())
+    }
+
+    fn pop_ready(&mut self) -> Option<Replay> {
+        let mut ready = self.ready;
+        let replay = self.pop(&mut ready);
+        self.ready = ready;
+        replay
+    }
+
+    /// Puts a walk at the end of a line. If it cannot be kept it is over, and its scan is not ended.
+    fn push(&mut self, line: &mut Walks, replay: Replay) -> Result<(), Full> {
+        let key = self.walks.insert(Walk { replay, next: NONE })?;
+        match self.walks.get_mut(line.last) {
+            Some(last) => last.next = key,
+            None => line.first = key,
+        }
+        line.last = key;
+        Ok(())
+    }
+
+    fn pop(&mut self, line: &mut Walks) -> Option<Replay> {
+        let Walk { replay, next } = self.walks.remove(line.first)?;
+        line.first = next;
+        if next == NONE {
+            line.last = NONE;
+        }
+        Some(replay)
+    }
+
+    /// Lets all of a line go on.
+    fn append_ready(&mut self, line: Walks) {
+        match self.walks.get_mut(self.ready.last) {
+            _ if line.is_empty() => return,
+            Some(last) => last.next = line.first,
+            None => self.ready.first = line.first,
+        }
+        self.ready.last = line.last;
     }
 }
 
@@ -88,26 +159,24 @@ impl Broker {
 
     /// Gives the walks that wait for a turn their turn.
     pub(crate) fn run_replays(&mut self, now: Instant) {
-        for turn in 0..SLICES {
-            if turn > 0 && self.work.is_done() {
-                return;
+        let mut slices = 0;
+        while slices < SLICES && (slices == 0 || !self.work.is_done()) {
+            let Some(replay) = self.replays.pop_ready() else { return };
+            self.work.add(1);
+            if self.is_abandoned(replay.subscriber) {
+                self.end_replay(replay);
+                continue;
             }
-            let Some(replay) = self.replays.ready.pop_front() else { return };
+            slices += 1;
             self.run_replay(now, replay);
         }
     }
 
     /// The subscriber has taken what it was given: its walks go on.
     pub(crate) fn unpark_replays(&mut self, session: u32) {
-        let Some(state) = self.sessions.get_mut(session) else { return };
-        if !state.replays_parked || !self.has_room(session) {
-            return;
-        }
-        if let Some(state) = self.sessions.get_mut(session) {
-            state.replays_parked = false;
-        }
-        if let Some(parked) = self.replays.parked.remove(&session) {
-            self.replays.ready.extend(parked);
+        let Some(state) = self.sessions.get(session) else { return };
+        if !state.parked.is_empty() && self.has_room(session) {
+            self.make_parked_ready(session);
         }
     }
 
@@ -115,60 +184,78 @@ impl Broker {
     /// send now.
     pub(crate) fn continue_replays(&mut self, now: Instant, index: u32) -> bool {
         let Some(session) = self.session_of(index) else { return false };
-        let parked = self.sessions.get(session).is_some_and(|session| session.replays_parked);
+        let parked = self.sessions.get(session).is_some_and(|session| !session.parked.is_empty());
         if !parked || !self.has_room(session) {
             return false;
         }
         if self.work.is_done() {
-            self.unpark_replays(session);
+            self.make_parked_ready(session);
             return false;
         }
-        let walk = self.replays.parked.get_mut(&session).and_then(VecDeque::pop_front);
-        let Some(walk) = walk else {
-            self.replays.parked.remove(&session);
-            if let Some(session) = self.sessions.get_mut(session) {
-                session.replays_parked = false;
-            }
-            return false;
-        };
+        let Some(state) = self.sessions.get_mut(session) else { return false };
+        let Some(walk) = self.replays.pop(&mut state.parked) else { return false };
         self.run_replay(now, walk);
         self.connections.get(index).is_some_and(|connection| !connection.outgoing.is_empty())
     }
 
-    /// Ends all walks of a subscriber.
+    /// Ends all walks of a subscription of the host.
     pub(crate) fn drop_replays(&mut self, subscriber: Subscriber) {
-        for replay in self.replays.parked.remove(&subscriber).into_iter().flatten() {
-            self.retained.end(replay.scan);
-        }
-        for _ in 0..self.replays.ready.len() {
-            let Some(replay) = self.replays.ready.pop_front() else { break };
+        let mut others = Walks::default();
+        while let Some(replay) = self.replays.pop_ready() {
             if replay.subscriber == subscriber {
                 self.retained.end(replay.scan);
-            } else {
-                self.replays.ready.push_back(replay);
+            } else if self.replays.push(&mut others, replay).is_err() {
+                break;
             }
+        }
+        self.replays.ready = others;
+    }
+
+    /// The Session has ended; its walks are ended in their turn, and it keeps its key until then.
+    pub(crate) fn abandon_replays(&mut self, session: u32) {
+        self.make_parked_ready(session);
+    }
+
+    fn make_parked_ready(&mut self, session: u32) {
+        if let Some(state) = self.sessions.get_mut(session) {
+            self.replays.append_ready(core::mem::take(&mut state.parked));
         }
     }
 
+    fn is_abandoned(&self, subscriber: Subscriber) -> bool {
+        !is_local(subscriber) && self.sessions.get(subscriber).is_none_or(|session| session.ended)
+    }
+
     fn run_replay(&mut self, now: Instant, mut replay: Replay) {
-        match self.slice(now, &mut replay) {
-            Slice::Done => {
-                self.retained.end(replay.scan);
-                if let Some(session) = self.sessions.get_mut(replay.subscriber) {
-                    session.replays = session.replays.saturating_sub(1);
-                    let index = session.connection;
-                    self.resume(index);
-                }
+        let slice = self.slice(now, &mut replay);
+        if slice == Slice::Done {
+            self.end_replay(replay);
+            return;
+        }
+        let subscriber = replay.subscriber;
+        let kept = match self.sessions.get_mut(subscriber) {
+            Some(session) if slice == Slice::NoRoom => {
+                self.replays.push(&mut session.parked, replay)
             }
-            Slice::Later => self.replays.ready.push_back(replay),
-            Slice::NoRoom => {
-                if let Some(session) = self.sessions.get_mut(replay.subscriber) {
-                    session.replays_parked = true;
-                    self.replays.parked.entry(replay.subscriber).or_default().push_back(replay);
-                } else {
-                    self.replays.ready.push_back(replay);
-                }
-            }
+            _ => self.replays.make_ready(replay),
+        };
+        // No memory for a walk: the subscriber does without the rest of it.
+        if kept.is_err() {
+            self.stats.dropped_broker_full += 1;
+            self.replay_ended(subscriber);
+        }
+    }
+
+    fn end_replay(&mut self, replay: Replay) {
+        self.retained.end(replay.scan);
+        self.replay_ended(replay.subscriber);
+    }
+
+    fn replay_ended(&mut self, subscriber: Subscriber) {
+        if let Some(session) = self.sessions.get_mut(subscriber) {
+            session.replays = session.replays.saturating_sub(1);
+            let index = session.connection;
+            self.resume(index);
         }
     }
 

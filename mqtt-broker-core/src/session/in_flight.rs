@@ -70,6 +70,18 @@ impl InFlight {
         Some(entry)
     }
 
+    /// Takes out the oldest entry, whose Session has ended.
+    pub(crate) fn pop(&mut self) -> Option<u32> {
+        loop {
+            let entry = self.slots.pop_front()?;
+            self.base = Self::after(self.base, 1);
+            if entry != NONE {
+                self.len -= 1;
+                return Some(entry);
+            }
+        }
+    }
+
     /// A new connection: everything under way has to be sent again, in order.
     pub(crate) fn rewind(&mut self) {
         self.to_resend = u16::try_from(self.slots.len()).unwrap_or(u16::MAX);

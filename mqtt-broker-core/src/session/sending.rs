@@ -3,7 +3,7 @@
 use mqtt_codec::{PacketIdentifier, QoS};
 
 use super::Session;
-use super::queue::{Copy, Identifiers, Item, List, NONE};
+use super::queue::{Copy, Identifiers, Item};
 use crate::boundary::{CloseReason, DropCause, Event, Lsn};
 use crate::broker::Broker;
 use crate::config::QueueOverflow;
@@ -227,33 +227,9 @@ impl Broker {
         }
     }
 
-    /// Counts anew what waits, after the connection took its part of the count with it.
-    pub(crate) fn recount_waiting(&mut self, session: u32) {
-        let Some(state) = self.sessions.get(session) else { return };
-        let (mut key, mut messages, mut bytes) = (state.waiting.head(), 0u32, 0u32);
-        while let Some(entry) = key {
-            messages += 1;
-            bytes = bytes.saturating_add(self.size_of(entry));
-            key = self.entries.get(entry).map(|entry| entry.next).filter(|&next| next != NONE);
-        }
-        if let Some(state) = self.sessions.get_mut(session) {
-            (state.queued_messages, state.queued_bytes) = (messages, bytes);
-        }
-    }
-
-    /// Frees all that a Session has under way or waiting. What it had as the member of a group goes
-    /// to another member, unless it may have begun to receive it with QoS 2.
-    pub(crate) fn free_messages(&mut self, state: &mut Session) {
-        for key in state.in_flight.iter() {
-            self.orphan(key);
-        }
-        let mut waiting: List = core::mem::take(&mut state.waiting);
-        while let Some(key) = self.entries.pop(&mut waiting) {
-            self.orphan(key);
-        }
-    }
-
-    fn orphan(&mut self, key: u32) {
+    /// Frees an entry of a Session that has ended; if it came through a group, the group chooses
+    /// again, unless the member may have begun to receive it with QoS 2.
+    pub(crate) fn orphan(&mut self, key: u32) {
         if let Some(copy) = self.entries.copy_mut(key) {
             //= [MQTT-4.8.2-5]
             if copy.group != 0 && !(copy.sent && copy.qos == QoS::ExactlyOnce) {
@@ -313,6 +289,8 @@ impl Broker {
         let Some(state) = self.sessions.get_mut(session) else { return };
         state.queued_messages += 1;
         state.queued_bytes = state.queued_bytes.saturating_add(size);
+        state.live_messages += 1;
+        state.live_bytes = state.live_bytes.saturating_add(size);
         let index = state.connection;
         self.send_entry(index, entry);
     }

@@ -1,11 +1,11 @@
-//! How a Session begins, is resumed, is taken over by a newer connection, and ends.
+//! How a Session begins, is resumed, and is taken over by a newer connection.
 
 use alloc::boxed::Box;
 
 use mqtt_codec::{Connect, Version};
 
 use super::{FOR_EVER, Session};
-use crate::boundary::{CloseReason, Event};
+use crate::boundary::CloseReason;
 use crate::broker::{Broker, Timer};
 use crate::connection::State;
 use crate::journal::Change;
@@ -112,31 +112,6 @@ impl Broker {
         }
     }
 
-    /// Ends a Session that has no connection, with all it holds.
-    //= [MQTT-4.1.0-2]
-    //= 3.1.1 [MQTT-3.1.2-7]
-    pub(crate) fn end_session(&mut self, now: Instant, session: u32) {
-        self.drop_replays(session);
-        let Some(state) = self.sessions.get_mut(session) else { return };
-        let mut subscriptions = core::mem::take(&mut state.subscriptions);
-        while !self.subscriptions.unsubscribe_all(&mut subscriptions, usize::MAX) {}
-        let Some(mut state) = self.sessions.remove(session) else { return };
-        self.timers.cancel(&mut state.timer);
-        self.free_messages(&mut state);
-        if self.journal.is_enabled() {
-            self.journal
-                .change(&Change::SessionEnded { client_identifier: &state.client_identifier });
-        }
-        // The end of the Session is the end of any delay of its Will Message.
-        //= [MQTT-3.1.2-8]
-        if let Some(will) = state.will.take() {
-            self.publish_kept_will(now, &will, None);
-        }
-        self.event(|_| {
-            Some(Event::SessionEnded { client_identifier: state.client_identifier.into_string() })
-        });
-    }
-
     /// Ends what an earlier connection with the same Client Identifier has begun.
     fn take_over(&mut self, now: Instant, session: u32, clean_start: bool) {
         let Some(state) = self.sessions.get(session) else { return };
@@ -145,7 +120,7 @@ impl Broker {
             self.close(now, state.connection, CloseReason::TakenOver);
         }
         // The earlier connection may have ended the Session with it.
-        let Some(state) = self.sessions.get(session) else { return };
+        let Some(state) = self.sessions.get(session).filter(|state| !state.ended) else { return };
         if clean_start || state.ends_at <= now {
             //= [MQTT-3.1.2-4]
             self.end_session(now, session);

@@ -12,6 +12,10 @@ use super::{Match, Subscriber, Subscriptions};
 use crate::store::{Full, Index, Key, Slab};
 use crate::topic_tree::TopicTree;
 
+/// How many members that are willing end the search for one that is ready: the first of so many in a
+/// row is chosen although another might be ready.
+const MEMBERS: usize = 1024;
+
 /// A share group that matched; valid until a subscription is made or removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct GroupKey(u32);
@@ -49,9 +53,15 @@ impl Subscriptions {
         self.groups.slab.get(group.0).map_or(0, |group| group.serial)
     }
 
+    /// The group of this serial, if it is still there.
+    pub(crate) fn group(&self, serial: u32) -> Option<GroupKey> {
+        self.groups.by_serial(serial).map(GroupKey)
+    }
+
     /// The member whose turn it is: the next one that is ready, else the next one that is willing.
     ///
-    /// It asks each member at most once, and stops at the first that is ready.
+    /// It asks each member at most once, and stops at the first that is ready or when it has found
+    /// [`MEMBERS`] that are willing.
     pub(crate) fn next_member(
         &mut self,
         group: GroupKey,
@@ -64,6 +74,7 @@ impl Subscriptions {
         let around = from_turn.chain(from_first.take_while(|key| Some(*key) != until));
         let mut willing = None;
         let mut chosen = None;
+        let mut able = 0;
         for key in around {
             let Some(member) = self.table.get(key.get()) else { continue };
             match accepts(member.subscriber) {
@@ -71,8 +82,14 @@ impl Subscriptions {
                     chosen = Some(member);
                     break;
                 }
-                Preference::Willing => willing = willing.or(Some(member)),
+                Preference::Willing => {
+                    willing = willing.or(Some(member));
+                    able += 1;
+                }
                 Preference::Refused => {}
+            }
+            if able == MEMBERS {
+                break;
             }
         }
         let member = chosen.or(willing)?;
@@ -99,6 +116,7 @@ pub(super) struct Groups {
     pub(super) slab: Slab<Group>,
     /// Keyed by node and Share Name.
     pub(super) index: Index,
+    serials: Index,
     seed: SharedSeed,
     /// The sum of the lengths of the names.
     pub(super) name_bytes: usize,
@@ -110,6 +128,7 @@ impl Groups {
         Self {
             slab: Slab::new(limit),
             index: Index::new(),
+            serials: Index::new(),
             seed: SharedSeed::from_u64(seed),
             name_bytes: 0,
             last_serial: 0,
@@ -140,10 +159,7 @@ impl Groups {
         let key = self.slab.insert(Group { name, node, entry: 0, members, serial, turn: None })?;
         let entered = table.insert_group(list, node, key).and_then(|entry| {
             self.slab.get_mut(key).ok_or(Full)?.entry = entry;
-            let hash_of = |key| hash_of(&self.slab, &self.seed, key);
-            self.index.insert(hash_of(key), key, hash_of).inspect_err(|_| {
-                table.remove(list, None, entry);
-            })
+            self.enter(key).inspect_err(|_| table.remove(list, None, entry))
         });
         if let Err(full) = entered {
             self.slab.remove(key);
@@ -153,12 +169,26 @@ impl Groups {
         Ok(key)
     }
 
+    fn enter(&mut self, key: u32) -> Result<(), Full> {
+        let hash_of = |key| hash_of(&self.slab, &self.seed, key);
+        self.index.insert(hash_of(key), key, hash_of)?;
+        let serial_of = |key| self.slab.get(key).map_or(0, |group| spread(group.serial));
+        let entered = self.serials.insert(serial_of(key), key, serial_of);
+        entered.inspect_err(|_| self.index.remove(hash_of(key), key))
+    }
+
+    fn by_serial(&self, serial: u32) -> Option<u32> {
+        let is_it = |key| self.slab.get(key).is_some_and(|group| group.serial == serial);
+        self.serials.find(spread(serial), is_it)
+    }
+
     /// Removes a group, and its entry in the list of its node.
     pub(super) fn remove(&mut self, table: &mut Table, list: &mut SiteList, key: u32) {
         let hash = hash_of(&self.slab, &self.seed, key);
         let Some(group) = self.slab.remove(key) else { return };
         table.remove(list, None, group.entry);
         self.index.remove(hash, key);
+        self.serials.remove(spread(group.serial), key);
         self.name_bytes -= group.name.len();
     }
 
@@ -204,8 +234,13 @@ impl Groups {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.slab.bytes() + self.index.bytes() + self.name_bytes
+        self.slab.bytes() + self.index.bytes() + self.serials.bytes() + self.name_bytes
     }
+}
+
+/// A hash of a serial: no stranger chooses it.
+const fn spread(serial: u32) -> u64 {
+    (serial as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 fn hash_of(slab: &Slab<Group>, seed: &SharedSeed, key: u32) -> u64 {

@@ -1,0 +1,88 @@
+//! The end of a Session: at once for all to see, and what it held is freed over turns.
+
+use crate::boundary::Event;
+use crate::broker::Broker;
+use crate::journal::Change;
+use crate::session::queue::List;
+use crate::time::Instant;
+
+impl Broker {
+    /// Ends a Session that has no connection, with all it holds. Its Client Identifier can be used
+    /// from here on.
+    //= [MQTT-4.1.0-2]
+    //= 3.1.1 [MQTT-3.1.2-7]
+    pub(crate) fn end_session(&mut self, now: Instant, session: u32) {
+        self.abandon_replays(session);
+        self.sessions.end(session);
+        let Some(state) = self.sessions.get_mut(session) else { return };
+        self.timers.cancel(&mut state.timer);
+        let will = state.will.take();
+        if self.journal.is_enabled() {
+            self.journal
+                .change(&Change::SessionEnded { client_identifier: &state.client_identifier });
+        }
+        // The end of the Session is the end of any delay of its Will Message.
+        //= [MQTT-3.1.2-8]
+        if let Some(will) = will {
+            self.publish_kept_will(now, &will, None);
+        }
+        self.event(|broker| {
+            let state = broker.sessions.get(session)?;
+            Some(Event::SessionEnded { client_identifier: state.client_identifier[..].into() })
+        });
+        let left = self.work.left();
+        self.free_ended(left);
+    }
+
+    /// Frees the entries of a list that nobody has any more, as far as this call goes.
+    pub(crate) fn discard(&mut self, list: List) {
+        self.entries.append(&mut self.discarded, list);
+        let left = self.work.left();
+        self.free_discarded(left);
+    }
+
+    /// Frees entries that nobody has any more, in so many steps; how many are left.
+    fn free_discarded(&mut self, steps: usize) -> usize {
+        let mut left = steps;
+        while left > 0 {
+            let Some(entry) = self.entries.pop(&mut self.discarded) else { break };
+            self.free_entry(entry);
+            self.work.add(1);
+            left -= 1;
+        }
+        left
+    }
+
+    /// Frees what connections and Sessions held that have ended, in about so many steps.
+    pub(crate) fn free_ended(&mut self, steps: usize) {
+        let mut left = self.free_discarded(steps);
+        while let Some(key) = self.sessions.first_ended() {
+            let Some(rest) = left.checked_sub(1) else { return };
+            left = rest;
+            self.work.add(1);
+            if self.free_one(key) {
+                continue;
+            }
+            match self.sessions.get(key).map(|state| state.replays) {
+                Some(1..) => {
+                    self.sessions.pass_over_ended();
+                    return;
+                }
+                _ => self.sessions.remove_first_ended(),
+            }
+        }
+    }
+
+    /// Frees one thing that a Session held; `false` if there is none. What it had as the member of
+    /// a group goes to another member, unless it may have begun to receive it with QoS 2.
+    fn free_one(&mut self, key: u32) -> bool {
+        let Some(state) = self.sessions.get_mut(key) else { return false };
+        if !self.subscriptions.unsubscribe_all(&mut state.subscriptions, 1) {
+            return true;
+        }
+        let entry = state.in_flight.pop().or_else(|| self.entries.pop(&mut state.waiting));
+        let Some(entry) = entry else { return false };
+        self.orphan(entry);
+        true
+    }
+}
