@@ -159,7 +159,9 @@ impl Sessions {
     /// From here on nobody finds the Session, and its Client Identifier is free. It keeps its key
     /// until what it held is freed.
     pub(crate) fn end(&mut self, key: u32) {
-        let Some(session) = self.slots.get_mut(key).filter(|session| !session.ended) else { return };
+        let Some(session) = self.slots.get_mut(key).filter(|session| !session.ended) else {
+            return;
+        };
         session.ended = true;
         self.len -= 1;
         let hash = hash_of(&self.slots, &self.seed, key);
