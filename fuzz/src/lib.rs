@@ -1,8 +1,10 @@
 //! A broker with a few Network Connections, driven by a fuzz target: what holds for every broker is
 //! checked at every step.
 
-use mqtt_broker_core::{AllowAll, Broker, Config, ConnectionHandle, Instant, Lsn, Output, Peer};
-use mqtt_codec::{Framed, Sender, Version, frame};
+use mqtt_broker_core::{
+    AllowAll, Broker, Config, ConnectionHandle, Instant, Lsn, Output, Peer, play,
+};
+use mqtt_codec::{Framed, Packet, Sender, Version, frame};
 
 /// How many Network Connections there are at most.
 pub const LINKS: usize = 4;
@@ -55,6 +57,24 @@ impl World {
             state.version = state.version.or(first.connect_version());
         }
         self.offer(link);
+    }
+
+    /// A packet comes on a connection, in its version.
+    pub fn packet(&mut self, link: usize, packet: &Packet<'_>) {
+        let version = match packet {
+            Packet::Connect(connect) => connect.version,
+            _ => self.version(link),
+        };
+        let mut bytes = vec![0; packet.encoded_len(version)];
+        if packet.encode(version, &mut bytes).is_ok() {
+            self.input(link, &bytes);
+        }
+    }
+
+    /// The version that a connection speaks; 3.1.1 before its CONNECT.
+    pub fn version(&self, link: usize) -> Version {
+        let link = self.links[link % LINKS].as_ref();
+        link.and_then(|link| link.version).unwrap_or(Version::V3_1_1)
     }
 
     /// Gives the broker what the link carries.
@@ -166,6 +186,11 @@ impl World {
                 _ => break,
             }
         }
+        if let Some(recording) = self.broker.poll_recording() {
+            let played = play(self.broker.config(), &recording, |_, _| {}).unwrap();
+            assert!(played.complete);
+            assert_eq!(played.hash, self.broker.output_hash());
+        }
         let stats = self.broker.stats();
         assert_eq!((stats.connections, stats.sessions, stats.subscriptions), (0, 0, 0));
         assert_eq!((stats.entries, stats.publications), (0, stats.retained));
@@ -176,6 +201,7 @@ impl World {
 pub fn config(journal: bool) -> Config {
     let mut config = Config::default();
     config.journal = journal;
+    config.recording = u64::from(journal) << 24;
     config.maximum_packet_size = 4096;
     config.receive_maximum = 3;
     config.inflight_messages = 2;
