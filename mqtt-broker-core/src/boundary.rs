@@ -441,6 +441,9 @@ impl fmt::Display for DropCause {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct SessionView<'a> {
+    /// Its place among the Sessions, as long as it lasts: for
+    /// [`sessions_from`](crate::Broker::sessions_from).
+    pub place: u32,
     /// The Client Identifier.
     pub client_identifier: &'a str,
     /// Its Network Connection, while it has one.

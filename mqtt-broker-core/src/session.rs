@@ -204,9 +204,9 @@ impl Sessions {
         self.len
     }
 
-    /// Those that have not ended.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &Session)> {
-        self.slots.iter().filter(|(_, session)| !session.ended)
+    /// Those that have not ended, whose keys are `key` or more.
+    pub(crate) fn from(&self, key: u32) -> impl Iterator<Item = (u32, &Session)> {
+        self.slots.from(key).filter(|(_, session)| !session.ended)
     }
 
     fn queue_ended(&mut self, key: u32) {

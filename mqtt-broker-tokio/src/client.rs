@@ -1,12 +1,16 @@
-//! One client as a console shows it.
+//! What a console shows: clients, their subscriptions, retained messages; copies all.
 
 use core::net::SocketAddr;
 use std::time::SystemTime;
 
-use mqtt_broker_core::SessionView;
-use mqtt_codec::Version;
+use mqtt_broker_core::{Broker, Instant, SessionView};
+use mqtt_codec::{SubscriptionIdentifier, SubscriptionOptions, TopicFilter, Version};
 
 use crate::clock::Clock;
+use crate::message::Message;
+
+/// How many levels of topics one listing of retained messages looks at, at most.
+const STEPS: u32 = 1 << 16;
 
 /// One client that has a Session, connected or not: a copy, taken when it was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,5 +55,71 @@ impl Client {
             queued: session.queued,
             in_flight: session.in_flight,
         }
+    }
+}
+
+/// Some of the clients, from [`Handle::clients_page`](crate::Handle::clients_page).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Clients {
+    /// The clients of this page.
+    pub clients: Vec<Client>,
+    /// Where the next page begins; `None` if this is the last one.
+    pub next: Option<u32>,
+}
+
+impl Clients {
+    pub(crate) fn page(broker: &Broker, from: u32, limit: usize) -> Self {
+        let mut sessions = broker.sessions_from(from);
+        let clients = sessions.by_ref().take(limit).map(|session| Client::of(&session)).collect();
+        Self { clients, next: sessions.next().map(|session| session.place) }
+    }
+}
+
+/// A subscription that a client has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ClientSubscription {
+    /// The Topic Filter, with its `$share/…/` prefix if it has one.
+    pub filter: String,
+    /// What the client asked for, with the Quality of Service that it was granted.
+    pub options: SubscriptionOptions,
+    /// The Subscription Identifier, if it has one.
+    pub identifier: Option<SubscriptionIdentifier>,
+}
+
+impl ClientSubscription {
+    pub(crate) fn all(broker: &Broker, client_identifier: &str) -> Vec<Self> {
+        let held = broker.subscriptions(client_identifier);
+        held.map(|(filter, options, identifier)| Self { filter, options, identifier }).collect()
+    }
+}
+
+/// Some of the retained messages, from [`Handle::retained`](crate::Handle::retained).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Retained {
+    /// The messages.
+    pub messages: Vec<Message>,
+    /// Whether these are all that match.
+    pub is_complete: bool,
+}
+
+impl Retained {
+    pub(crate) fn list(
+        broker: &mut Broker,
+        now: Instant,
+        filter: TopicFilter<'_>,
+        limit: usize,
+    ) -> Self {
+        let mut messages = Vec::new();
+        let is_complete = broker.retained(now, filter, STEPS, |message| {
+            let room = messages.len() < limit;
+            if room {
+                messages.push(Message::received(&message));
+            }
+            room
+        });
+        Self { messages, is_complete }
     }
 }

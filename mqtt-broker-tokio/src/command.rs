@@ -1,10 +1,8 @@
 //! What handles ask of the broker's thread.
 
-use mqtt_broker_core::{LocalSubscription, Stats, Ticket, Verdict};
-use mqtt_codec::ReasonCode;
+use mqtt_broker_core::{Broker, Instant, LocalSubscription, Ticket, Verdict};
 use tokio::sync::oneshot;
 
-use crate::client::Client;
 use crate::error::Error;
 use crate::message::Message;
 use crate::subscription::{Subscribe, Subscription};
@@ -13,13 +11,11 @@ use crate::subscription::{Subscribe, Subscription};
 pub(crate) const CAPACITY: usize = 1024;
 
 /// One wish of the host.
-#[derive(Debug)]
 pub(crate) enum Command {
     Publish(Box<Message>, Option<oneshot::Sender<Result<(), Error>>>),
     Subscribe(Subscribe, oneshot::Sender<Result<Subscription, Error>>),
     Unsubscribe(LocalSubscription),
-    Kick(String, ReasonCode, oneshot::Sender<bool>),
-    Clients(oneshot::Sender<Vec<Client>>),
-    Stats(oneshot::Sender<Stats>),
     Resolve(Ticket, Verdict),
+    /// Does what needs the broker alone, and answers by itself.
+    Tell(Box<dyn FnOnce(Instant, &mut Broker) + Send>),
 }

@@ -1,11 +1,11 @@
 //! What a program does with a running broker, from any task or thread.
 
-use mqtt_broker_core::Stats;
-use mqtt_codec::ReasonCode;
+use mqtt_broker_core::{Broker, Instant, Stats};
+use mqtt_codec::{ReasonCode, TopicFilter};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::blocking::block_on;
-use crate::client::Client;
+use crate::client::{Client, ClientSubscription, Clients, Retained};
 use crate::command::Command;
 use crate::error::Error;
 use crate::message::Message;
@@ -78,19 +78,109 @@ impl Handle {
         client_identifier: impl Into<String>,
         reason_code: ReasonCode,
     ) -> Result<bool, Error> {
-        let (reply, answer) = oneshot::channel();
-        self.ask(Command::Kick(client_identifier.into(), reason_code, reply), answer).await
+        let client = client_identifier.into();
+        self.tell(move |now, broker| broker.kick(now, &client, reason_code)).await
+    }
+
+    /// Sends a client to another server: a 5.0 client is told which, and whether to remember it; a
+    /// 3.x client is disconnected. False: no such client is connected.
+    ///
+    /// # Errors
+    ///
+    /// [Closed](Error::is_closed).
+    pub async fn redirect(
+        &self,
+        client_identifier: impl Into<String>,
+        server_reference: impl Into<String>,
+        permanently: bool,
+    ) -> Result<bool, Error> {
+        let (client, server) = (client_identifier.into(), server_reference.into());
+        self.tell(move |now, broker| broker.redirect(now, &client, &server, permanently)).await
+    }
+
+    /// Ends a client's Session, with its subscriptions and what is queued for it; a client that is
+    /// connected is disconnected first. False: there is no such Session.
+    ///
+    /// # Errors
+    ///
+    /// [Closed](Error::is_closed).
+    pub async fn remove_session(
+        &self,
+        client_identifier: impl Into<String>,
+    ) -> Result<bool, Error> {
+        let client = client_identifier.into();
+        self.tell(move |now, broker| broker.remove_session(now, &client)).await
+    }
+
+    /// Takes a subscription from a client, which is not told. False: it has none to this Topic
+    /// Filter.
+    ///
+    /// # Errors
+    ///
+    /// [Invalid](Error::is_invalid) Topic Filter, or [closed](Error::is_closed).
+    pub async fn remove_subscription(
+        &self,
+        client_identifier: impl Into<String>,
+        filter: impl Into<String>,
+    ) -> Result<bool, Error> {
+        let (client, filter) = (client_identifier.into(), filter.into());
+        self.tell(move |now, broker| {
+            let filter = topic_filter(&filter)?;
+            Ok(broker.remove_subscription(now, &client, filter))
+        })
+        .await?
     }
 
     /// Every client that has a Session, connected or not. The broker copies them all in one go: with
-    /// very many, ask seldom.
+    /// very many, ask for [pages](Self::clients_page).
     ///
     /// # Errors
     ///
     /// [Closed](Error::is_closed).
     pub async fn clients(&self) -> Result<Vec<Client>, Error> {
-        let (reply, answer) = oneshot::channel();
-        self.ask(Command::Clients(reply), answer).await
+        Ok(self.clients_page(0, usize::MAX).await?.clients)
+    }
+
+    /// At most `limit` clients: the first ones from 0, the following ones from [`Clients::next`]. A
+    /// client whose Session is there throughout is in exactly one page.
+    ///
+    /// # Errors
+    ///
+    /// [Closed](Error::is_closed).
+    pub async fn clients_page(&self, from: u32, limit: usize) -> Result<Clients, Error> {
+        self.tell(move |_, broker| Clients::page(broker, from, limit)).await
+    }
+
+    /// The subscriptions of one client; none if it has no Session.
+    ///
+    /// # Errors
+    ///
+    /// [Closed](Error::is_closed).
+    pub async fn subscriptions(
+        &self,
+        client_identifier: impl Into<String>,
+    ) -> Result<Vec<ClientSubscription>, Error> {
+        let client = client_identifier.into();
+        self.tell(move |_, broker| ClientSubscription::all(broker, &client)).await
+    }
+
+    /// At most `limit` of the retained messages that match a Topic Filter. It is a look that takes
+    /// the broker no longer than it may: for all of very many, [`subscribe`](Self::subscribe).
+    ///
+    /// # Errors
+    ///
+    /// [Invalid](Error::is_invalid) Topic Filter, or [closed](Error::is_closed).
+    pub async fn retained(
+        &self,
+        filter: impl Into<String>,
+        limit: usize,
+    ) -> Result<Retained, Error> {
+        let filter = filter.into();
+        self.tell(move |now, broker| {
+            let filter = topic_filter(&filter)?;
+            Ok(Retained::list(broker, now, filter, limit))
+        })
+        .await?
     }
 
     /// What the broker has counted, and what it holds.
@@ -99,14 +189,26 @@ impl Handle {
     ///
     /// [Closed](Error::is_closed).
     pub async fn stats(&self) -> Result<Stats, Error> {
-        let (reply, answer) = oneshot::channel();
-        self.ask(Command::Stats(reply), answer).await
+        self.tell(|_, broker| broker.stats()).await
     }
 
     /// The same for a thread that runs no async code.
     #[must_use]
     pub fn blocking(&self) -> BlockingHandle {
         BlockingHandle { handle: self.clone() }
+    }
+
+    /// Has the broker's thread do `wish`, and waits for what comes of it.
+    async fn tell<T: Send + 'static>(
+        &self,
+        wish: impl FnOnce(Instant, &mut Broker) -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        let (reply, answer) = oneshot::channel();
+        let wish = move |now: Instant, broker: &mut Broker| {
+            // Whoever does not wait for the answer any more does not get it.
+            let _ = reply.send(wish(now, broker));
+        };
+        self.ask(Command::Tell(Box::new(wish)), answer).await
     }
 
     async fn ask<T>(&self, command: Command, answer: oneshot::Receiver<T>) -> Result<T, Error> {
@@ -154,6 +256,42 @@ impl BlockingHandle {
         block_on(self.handle.kick(client_identifier, reason_code))
     }
 
+    /// See [`Handle::redirect`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn redirect(
+        &self,
+        client_identifier: impl Into<String>,
+        server_reference: impl Into<String>,
+        permanently: bool,
+    ) -> Result<bool, Error> {
+        block_on(self.handle.redirect(client_identifier, server_reference, permanently))
+    }
+
+    /// See [`Handle::remove_session`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn remove_session(&self, client_identifier: impl Into<String>) -> Result<bool, Error> {
+        block_on(self.handle.remove_session(client_identifier))
+    }
+
+    /// See [`Handle::remove_subscription`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn remove_subscription(
+        &self,
+        client_identifier: impl Into<String>,
+        filter: impl Into<String>,
+    ) -> Result<bool, Error> {
+        block_on(self.handle.remove_subscription(client_identifier, filter))
+    }
+
     /// See [`Handle::clients`].
     ///
     /// # Errors
@@ -161,6 +299,36 @@ impl BlockingHandle {
     /// As there.
     pub fn clients(&self) -> Result<Vec<Client>, Error> {
         block_on(self.handle.clients())
+    }
+
+    /// See [`Handle::clients_page`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn clients_page(&self, from: u32, limit: usize) -> Result<Clients, Error> {
+        block_on(self.handle.clients_page(from, limit))
+    }
+
+    /// See [`Handle::subscriptions`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn subscriptions(
+        &self,
+        client_identifier: impl Into<String>,
+    ) -> Result<Vec<ClientSubscription>, Error> {
+        block_on(self.handle.subscriptions(client_identifier))
+    }
+
+    /// See [`Handle::retained`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn retained(&self, filter: impl Into<String>, limit: usize) -> Result<Retained, Error> {
+        block_on(self.handle.retained(filter, limit))
     }
 
     /// See [`Handle::stats`].
@@ -171,4 +339,8 @@ impl BlockingHandle {
     pub fn stats(&self) -> Result<Stats, Error> {
         block_on(self.handle.stats())
     }
+}
+
+fn topic_filter(filter: &str) -> Result<TopicFilter<'_>, Error> {
+    TopicFilter::new(filter).map_err(|error| Error::invalid("the Topic Filter", error))
 }

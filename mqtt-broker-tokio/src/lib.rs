@@ -68,10 +68,12 @@ mod transport;
 pub use mqtt_broker_core;
 pub use mqtt_broker_core::{AllowAll, Config, Event, Limits, Policy, Request, Stats, Verdict};
 pub use mqtt_codec;
-pub use mqtt_codec::{QoS, ReasonCode, RetainHandling, Version};
+pub use mqtt_codec::{
+    QoS, ReasonCode, RetainHandling, SubscriptionIdentifier, SubscriptionOptions, Version,
+};
 
 pub use builder::Builder;
-pub use client::Client;
+pub use client::{Client, ClientSubscription, Clients, Retained};
 pub use error::Error;
 pub use handle::{BlockingHandle, Handle};
 pub use message::Message;

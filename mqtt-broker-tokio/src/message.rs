@@ -1,7 +1,7 @@
 //! An Application Message that owns its bytes, as the host publishes and receives it.
 
 use mqtt_broker_core::ApplicationMessage;
-use mqtt_codec::{Properties, Property, QoS, TopicName, Utf8String};
+use mqtt_codec::{Properties, Property, QoS, SubscriptionIdentifier, TopicName, Utf8String};
 
 use crate::error::Error;
 
@@ -41,6 +41,8 @@ pub struct Message {
     pub correlation_data: Option<Vec<u8>>,
     /// Names and values with a meaning of the sender's own, in order.
     pub user_properties: Vec<(String, String)>,
+    /// Received: the identifier of the subscription, if it has one.
+    pub subscription_identifier: Option<SubscriptionIdentifier>,
 }
 
 impl Message {
@@ -58,6 +60,7 @@ impl Message {
             response_topic: None,
             correlation_data: None,
             user_properties: Vec::new(),
+            subscription_identifier: None,
         }
     }
 
@@ -123,6 +126,7 @@ impl Message {
         message.qos = lent.qos;
         message.retain = lent.retain;
         message.message_expiry_interval = lent.message_expiry_interval;
+        message.subscription_identifier = lent.subscription_identifier;
         for property in lent.pass_through.iter() {
             message.set_property(property);
         }

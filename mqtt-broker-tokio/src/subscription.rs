@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use futures_core::Stream;
 use mqtt_broker_core::LocalSubscription;
-use mqtt_codec::{QoS, RetainHandling, SubscriptionOptions};
+use mqtt_codec::{QoS, RetainHandling, SubscriptionIdentifier, SubscriptionOptions};
 use tokio::sync::mpsc;
 
 use crate::blocking::block_on;
@@ -20,6 +20,7 @@ use crate::message::Message;
 pub struct Subscribe {
     pub(crate) filter: String,
     pub(crate) options: SubscriptionOptions,
+    pub(crate) identifier: Option<SubscriptionIdentifier>,
     pub(crate) capacity: usize,
 }
 
@@ -30,7 +31,7 @@ impl Subscribe {
     pub fn to(filter: impl Into<String>) -> Self {
         let options =
             SubscriptionOptions { maximum_qos: QoS::ExactlyOnce, ..SubscriptionOptions::default() };
-        Self { filter: filter.into(), options, capacity: 1024 }
+        Self { filter: filter.into(), options, identifier: None, capacity: 1024 }
     }
 
     /// How many messages may wait to be taken; at least 1. When as many wait, further ones are lost
@@ -38,6 +39,13 @@ impl Subscribe {
     #[must_use]
     pub fn capacity(mut self, messages: usize) -> Self {
         self.capacity = messages.max(1);
+        self
+    }
+
+    /// A number that its messages carry, for a program that puts several subscriptions together.
+    #[must_use]
+    pub fn identifier(mut self, identifier: SubscriptionIdentifier) -> Self {
+        self.identifier = Some(identifier);
         self
     }
 

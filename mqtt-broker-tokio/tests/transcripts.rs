@@ -104,15 +104,9 @@ fn impossible(script: &Script, at: usize) -> Option<&'static str> {
     }
     match &script.lines[at].action {
         Action::Wait(_) => Some("time passes, and the real clock cannot be turned"),
-        Action::Host(Wish::Subscribe(_, _, Some(_))) => {
-            Some("the binding's subscriptions have no identifiers")
-        }
         Action::Host(Wish::Publish(message)) if served::message::published(message).is_err() => {
             Some("the binding's messages have no such property")
         }
-        Action::Host(
-            Wish::Redirect(..) | Wish::RemoveSession(_) | Wish::RemoveSubscription(..),
-        ) => Some("the binding's handle has no such verb yet"),
         _ => None,
     }
 }

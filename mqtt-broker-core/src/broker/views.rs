@@ -13,14 +13,22 @@ use crate::retained::Step;
 use crate::time::Instant;
 
 impl Broker {
-    /// Every Session, connected or not, in a fixed order.
+    /// Every Session, connected or not, in the order of their places.
     pub fn sessions(&self) -> impl Iterator<Item = SessionView<'_>> {
-        self.sessions.iter().map(|(_, session)| {
+        self.sessions_from(0)
+    }
+
+    /// The Sessions at `place` and after it, to show them in pages: the next page begins at the
+    /// place of the last one shown plus one. A Session that lasts is shown exactly once; one that
+    /// begins meanwhile may take a place that has been passed.
+    pub fn sessions_from(&self, place: u32) -> impl Iterator<Item = SessionView<'_>> {
+        self.sessions.from(place).map(|(place, session)| {
             let connection = self
                 .connections
                 .get(session.connection)
                 .filter(|connection| connection.state == State::Connected);
             SessionView {
+                place,
                 client_identifier: &session.client_identifier,
                 connection: connection.and_then(|_| self.connections.handle(session.connection)),
                 peer: connection.map(|connection| connection.peer),

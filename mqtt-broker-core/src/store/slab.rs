@@ -95,11 +95,6 @@ impl<T> Slab<T> {
         self.limit
     }
 
-    /// The values in the order of their keys.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
-        self.from(0)
-    }
-
     /// The first value whose key is `key` or more: a scan that can stop and go on later.
     ///
     /// It steps over vacant slots, so one call may take as long as the slab was ever large.
@@ -112,7 +107,8 @@ impl<T> Slab<T> {
         self.slots.bytes()
     }
 
-    fn from(&self, key: u32) -> impl Iterator<Item = (u32, &T)> {
+    /// The values whose keys are `key` or more, in the order of their keys.
+    pub(crate) fn from(&self, key: u32) -> impl Iterator<Item = (u32, &T)> {
         self.slots.from(key).filter_map(|(key, slot)| match slot {
             Slot::Occupied(value) => Some((key, value)),
             Slot::Vacant(_) => None,

@@ -6,7 +6,6 @@ use mqtt_broker_core::{Instant, LocalSubscription};
 use mqtt_codec::TopicFilter;
 
 use super::Shard;
-use crate::client::Client;
 use crate::command::Command;
 use crate::error::Error;
 use crate::message::Message;
@@ -52,16 +51,8 @@ impl Shard {
                 let _ = reply.send(self.subscribe(now, &subscribe));
             }
             Command::Unsubscribe(local) => self.unsubscribe(now, local),
-            Command::Kick(client_identifier, reason_code, reply) => {
-                let _ = reply.send(broker.kick(now, &client_identifier, reason_code));
-            }
-            Command::Clients(reply) => {
-                let _ = reply.send(broker.sessions().map(|session| Client::of(&session)).collect());
-            }
-            Command::Stats(reply) => {
-                let _ = reply.send(broker.stats());
-            }
             Command::Resolve(ticket, verdict) => broker.resolve(now, ticket, verdict),
+            Command::Tell(wish) => wish(now, broker),
         }
     }
 
@@ -82,7 +73,7 @@ impl Shard {
         let local = self
             .parts
             .broker
-            .subscribe(now, filter, subscribe.options, None)
+            .subscribe(now, filter, subscribe.options, subscribe.identifier)
             .map_err(Error::refused)?;
         let commands = self.parts.command_sender.clone();
         let (receiver, subscription) = Receiver::pair(local, subscribe.capacity, commands);

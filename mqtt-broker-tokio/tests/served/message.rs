@@ -34,6 +34,7 @@ pub(crate) fn shown(message: &Message) -> Seen {
     let text = |text| Utf8String::new(text).unwrap();
     let mut properties = Vec::new();
     properties.extend(message.message_expiry_interval.map(Property::MessageExpiryInterval));
+    properties.extend(message.subscription_identifier.map(Property::SubscriptionIdentifier));
     properties.extend(message.payload_format_indicator.map(Property::PayloadFormatIndicator));
     properties.extend(message.content_type.as_deref().map(|of| Property::ContentType(text(of))));
     let response = message.response_topic.as_deref();

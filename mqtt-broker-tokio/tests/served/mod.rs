@@ -11,7 +11,7 @@ use core::time::Duration;
 
 use mqtt_broker_core::{Event, Request};
 use mqtt_broker_tokio::{
-    BlockingHandle, Config, Server, Serving, ShutdownHandle, Stats, Subscribe, Subscription,
+    BlockingHandle, Config, Error, Server, Serving, ShutdownHandle, Stats, Subscribe, Subscription,
     Verdict,
 };
 use tokio::sync::oneshot;
@@ -94,7 +94,7 @@ impl World {
                         self.identifiers.push((client_identifier.clone(), place));
                     }
                 }
-                Event::Disconnected { peer, reason, .. } => {
+                Event::Closed { peer, reason, .. } | Event::Disconnected { peer, reason, .. } => {
                     self.reasons.extend(peer.address.map(|from| (from, reason.to_string())));
                 }
                 Event::Refused { peer, reason_code, .. } => {
@@ -264,11 +264,14 @@ impl Subject for World {
     fn wish(&mut self, wish: &Wish) -> Result<(), String> {
         let outcome = match wish {
             Wish::Publish(published) => self.handle.publish(message::published(published)?),
-            Wish::Subscribe(filter, options, _) => {
-                let subscribe = Subscribe::to(filter.to_string())
+            Wish::Subscribe(filter, options, identifier) => {
+                let mut subscribe = Subscribe::to(filter.to_string())
                     .maximum_qos(options.maximum_qos)
                     .retain_as_published(options.retain_as_published)
                     .retain_handling(options.retain_handling);
+                if let Some(identifier) = identifier {
+                    subscribe = subscribe.identifier(*identifier);
+                }
                 let made = self.handle.subscribe(subscribe);
                 made.map(|made| self.subscriptions.push((filter.to_string(), made)))
             }
@@ -276,11 +279,14 @@ impl Subject for World {
                 self.subscriptions.retain(|(known, _)| known != filter);
                 Ok(())
             }
-            Wish::Kick(name, code) => match self.handle.kick(name.clone(), *code) {
-                Ok(true) => Ok(()),
-                Ok(false) => return Err(format!("nothing of {name:?} is there")),
-                Err(error) => Err(error),
-            },
+            Wish::Kick(name, code) => found(name, self.handle.kick(name, *code))?,
+            Wish::Redirect(name, server, permanently) => {
+                found(name, self.handle.redirect(name, server, *permanently))?
+            }
+            Wish::RemoveSession(name) => found(name, self.handle.remove_session(name))?,
+            Wish::RemoveSubscription(name, filter) => {
+                found(name, self.handle.remove_subscription(name, filter.to_string()))?
+            }
             Wish::ShutDown => {
                 self.shutdown.shutdown();
                 self.is_shutting_down = true;
@@ -292,13 +298,6 @@ impl Subject for World {
                 // The broker may have given up waiting.
                 let _ = self.questions.remove(open).1.send(verdict.clone());
                 Ok(())
-            }
-            Wish::Redirect(name, server, permanently) => {
-                return Err(format!("no way to send {name} to {server} ({permanently})"));
-            }
-            Wish::RemoveSession(name) => return Err(format!("no way to end {name}'s session")),
-            Wish::RemoveSubscription(name, filter) => {
-                return Err(format!("no way to take {filter} from {name}"));
             }
         };
         if let Err(error) = outcome {
@@ -330,5 +329,14 @@ impl Drop for World {
             // What it ends with is the business of other tests.
             let _ = serving.wait();
         }
+    }
+}
+
+/// Whether the broker knew the client that the host spoke of.
+fn found(name: &str, outcome: Result<bool, Error>) -> Result<Result<(), Error>, String> {
+    match outcome {
+        Ok(true) => Ok(Ok(())),
+        Ok(false) => Err(format!("nothing of {name:?} is there")),
+        Err(error) => Ok(Err(error)),
     }
 }
