@@ -93,11 +93,17 @@ pub struct Received {
     /// reads next.
     pub consumed: usize,
     /// How many bytes, counted from the first unconsumed one, the host must be able to hold before
-    /// the next call can make progress; 0 if nothing is unconsumed, or if the broker is waiting
-    /// (see `waiting`). Never more than the limit on packets.
+    /// the next call can make progress; 0 if nothing is unconsumed. Never more than the limit on
+    /// packets. While `waiting`: how many of them are the packet that waits for a verdict, 0 if it
+    /// waits for something else.
     pub needed: usize,
     /// The broker takes no more input from this connection until
     /// [`Output::Resume`]: stop reading, keep the unconsumed bytes, and offer them again then.
+    ///
+    /// The transport may end meanwhile, and to see that a host reads on, a little. If the client
+    /// has said nothing after the packet that waits (no more than `needed` bytes are unconsumed),
+    /// it is gone, and `handle_eof` is due at once. If it has, that may be its goodbye: it is
+    /// offered after `Resume`, and `handle_eof` comes after that.
     pub waiting: bool,
 }
 

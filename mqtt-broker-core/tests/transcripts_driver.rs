@@ -37,14 +37,6 @@ use driven::{Mode, World};
 use transcript::play::Play;
 use transcript::script::Script;
 
-/// What cannot come out the same, and why. Each is played nevertheless, and has to fail: it does not
-/// stay here when the reason is gone.
-const EXCEPTIONS: &[(&str, &str)] =
-    &[("policy/deferred-gone.txt", END_WAITS), ("policy/deferred-takeover.txt", END_WAITS)];
-
-const END_WAITS: &str = "a connection that waits for a verdict is not read, so that its end is \
-    noticed after what the client said before it: a DISCONNECT, for example";
-
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts");
@@ -53,14 +45,7 @@ fn main() -> ExitCode {
     let files = paths.into_iter().map(|path| {
         let name = path.strip_prefix(&root).unwrap_or(&path).display().to_string();
         let title = name.trim_end_matches(".txt").to_owned();
-        match EXCEPTIONS.iter().find(|(exception, _)| *exception == name) {
-            None => Trial::test(title, move || play(&name, &path)),
-            Some((_, reason)) => Trial::test(title, move || match play(&name, &path) {
-                Ok(()) => Err("comes out right: strike it from the exceptions".into()),
-                Err(_) => Ok(()),
-            })
-            .with_kind(format!("differs: {reason}")),
-        }
+        Trial::test(title, move || play(&name, &path))
     });
     let own_tests = driven::own_tests().into_iter().map(|(name, test)| {
         Trial::test(format!("driver: {name}"), move || {
@@ -68,7 +53,6 @@ fn main() -> ExitCode {
             Ok(())
         })
     });
-    eprintln!("{} transcripts differ, each marked with the reason", EXCEPTIONS.len());
     libtest_mimic::run(&arguments, files.chain(own_tests).collect()).exit_code()
 }
 

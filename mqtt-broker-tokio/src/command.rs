@@ -17,5 +17,8 @@ pub(crate) enum Command {
     Unsubscribe(LocalSubscription),
     Resolve(Ticket, Verdict),
     /// Does what needs the broker alone, and answers by itself.
-    Tell(Box<dyn FnOnce(Instant, &mut Broker) + Send>),
+    Tell(Wish),
 }
+
+/// What a handle wishes of the broker.
+pub(crate) type Wish = Box<dyn FnOnce(Instant, &mut Broker) + Send>;

@@ -10,6 +10,10 @@ use crate::transport::Transport;
 /// several fit in one.
 const COPY_LIMIT: usize = 16 << 10;
 
+/// Bytes that are kept behind a packet that waits for a verdict: reading a little further shows the
+/// end of the transport.
+const FURTHER: usize = 4 << 10;
+
 /// What a connection needs after a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Next {
@@ -57,11 +61,11 @@ pub(crate) struct Connection {
     waiting: bool,
     /// It said so: what is kept is to be offered again.
     resumed: bool,
-    /// The peer's end was read while something was still being sent.
+    /// The peer's end was read, while something was still being sent or what it said waits.
     peer_ended: bool,
     /// Input that the broker has not consumed: part of a packet, or what waits.
     kept: Vec<u8>,
-    /// How much must be kept before the broker can go on.
+    /// How much must be kept before the broker can go on, or is the packet that waits.
     needed: usize,
     /// Output that the transport did not take; there is none unless it blocks.
     unsent: Option<Box<Unsent>>,
@@ -101,7 +105,10 @@ impl Connection {
             self.offer_kept(step);
         }
         if self.waiting {
-            return if self.phase == Phase::Broken { Next::End } else { Next::Wait };
+            return self.read_further(cx, step.buffer);
+        }
+        if self.peer_ended {
+            return Next::End;
         }
         // What is kept goes in front of what is read, unless it is so large that it is cheaper to
         // append to it.
@@ -122,7 +129,30 @@ impl Connection {
         } else {
             self.offer_read(step, front + read);
         }
-        if self.waiting { Next::Wait } else { self.readable(cx, is_full) }
+        self.readable(cx, is_full)
+    }
+
+    /// Reads a little while the broker takes nothing. A peer that ends without having said anything
+    /// after what waits is gone; what it did say has its turn first.
+    fn read_further(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Next {
+        let room = (self.needed + FURTHER).saturating_sub(self.kept.len()).min(buffer.len());
+        let mut read = 0;
+        if room > 0 && !self.peer_ended {
+            read = match self.transport.poll_read(cx, &mut buffer[..room]) {
+                Poll::Ready(Ok(read)) => {
+                    self.peer_ended = read == 0;
+                    read
+                }
+                Poll::Ready(Err(_)) => return Next::End,
+                Poll::Pending => 0,
+            };
+        }
+        self.keep(&buffer[..read]);
+        let is_gone = self.peer_ended && self.kept.len() <= self.needed;
+        if is_gone || self.phase == Phase::Broken && read == 0 {
+            return Next::End;
+        }
+        if read > 0 { self.readable(cx, read == room) } else { Next::Wait }
     }
 
     /// Sends what the broker has, in one write; what is left after that has another turn.

@@ -10,7 +10,9 @@ use std::thread;
 
 use client::{Client, Running, encode, publish};
 use mqtt_broker_tokio::mqtt_broker_core::RefusalCause;
-use mqtt_broker_tokio::{Config, Event, Policy, QoS, ReasonCode, Server, Verdict, Version};
+use mqtt_broker_tokio::{
+    Config, Event, Message, Policy, QoS, ReasonCode, Server, Verdict, Version,
+};
 use mqtt_codec::{Connect, Packet, Properties, Utf8String};
 
 const VERSIONS: [Version; 3] = [Version::V3_1, Version::V3_1_1, Version::V5];
@@ -199,6 +201,71 @@ fn a_deferred_verdict_comes_from_the_hook() {
         other => panic!("no CONNACK but {other}"),
     });
     server.stop(first);
+}
+
+/// Allows the first to connect at once, and puts off the others.
+struct OthersLater(bool);
+
+impl Policy for OthersLater {
+    fn connect(&mut self, _: &mqtt_broker_tokio::mqtt_broker_core::ConnectRequest<'_>) -> Verdict {
+        if core::mem::replace(&mut self.0, true) { Verdict::Defer } else { Verdict::Allow }
+    }
+}
+
+/// A server that waits for one verdict, which is sent through what is returned.
+fn deciding() -> (Running, tokio::sync::oneshot::Sender<Verdict>) {
+    let (answer, answered) = tokio::sync::oneshot::channel();
+    let mut answered = Some(answered);
+    let builder = Server::builder().policy(OthersLater(false)).decide(move |_| {
+        let answered = answered.take();
+        async move { answered.expect("one question").await.expect("an answer") }
+    });
+    (Running::start_with(builder), answer)
+}
+
+#[test]
+fn who_is_gone_before_the_verdict_takes_nothing_over() {
+    let (server, answer) = deciding();
+    let handle = server.handle.blocking();
+    let mut client = Client::connect(server.address, Version::V5, "c");
+    client.subscribe("t", QoS::AtMostOnce);
+    let mut gone = Client::open(server.address, Version::V5);
+    gone.send(&connect("c"));
+    until(|| handle.stats().unwrap().connections == 2);
+    drop(gone);
+    until(|| handle.stats().unwrap().connections == 1);
+    answer.send(Verdict::Allow).unwrap();
+    handle.publish(Message::new("t", "x")).unwrap();
+    assert_eq!(client.receive().1, b"x");
+    assert_eq!(handle.stats().unwrap().connected, 1);
+    server.stop(client);
+}
+
+#[test]
+fn what_was_said_before_the_end_waits_for_the_verdict() {
+    let (server, answer) = deciding();
+    let handle = server.handle.blocking();
+    let mut messages = handle.subscribe("t").unwrap();
+    let first = Client::connect(server.address, Version::V5, "first");
+    let mut hasty = Client::open(server.address, Version::V5);
+    hasty.send(&connect("hasty"));
+    hasty.publish("t", b"x");
+    hasty.disconnect();
+    hasty.stream.shutdown(Shutdown::Write).unwrap();
+    until(|| handle.stats().unwrap().connections == 2);
+    answer.send(Verdict::Allow).unwrap();
+    assert_eq!(messages.blocking_recv().unwrap().payload, b"x");
+    until(|| handle.stats().unwrap().connections == 1);
+    server.stop(first);
+}
+
+/// Asks again and again, as long as anything may take.
+fn until(mut is_so: impl FnMut() -> bool) {
+    let start = std::time::Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < client::PATIENCE, "it does not come to that");
+        thread::yield_now();
+    }
 }
 
 #[test]

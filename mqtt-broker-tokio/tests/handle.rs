@@ -139,6 +139,107 @@ fn clients_are_listed_and_kicked() {
 }
 
 #[test]
+fn clients_are_listed_in_pages() {
+    let server = Running::start();
+    let handle = server.handle.blocking();
+    let names = ["a", "b", "c", "d", "e"];
+    let clients: Vec<_> =
+        names.iter().map(|name| Client::connect(server.address, Version::V5, name)).collect();
+    let (mut listed, mut from) = (Vec::new(), Some(0));
+    while let Some(place) = from {
+        let page = handle.clients_page(place, 2).unwrap();
+        assert!(page.clients.len() == 2 || page.next.is_none());
+        listed.extend(page.clients.into_iter().map(|client| client.client_identifier));
+        from = page.next;
+    }
+    listed.sort();
+    assert_eq!(listed, names);
+    assert_eq!(handle.clients_page(0, 5).unwrap().next, None);
+    server.stop(clients);
+}
+
+#[test]
+fn subscriptions_of_a_client_are_shown_and_taken() {
+    let server = Running::start();
+    let handle = server.handle.blocking();
+    let mut client = Client::connect(server.address, Version::V5, "c");
+    client.subscribe("t", QoS::AtLeastOnce);
+    client.subscribe("end", QoS::AtMostOnce);
+    let held = handle.subscriptions("c").unwrap();
+    let shown: Vec<_> =
+        held.iter().map(|held| (held.filter.as_str(), held.options.maximum_qos)).collect();
+    assert!(shown.contains(&("t", QoS::AtLeastOnce)), "{shown:?}");
+    assert!(shown.contains(&("end", QoS::AtMostOnce)), "{shown:?}");
+    assert_eq!(handle.subscriptions("nobody").unwrap(), []);
+
+    assert!(handle.remove_subscription("c", "t").unwrap());
+    assert!(!handle.remove_subscription("c", "t").unwrap());
+    assert!(!handle.remove_subscription("nobody", "t").unwrap());
+    assert!(handle.remove_subscription("c", "a/#/b").unwrap_err().is_invalid());
+    handle.publish(Message::new("t", "x")).unwrap();
+    handle.publish(Message::new("end", "y")).unwrap();
+    assert_eq!(client.receive().0, "end");
+    server.stop(client);
+}
+
+#[test]
+fn a_client_is_sent_elsewhere() {
+    let server = Running::start();
+    let handle = server.handle.blocking();
+    let mut client = Client::connect(server.address, Version::V5, "c");
+    assert!(!handle.redirect("nobody", "b.example", false).unwrap());
+    assert!(handle.redirect("c", "b.example", true).unwrap());
+    client.expect(|packet| match packet {
+        Packet::Disconnect(disconnect) => {
+            assert_eq!(disconnect.reason_code, ReasonCode::SERVER_MOVED);
+            let reference = disconnect.properties.server_reference();
+            assert_eq!(reference.map(|text| text.as_str()), Some("b.example"));
+        }
+        other => panic!("no DISCONNECT but {other}"),
+    });
+    client.expect_end();
+    server.stop(client);
+}
+
+#[test]
+fn a_session_is_ended() {
+    let server = Running::start();
+    let handle = server.handle.blocking();
+    let mut client = Client::connect(server.address, Version::V5, "c");
+    client.subscribe("t", QoS::AtMostOnce);
+    assert!(handle.remove_session("c").unwrap());
+    assert!(!handle.remove_session("c").unwrap());
+    client.expect(|packet| match packet {
+        Packet::Disconnect(disconnect) => {
+            assert_eq!(disconnect.reason_code, ReasonCode::ADMINISTRATIVE_ACTION);
+        }
+        other => panic!("no DISCONNECT but {other}"),
+    });
+    assert_eq!(handle.clients().unwrap(), []);
+    assert_eq!(handle.stats().unwrap().subscriptions, 0);
+    server.stop(client);
+}
+
+#[test]
+fn retained_messages_are_listed() {
+    let server = Running::start();
+    let handle = server.handle.blocking();
+    for topic in ["a/1", "a/2", "a/3", "b"] {
+        handle.publish(Message::new(topic, topic).with_retain(true)).unwrap();
+    }
+    let all = handle.retained("a/+", 10).unwrap();
+    assert!(all.is_complete);
+    let mut topics: Vec<_> = all.messages.iter().map(|message| message.topic.as_str()).collect();
+    topics.sort_unstable();
+    assert_eq!(topics, ["a/1", "a/2", "a/3"]);
+    assert!(all.messages.iter().all(|message| message.payload == message.topic.as_bytes()));
+    let some = handle.retained("a/+", 2).unwrap();
+    assert_eq!((some.messages.len(), some.is_complete), (2, false));
+    assert!(handle.retained("a/#/b", 1).unwrap_err().is_invalid());
+    server.stop(());
+}
+
+#[test]
 fn what_is_wrong_is_said() {
     let server = Running::start();
     let handle = server.handle.blocking();

@@ -38,20 +38,6 @@ use transcript::host::Wish;
 use transcript::play::Play;
 use transcript::script::{Action, Script};
 
-/// What cannot come out the same, and why. Each is played nevertheless, and has to fail: it does not
-/// stay here when the reason is gone.
-const EXCEPTIONS: &[(&str, &str)] = &[
-    ("auth/before-connack.txt", NO_EVENT),
-    ("disconnect/shutdown.txt", NO_EVENT),
-    ("policy/deferred-gone.txt", END_WAITS),
-    ("policy/deferred-takeover.txt", END_WAITS),
-];
-
-const NO_EVENT: &str = "no event says why a connection is closed that has not got a CONNACK";
-
-const END_WAITS: &str = "a connection that waits for a verdict is not read, so that its end is \
-    noticed after what the client said before it: a DISCONNECT, for example";
-
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     if !cfg!(target_os = "linux") {
@@ -64,8 +50,7 @@ fn main() -> ExitCode {
     let trials: Vec<Trial> = paths.iter().map(|path| trial(&root, path)).collect();
     let partly = trials.iter().filter(|trial| !trial.kind().is_empty()).count();
     eprintln!(
-        "{} transcripts, {} of them played in part or with another outcome, each marked with the \
-         reason",
+        "{} transcripts, {} of them played in part, each marked with the reason",
         trials.len(),
         partly
     );
@@ -80,14 +65,6 @@ fn trial(root: &Path, path: &Path) -> Trial {
         Ok(script) => script,
         Err(error) => return Trial::test(title, move || Err(format!("{name}:{error}").into())),
     };
-    if let Some((_, reason)) = EXCEPTIONS.iter().find(|(exception, _)| *exception == name) {
-        let kind = format!("differs: {reason}");
-        let play = move || match play(&name, &script) {
-            Ok(()) => Err("comes out right: strike it from the exceptions".into()),
-            Err(_) => Ok(()),
-        };
-        return Trial::test(title, play).with_kind(kind);
-    }
     let stop = (0..script.lines.len()).find_map(|at| Some((at, impossible(&script, at)?)));
     let kind = stop.map(|(at, reason)| {
         let kind = format!("up to line {}: {reason}", script.lines[at].number);

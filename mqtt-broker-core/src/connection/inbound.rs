@@ -47,7 +47,7 @@ impl Broker {
                 break;
             }
             if connection.waiting || self.is_clogged(index) {
-                return self.wait(index, bytes.len() - rest.len());
+                return self.wait(index, bytes.len() - rest.len(), 0);
             }
             if self.work.is_done() {
                 return self.wait_for_turn(index, bytes.len() - rest.len());
@@ -72,7 +72,7 @@ impl Broker {
             self.work.add(1 + len / BYTES_PER_STEP);
             match self.handle_frame(now, index, version, packet, policy) {
                 Ok(Flow::Next) => {}
-                Ok(Flow::Wait) => return self.wait(index, bytes.len() - rest.len()),
+                Ok(Flow::Wait) => return self.wait(index, bytes.len() - rest.len(), len),
                 Ok(Flow::Turn) => return self.wait_for_turn(index, bytes.len() - rest.len()),
                 Err(reason) => self.close(now, index, reason),
             }
@@ -171,17 +171,17 @@ impl Broker {
         }
     }
 
-    fn wait(&mut self, index: u32, consumed: usize) -> Received {
+    fn wait(&mut self, index: u32, consumed: usize, needed: usize) -> Received {
         self.journal.commit();
         if let Some(connection) = self.connections.get_mut(index) {
             connection.waiting = true;
         }
-        Received { consumed, needed: 0, waiting: true }
+        Received { consumed, needed, waiting: true }
     }
 
     fn wait_for_turn(&mut self, index: u32, consumed: usize) -> Received {
         self.connections.line_up(For::Turn, index);
-        self.wait(index, consumed)
+        self.wait(index, consumed, 0)
     }
 
     /// Whether the client leaves so many answers unread, or has asked for retained messages so

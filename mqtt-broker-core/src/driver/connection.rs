@@ -10,7 +10,7 @@
 //! the source has nothing left; and when the broker closes, after what was left is sent and, if the
 //! peer can be told, it has ended its side or had its time.
 
-use core::cell::Cell;
+use core::cell::{Cell, RefCell};
 use core::future::{Future, poll_fn};
 use core::pin::pin;
 use core::task::Poll;
@@ -22,7 +22,8 @@ use crate::boundary::{Error, Peer};
 /// Bytes that come from a peer.
 pub(super) trait Source {
     /// Waits for bytes and gives them to the broker. `false` is the end.
-    async fn read<H: Host>(&mut self, of: &Accepted<'_, H>, input: &mut Input) -> bool;
+    /// No more than there is [room](Input::room) for.
+    async fn read<H: Host>(&mut self, of: &Accepted<'_, H>, input: &RefCell<Input>) -> bool;
 }
 
 /// Bytes that go to a peer.
@@ -102,19 +103,40 @@ impl<H: Host> Accepted<'_, H> {
         .await;
     }
 
-    /// Reads until the end. While the broker takes nothing, nothing is read, the end neither: what
-    /// the peer said before it ended counts.
+    /// Reads until the end. While the broker takes nothing only a little is read, for the end; what
+    /// the peer said before that counts.
     async fn receive(&self, mut source: impl Source, has_read: &Cell<bool>) {
-        let mut input = Input::default();
-        while source.read(self, &mut input).await {
-            has_read.set(true);
-            while input.is_waiting {
-                until(|| self.take(|slot| &mut slot.resumed)).await;
-                input.offer(self);
+        let input = RefCell::new(Input::default());
+        loop {
+            until(|| self.has_room(&input)).await;
+            let mut reading = pin!(source.read(self, &input));
+            // The broker may go on before there is anything to read.
+            let has_more = poll_fn(|cx| {
+                input.borrow_mut().go_on(self);
+                reading.as_mut().poll(cx)
+            });
+            if !has_more.await {
+                break;
             }
+            has_read.set(true);
             // Whoever has something to do because of this comes before the next bytes.
             yield_now().await;
         }
+        until(|| {
+            input.borrow_mut().go_on(self);
+            !input.borrow().is_before_end()
+        })
+        .await;
+    }
+
+    fn has_room(&self, input: &RefCell<Input>) -> bool {
+        input.borrow_mut().go_on(self);
+        input.borrow().room() > 0
+    }
+
+    /// Whether input that waits is to be offered again: the broker says so, or is done with it.
+    pub(super) fn goes_on(&self) -> bool {
+        self.take(|slot| &mut slot.resumed) || self.slot(|slot| slot.closing)
     }
 
     /// Writes whatever there is, until the broker closes.

@@ -4,6 +4,7 @@
 //! has its own, of the host's. A read is begun once and kept until it is done: it need not be safe
 //! to cancel.
 
+use core::cell::RefCell;
 use core::future::Future;
 
 use embedded_io_async::{Read, Write};
@@ -52,12 +53,13 @@ struct Reading<'a, R> {
 }
 
 impl<R: Read> Source for Reading<'_, R> {
-    async fn read<H: Host>(&mut self, of: &Accepted<'_, H>, input: &mut Input) -> bool {
-        let front = input.put_in_front(self.buffer);
-        let room = self.buffer.get_mut(front..).unwrap_or_default();
+    async fn read<H: Host>(&mut self, of: &Accepted<'_, H>, input: &RefCell<Input>) -> bool {
+        let front = input.borrow().put_in_front(self.buffer);
+        let end = front.saturating_add(input.borrow().room()).min(self.buffer.len());
+        let room = self.buffer.get_mut(front..end).unwrap_or_default();
         let Ok(read @ 1..) = self.reader.read(room).await else { return false };
         let bytes = self.buffer.get(..front + read).unwrap_or_default();
-        input.take(of, bytes, front);
+        input.borrow_mut().take(of, bytes, front);
         true
     }
 }

@@ -37,12 +37,14 @@ impl<H: Host> Driver<H> {
 struct Reading<'a, S>(&'a RefCell<S>);
 
 impl<S: AsyncRead + Unpin> Source for Reading<'_, S> {
-    async fn read<H: Host>(&mut self, of: &Accepted<'_, H>, input: &mut Input) -> bool {
+    async fn read<H: Host>(&mut self, of: &Accepted<'_, H>, input: &RefCell<Input>) -> bool {
         let buffers = &of.driver.buffers;
         poll_fn(|cx| {
             lend(&buffers.read, buffers.size, |buffer| {
+                let mut input = input.borrow_mut();
                 let front = input.put_in_front(buffer);
-                let room = buffer.get_mut(front..).unwrap_or_default();
+                let end = front.saturating_add(input.room()).min(buffer.len());
+                let room = buffer.get_mut(front..end).unwrap_or_default();
                 let poll = Pin::new(&mut *self.0.borrow_mut()).poll_read(cx, room);
                 poll.map(|read| match read {
                     Ok(read @ 1..) => {

@@ -90,7 +90,7 @@ impl World {
         link.unread.drain(..consumed);
         link.waiting = waiting;
         match (waiting || left == 0, needed) {
-            (true, 0) => Ok(1),
+            (true, packet) if packet <= left => Ok(1),
             (true, _) => Err(format!("needed is {needed} although there is nothing to wait for")),
             (false, _) if needed > left => Ok(needed - left),
             (false, _) => Err(format!("{left} bytes unconsumed although needed is {needed}")),
