@@ -239,7 +239,8 @@ impl Broker {
     /// Bytes for this connection: fills `buffer` with as many whole packets as fit and lends the
     /// payload of a large one. `None` when there is nothing to send (also for a stale handle).
     ///
-    /// Any buffer of 64 bytes or more will do, since a packet that does not fit comes in parts;
+    /// Any buffer of 64 bytes or more will do, since a packet that does not fit comes in parts, and
+    /// only what is more than 4 KiB (properties included) is lent;
     /// some tens of kilobytes make one write of many packets. What is returned counts as sent:
     /// the host writes all of it, in order, or closes the connection.
     ///

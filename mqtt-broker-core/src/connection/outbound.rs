@@ -9,6 +9,7 @@ use super::topic_alias::Outgoing;
 use crate::boundary::DropCause;
 use crate::broker::Broker;
 use crate::policy::{DeliverRequest, Policy};
+use crate::publication::Publication;
 use crate::session::queue::{AckKind, Copy, Item};
 use crate::time::Instant;
 
@@ -17,7 +18,9 @@ const LEND: usize = 4096;
 
 /// A packet that did not fit in the host's buffer: what is left of it.
 pub(crate) struct Partial {
+    /// An answer, or the header of a message.
     bytes: Box<[u8]>,
+    /// How much of them and of the tail has been sent.
     sent: usize,
     /// The publication whose tail follows, held.
     pub(super) publication: Option<u32>,
@@ -156,26 +159,35 @@ impl Broker {
         }
     }
 
-    /// Writes what is left of a packet that came in parts.
+    /// Writes what is left of a packet that comes in parts.
     fn transmit_partial(&mut self, index: u32, room: &mut [u8]) -> Step {
         let Some(connection) = self.connections.get_mut(index) else { return Step::Full };
         let Some(partial) = &mut connection.partial else { return Step::Nothing };
-        let rest = partial.bytes.get(partial.sent..).unwrap_or_default();
-        let len = rest.len().min(room.len());
-        if let (Some(from), Some(to)) = (rest.get(..len), room.get_mut(..len)) {
-            to.copy_from_slice(from);
-        }
+        let head_len = partial.bytes.len();
+        let mut len = copy_into(partial.bytes.get(partial.sent..).unwrap_or_default(), room);
         partial.sent += len;
-        if partial.sent < partial.bytes.len() {
+        if partial.sent < head_len {
             return Step::Written(len);
         }
-        let (publication, whole_tail) = (partial.publication, partial.whole_tail);
-        connection.partial = None;
-        match publication {
-            Some(publication) => Step::Lent(len, Lent { publication, whole_tail }),
-            None if len == 0 => Step::Nothing,
-            None => Step::Written(len),
+        if let Some(publication) = partial.publication {
+            let stored = self.publications.get(publication);
+            let tail = stored.map_or(&[][..], |stored| tail(stored, partial.whole_tail));
+            if tail.len() > LEND {
+                let lent = Lent { publication, whole_tail: partial.whole_tail };
+                connection.partial = None;
+                return Step::Lent(len, lent);
+            }
+            let rest = tail.get(partial.sent - head_len..).unwrap_or_default();
+            let copied = copy_into(rest, room.get_mut(len..).unwrap_or_default());
+            len += copied;
+            partial.sent += copied;
+            if copied < rest.len() {
+                return Step::Written(len);
+            }
+            self.publications.release(publication);
         }
+        connection.partial = None;
+        if len == 0 { Step::Nothing } else { Step::Written(len) }
     }
 
     fn transmit_message(
@@ -198,7 +210,8 @@ impl Broker {
         }
         let mut one = None;
         let identifiers = self.entries.identifiers(copy.identifiers, &mut one);
-        let tail = if version == Version::V5 { publication.tail() } else { publication.payload() };
+        let whole_tail = version == Version::V5;
+        let tail = tail(publication, whole_tail);
         let mut head = PublishHead {
             delivery: delivery(copy),
             retain: copy.retain,
@@ -233,34 +246,34 @@ impl Broker {
         }
         let head_len = head.encoded_len(version);
         let fits = head_len + if lend { 0 } else { tail.len() } <= room.len();
+        let publication = copy.publication;
         if head_len > room.len() {
             let mut bytes = vec![0; head_len];
             let encoded = head.encode(version, &mut bytes);
             debug_assert!(encoded.is_ok(), "the broker makes packets that can be encoded");
-            let publication = copy.publication;
-            connection.partial = Some(Box::new(Partial {
-                bytes: bytes.into(),
-                sent: 0,
-                publication: Some(publication),
-                whole_tail: version == Version::V5,
-            }));
+            let bytes = bytes.into();
+            let partial = Partial { bytes, sent: 0, publication: Some(publication), whole_tail };
+            connection.partial = Some(Box::new(partial));
             self.publications.hold(publication);
             self.message_gone(index, key);
             return Step::Nothing;
         }
         let len = head.encode(version, room).unwrap_or(0);
-        if !fits || lend {
-            let lent = Lent { publication: copy.publication, whole_tail: version == Version::V5 };
-            self.publications.hold(lent.publication);
+        if lend {
+            self.publications.hold(publication);
             self.message_gone(index, key);
-            return Step::Lent(len, lent);
+            return Step::Lent(len, Lent { publication, whole_tail });
         }
-        if let Some(to) = room.get_mut(len..len + tail.len()) {
-            to.copy_from_slice(tail);
+        let copied = copy_into(tail, room.get_mut(len..).unwrap_or_default());
+        if !fits {
+            let bytes = Box::default();
+            let partial =
+                Partial { bytes, sent: copied, publication: Some(publication), whole_tail };
+            connection.partial = Some(Box::new(partial));
+            self.publications.hold(publication);
         }
-        let len = len + tail.len();
         self.message_gone(index, key);
-        Step::Written(len)
+        Step::Written(len + copied)
     }
 
     /// Whether the policy lets the client have this copy.
@@ -368,6 +381,22 @@ fn delivery(copy: &Copy) -> Delivery {
     //= [MQTT-4.3.3-2]
     Delivery::new(copy.qos, copy.sent && copy.qos > QoS::AtMostOnce, copy.packet_identifier)
         .unwrap_or(Delivery::AtMostOnce)
+}
+
+/// What follows the header of a message: properties and payload, or the payload alone (3.x).
+#[inline]
+fn tail(publication: &Publication, whole: bool) -> &[u8] {
+    if whole { publication.tail() } else { publication.payload() }
+}
+
+/// Copies as much as there is room for; how much that was.
+#[inline]
+fn copy_into(bytes: &[u8], room: &mut [u8]) -> usize {
+    let len = bytes.len().min(room.len());
+    if let (Some(from), Some(to)) = (bytes.get(..len), room.get_mut(..len)) {
+        to.copy_from_slice(from);
+    }
+    len
 }
 
 fn write(bytes: &[u8], room: &mut [u8]) -> Step {
