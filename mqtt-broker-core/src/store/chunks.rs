@@ -4,8 +4,8 @@ use alloc::vec::Vec;
 
 use super::Full;
 
-/// The size that a chunk grows to.
-pub(super) const CHUNK_BYTES: usize = 64 * 1024;
+/// The size that a chunk grows to; on a small machine its growing must not take what memory is left.
+pub(super) const CHUNK_BYTES: usize = if usize::BITS > 32 { 64 * 1024 } else { 1024 };
 
 /// Values in the order in which they were pushed.
 ///

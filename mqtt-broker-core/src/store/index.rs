@@ -20,7 +20,8 @@ pub(crate) struct Index {
 
 /// Up to 12 entries. `tags` has eight bits of the hash of each, zero where there is no entry.
 #[derive(Clone)]
-#[repr(align(64))]
+// A small machine has no cache lines, and nothing to spare for alignment.
+#[cfg_attr(target_pointer_width = "64", repr(align(64)))]
 struct Bucket {
     tags: [u8; Self::ENTRIES],
     next: Option<Key>,
