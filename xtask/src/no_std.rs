@@ -66,6 +66,8 @@ pub(crate) fn install_compiler() -> Outcome {
 /// `cargo SUBCOMMAND` for a target whose `libraries` are built from source.
 pub(crate) fn bare_metal_cargo(subcommand: &str, libraries: &str, triple: &str) -> Command {
     let mut command = cargo(&[subcommand, &format!("-Zbuild-std={libraries}"), "--target", triple]);
+    // Formatting and sorting for machines that have more time than flash.
+    command.arg("-Zbuild-std-features=optimize_for_size");
     // A directory of its own: artifacts of another compiler would be replaced back and forth.
     command.env("CARGO_TARGET_DIR", target().join("no-std"));
     command.env("RUSTC", RUSTC).env("RUSTC_BOOTSTRAP", "1");
