@@ -1,57 +1,18 @@
-//! Whether bytes are well-formed text: one pass over words of eight bytes for ASCII, and the standard
-//! library's UTF-8 check for the rest.
+//! Whether bytes are well-formed text: one pass that finds the bytes that need a closer look, and the
+//! standard library's UTF-8 check where there are any.
 //!
-//! The word tests find the bytes that need a closer look. Each may report a clean byte next to a
-//! suspicious one, never a suspicious one as clean, so "nothing found" is exact and anything
-//! else goes to the slow path.
+//! A string is looked at in parts of a fixed length, which the compiler turns into vector
+//! instructions. The first part and the last may overlap, so a short string needs no loop.
 
 use crate::DecodeError;
 
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
 
-/// Non-zero when a byte is NUL or not ASCII.
-#[inline(always)]
-const fn not_plain(word: u64) -> u64 {
-    (word.wrapping_sub(ONES) | word) & HIGH_BITS
-}
-
-/// Non-zero when a byte is NUL, not ASCII, `+` or `#`. The wildcards differ in one bit only.
-#[inline(always)]
-const fn not_plain_level(word: u64) -> u64 {
-    let wildcard = (word | (ONES * 0x08)) ^ (ONES * 0x2B);
-    (word.wrapping_sub(ONES) | word | wildcard.wrapping_sub(ONES)) & HIGH_BITS
-}
-
-/// Whether `test` is zero for all of `bytes`, taken as words that may overlap.
-#[cfg_attr(target_pointer_width = "64", inline(always))]
-fn all_zero(bytes: &[u8], test: impl Fn(u64) -> u64) -> bool {
-    if let Some(last) = bytes.last_chunk::<8>() {
-        let mut found = test(u64::from_le_bytes(*last));
-        let mut rest = bytes;
-        while let Some((word, tail)) = rest.split_first_chunk::<8>() {
-            found |= test(u64::from_le_bytes(*word));
-            rest = tail;
-        }
-        found == 0
-    } else if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
-        let low = u64::from(u32::from_le_bytes(*first));
-        let high = u64::from(u32::from_le_bytes(*last));
-        test(high << 32 | low) == 0
-    } else {
-        match *bytes {
-            [a] => test(u64::from_le_bytes([a; 8])) == 0,
-            [a, b] => test(u64::from_le_bytes([a, b, a, b, a, b, a, b])) == 0,
-            [a, b, c] => test(u64::from_le_bytes([a, b, c, a, b, c, a, b])) == 0,
-            _ => true,
-        }
-    }
-}
-
 /// Checks a UTF-8 Encoded String: well-formed, and without U+0000.
 #[cfg_attr(target_pointer_width = "64", inline(always))]
 pub(crate) fn check_string(bytes: &[u8]) -> Result<(), DecodeError> {
-    if all_zero(bytes, not_plain) { Ok(()) } else { check_string_slowly(bytes) }
+    if none(bytes, is_odd) { Ok(()) } else { check_string_slowly(bytes) }
 }
 
 /// Checks a string that must not have wildcards; `wildcard` is the error when it has one.
@@ -60,7 +21,7 @@ pub(crate) fn check_without_wildcards(
     bytes: &[u8],
     wildcard: DecodeError,
 ) -> Result<(), DecodeError> {
-    if all_zero(bytes, not_plain_level) {
+    if is_plain_level(bytes) {
         return Ok(());
     }
     check_string_slowly(bytes)?;
@@ -70,71 +31,159 @@ pub(crate) fn check_without_wildcards(
 /// Whether a `+` or `#` is anywhere in `bytes`.
 #[inline]
 pub(crate) fn has_wildcard(bytes: &[u8]) -> bool {
-    bytes.iter().any(|byte| matches!(byte, b'+' | b'#'))
-}
-
-/// Whether all bytes are ASCII and not NUL, and all wildcards are where a Topic Filter may have them.
-#[cfg_attr(target_pointer_width = "64", inline(always))]
-pub(crate) fn is_plain_filter(bytes: &[u8]) -> bool {
-    let (mut at, mut rest) = (0, bytes);
-    while let Some((word, tail)) = rest.split_first_chunk::<8>() {
-        if !is_plain_filter_word(bytes, at, u64::from_le_bytes(*word)) {
-            return false;
-        }
-        (at, rest) = (at + 8, tail);
-    }
-    if rest.is_empty() {
-        return true;
-    }
-    // The last bytes, shifted down from a word that begins before them, below bytes that are clean.
-    let bits = 8 * rest.len();
-    let word = match bytes.last_chunk::<8>() {
-        Some(last) => u64::from_le_bytes(*last) >> (64 - bits),
-        None => {
-            let mut word = [0; 8];
-            word.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
-            u64::from_le_bytes(word)
-        }
-    };
-    is_plain_filter_word(bytes, at, word | (ONES * 0x2F) << bits)
-}
-
-/// Whether a word of a Topic Filter, `at` bytes from its begin, is clean.
-#[inline(always)]
-fn is_plain_filter_word(bytes: &[u8], at: usize, word: u64) -> bool {
-    if not_plain_level(word) == 0 {
-        return true;
-    }
-    if not_plain(word) != 0 {
-        return false;
-    }
-    let mut wildcards = zeros((word | (ONES * 0x08)) ^ (ONES * 0x2B));
-    while wildcards != 0 {
-        if !is_wildcard_placed(bytes, at + (wildcards.trailing_zeros() / 8) as usize) {
-            return false;
-        }
-        wildcards &= wildcards - 1;
-    }
-    true
-}
-
-/// Whether the wildcard at this place has its level to itself, and `#` the last one.
-#[inline(always)]
-fn is_wildcard_placed(bytes: &[u8], at: usize) -> bool {
-    let begins_level = at == 0 || bytes.get(at - 1) == Some(&b'/');
-    begins_level && matches!(bytes.get(at..), Some([b'#' | b'+'] | [b'+', b'/', ..]))
-}
-
-/// The high bit of each byte that is zero, and no other.
-#[inline(always)]
-const fn zeros(word: u64) -> u64 {
-    !((word & !HIGH_BITS).wrapping_add(!HIGH_BITS) | word) & HIGH_BITS
+    bytes.iter().any(|&byte| is_wildcard(byte))
 }
 
 /// Whether all bytes are ASCII, not NUL and no wildcard.
 #[cfg_attr(target_pointer_width = "64", inline(always))]
 pub(crate) fn is_plain_level(bytes: &[u8]) -> bool {
-    all_zero(bytes, not_plain_level)
+    none(bytes, |byte| is_odd(byte) | is_wildcard(byte))
+}
+
+/// Whether all bytes are ASCII and not NUL, and all wildcards are where a Topic Filter may have them.
+///
+/// That is a rule about neighbours: a wildcard comes after `/` only, and after `+` comes `/` only, and
+/// after `#` nothing. So the filter is held against itself, moved by one byte.
+#[cfg_attr(target_pointer_width = "64", inline(always))]
+pub(crate) fn is_plain_filter(bytes: &[u8]) -> bool {
+    let (Some((last, left)), Some((_, right))) = (bytes.split_last(), bytes.split_first()) else {
+        return true;
+    };
+    let plain = if left.len() >= 16 {
+        are_neighbours(left, right)
+    } else if let (Some(left), Some(right)) = (ends::<8>(left), ends::<8>(right)) {
+        let [a, b, c, d] =
+            [left[0], right[0], left[1], right[1]].map(|bytes| u64::from_le_bytes(*bytes));
+        (strangers(a, b) | strangers(c, d)) & HIGH_BITS == 0
+    } else {
+        strangers(short_word(left), short_word(right)) & HIGH_BITS == 0
+    };
+    plain && !is_odd(*last)
+}
+
+/// Whether a byte is NUL or not ASCII: as a signed number, it is not above 0.
+#[inline(always)]
+const fn is_odd(byte: u8) -> bool {
+    byte.cast_signed() <= 0
+}
+
+/// Whether a byte is `+` or `#`, which differ in one bit only.
+#[inline(always)]
+const fn is_wildcard(byte: u8) -> bool {
+    byte | 0x08 == 0x2B
+}
+
+/// Whether `test` says no to every byte.
+#[cfg_attr(target_pointer_width = "64", inline(always))]
+fn none(bytes: &[u8], test: impl Fn(u8) -> bool + Copy) -> bool {
+    if let Some(ends) = ends::<16>(bytes) {
+        !any_in(ends, test) && (bytes.len() <= 32 || none_in_parts(bytes, test))
+    } else if let Some(ends) = ends::<8>(bytes) {
+        !any_in(ends, test)
+    } else if let Some(ends) = ends::<4>(bytes) {
+        !any_in(ends, test)
+    } else {
+        let mut found = false;
+        for &byte in bytes {
+            found |= test(byte);
+        }
+        !found
+    }
+}
+
+/// The first `N` bytes and the last `N`, if there are so many.
+#[inline(always)]
+fn ends<const N: usize>(bytes: &[u8]) -> Option<[&[u8; N]; 2]> {
+    Some([bytes.first_chunk()?, bytes.last_chunk()?])
+}
+
+/// Whether `test` says yes to a byte. It looks at all of them: to stop early is to go one by one.
+#[inline(always)]
+fn any_in<const N: usize>([a, b]: [&[u8; N]; 2], test: impl Fn(u8) -> bool) -> bool {
+    let mut found = false;
+    for (&a, &b) in a.iter().zip(b) {
+        found |= test(a) | test(b);
+    }
+    found
+}
+
+/// Whether `test` says no to every byte before the last 16.
+#[inline(never)]
+fn none_in_parts(bytes: &[u8], test: impl Fn(u8) -> bool + Copy) -> bool {
+    let mut rest = bytes;
+    while let Some((part, tail)) = rest.split_first_chunk::<16>() {
+        if any_in([part, part], test) {
+            return false;
+        }
+        rest = tail;
+    }
+    true
+}
+
+/// Whether each byte of `left` may come before the byte of `right` in its place. There are 16 or more.
+///
+/// It is a function of its own so that the compiler does not see that the two overlap: it would load
+/// what they share once, and move it into place byte by byte.
+#[inline(never)]
+fn are_neighbours(left: &[u8], right: &[u8]) -> bool {
+    let (Some([a, b]), Some([c, d])) = (ends::<16>(left), ends::<16>(right)) else { return false };
+    !(any_strangers(a, c) | any_strangers(b, d))
+        && (left.len() <= 32 || are_neighbours_in_parts(left, right))
+}
+
+/// [`are_neighbours`] but for the last 16.
+#[inline(never)]
+fn are_neighbours_in_parts(mut left: &[u8], mut right: &[u8]) -> bool {
+    while let (Some((a, left_tail)), Some((b, right_tail))) =
+        (left.split_first_chunk::<16>(), right.split_first_chunk::<16>())
+    {
+        if any_strangers(a, b) {
+            return false;
+        }
+        (left, right) = (left_tail, right_tail);
+    }
+    true
+}
+
+/// Whether a byte of `left` is NUL or not ASCII, or may not come before the one of `right`.
+#[inline(always)]
+fn any_strangers(left: &[u8; 16], right: &[u8; 16]) -> bool {
+    let mut found = false;
+    for (&left, &right) in left.iter().zip(right) {
+        let placed = (left == b'/') | ((left == b'+') & (right == b'/'));
+        found |= is_odd(left) | ((is_wildcard(left) | is_wildcard(right)) & !placed);
+    }
+    found
+}
+
+/// Up to seven bytes, each at least once, in the same order for each length.
+#[inline(always)]
+fn short_word(bytes: &[u8]) -> u64 {
+    if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        let [low, high] = [first, last].map(|bytes| u64::from(u32::from_le_bytes(*bytes)));
+        return high << 32 | low;
+    }
+    u64::from_le_bytes(match *bytes {
+        [a, b, c] => [a, b, c, a, b, c, a, b],
+        [a, b] => [a, b, a, b, a, b, a, b],
+        [a] => [a; 8],
+        _ => [b'/'; 8],
+    })
+}
+
+/// As [`any_strangers`] for the bytes of a word: the answers are the high bits. After a NUL or what is
+/// not ASCII, they may be wrong.
+#[inline(always)]
+const fn strangers(left: u64, right: u64) -> u64 {
+    let wildcards = !(differs(left | (ONES * 0x08), b'+') & differs(right | (ONES * 0x08), b'+'));
+    let placed = !(differs(left, b'/') & (differs(left, b'+') | differs(right, b'/')));
+    (left.wrapping_sub(ONES) | left) | (wildcards & !placed)
+}
+
+/// The high bit of each ASCII byte that is not `byte`.
+#[inline(always)]
+const fn differs(word: u64, byte: u8) -> u64 {
+    (word ^ (ONES * byte as u64)).wrapping_add(!HIGH_BITS)
 }
 
 #[cold]

@@ -2,7 +2,7 @@
 
 use alloc::vec;
 
-use super::{check_string, check_without_wildcards};
+use super::{check_string, check_without_wildcards, is_plain_filter};
 use crate::DecodeError;
 
 fn expected(bytes: &[u8]) -> Result<(), DecodeError> {
@@ -20,7 +20,7 @@ fn expected(bytes: &[u8]) -> Result<(), DecodeError> {
 #[test]
 fn one_odd_byte_is_found_wherever_it_is() {
     for filler in [b'a', 0x01, 0x7F, b'*', b'$', b'"', b','] {
-        for len in 0..20 {
+        for len in (0..20).chain(30..36).chain([50]) {
             for at in 0..len {
                 for byte in 0..=255 {
                     let mut bytes = vec![filler; len];
@@ -54,4 +54,33 @@ fn surrogates_and_overlong_forms_are_ill_formed() {
 fn a_byte_order_mark_is_a_character() {
     assert_eq!(check_string("\u{FEFF}abc".as_bytes()), Ok(()));
     assert_eq!(check_string("a\u{1F600}z".as_bytes()), Ok(()));
+}
+
+/// [`is_plain_filter`], by its words.
+fn is_plain(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| (1..0x80).contains(byte))
+        && bytes.split(|&byte| byte == b'/').all(|level| {
+            level == b"+" || level == b"#" || !level.iter().any(|byte| b"+#".contains(byte))
+        })
+        && !bytes.windows(2).any(|pair| pair[0] == b'#')
+}
+
+//= [MQTT-4.7.1-1] type=test
+//= [MQTT-4.7.1-2] type=test
+#[test]
+fn a_wildcard_is_found_wherever_it_is() {
+    const PIECES: [u8; 8] = [b'a', b'/', b'+', b'#', b'\'', b'*', 0, 0xC3];
+    for filler in *b"a/" {
+        for len in (0..12).chain(15..20).chain(32..36).chain([50]) {
+            for at in 0..len {
+                for piece in 0..512 {
+                    let mut bytes = vec![filler; len];
+                    for (place, byte) in bytes[at..].iter_mut().take(3).enumerate() {
+                        *byte = PIECES[piece >> (3 * place) & 7];
+                    }
+                    assert_eq!(is_plain_filter(&bytes), is_plain(&bytes), "{bytes:?}");
+                }
+            }
+        }
+    }
 }
