@@ -205,18 +205,18 @@ fn decode_other(body: &[u8], header: Header, version: Version) -> Result<Packet<
         return Err(DecodeError::InvalidFixedHeaderFlags);
     }
     match frame.packet_type() {
-        PacketType::Connack => Connack::decode(frame, version).map(Packet::Connack),
+        PacketType::Connack => Connack::decode(frame, version),
         PacketType::Pubrec => Ack::decode(frame, version, Packet::Pubrec),
         PacketType::Pubrel => Ack::decode(frame, version, Packet::Pubrel),
         PacketType::Pubcomp => Ack::decode(frame, version, Packet::Pubcomp),
-        PacketType::Subscribe => Subscribe::decode(frame, version).map(Packet::Subscribe),
-        PacketType::Suback => Suback::decode(frame, version).map(Packet::Suback),
-        PacketType::Unsubscribe => Unsubscribe::decode(frame, version).map(Packet::Unsubscribe),
-        PacketType::Unsuback => Unsuback::decode(frame, version).map(Packet::Unsuback),
+        PacketType::Subscribe => Subscribe::decode(frame, version),
+        PacketType::Suback => Suback::decode(frame, version),
+        PacketType::Unsubscribe => Unsubscribe::decode(frame, version),
+        PacketType::Unsuback => Unsuback::decode(frame, version),
         PacketType::Pingreq => empty(frame, Packet::Pingreq),
         PacketType::Pingresp => empty(frame, Packet::Pingresp),
-        PacketType::Disconnect => Disconnect::decode(frame, version).map(Packet::Disconnect),
-        PacketType::Auth => Auth::decode(frame, version).map(Packet::Auth),
+        PacketType::Disconnect => Disconnect::decode(frame, version),
+        PacketType::Auth => Auth::decode(frame, version),
         // They were decoded before this match.
         PacketType::Connect | PacketType::Publish | PacketType::Puback => {
             Err(DecodeError::UnexpectedPacketType)

@@ -82,16 +82,8 @@ impl<'a> Reader<'a> {
             self.0 = rest;
             return Ok(u32::from(byte));
         }
-        self.long_variable_byte_integer()
-    }
-
-    fn long_variable_byte_integer(&mut self) -> Result<u32, DecodeError> {
-        let (value, len) =
-            variable_byte_integer::decode(self.0)?.ok_or(DecodeError::FieldOverrun)?;
-        //= [MQTT-1.5.5-1]
-        if usize::from(len) != variable_byte_integer::encoded_len(value) {
-            return Err(DecodeError::VariableByteIntegerNotMinimal);
-        }
+        // The bytes and not the reader go to the call: whose address is taken lives in memory.
+        let (value, len) = long_variable_byte_integer(self.0)?;
         self.take(usize::from(len))?;
         Ok(value)
     }
@@ -101,4 +93,14 @@ impl<'a> Reader<'a> {
     pub(crate) const fn finish(self) -> Result<(), DecodeError> {
         if self.0.is_empty() { Ok(()) } else { Err(DecodeError::TrailingBytes) }
     }
+}
+
+/// A Variable Byte Integer of more than one byte and how many it has.
+fn long_variable_byte_integer(bytes: &[u8]) -> Result<(u32, u8), DecodeError> {
+    let (value, len) = variable_byte_integer::decode(bytes)?.ok_or(DecodeError::FieldOverrun)?;
+    //= [MQTT-1.5.5-1]
+    if usize::from(len) != variable_byte_integer::encoded_len(value) {
+        return Err(DecodeError::VariableByteIntegerNotMinimal);
+    }
+    Ok((value, len))
 }

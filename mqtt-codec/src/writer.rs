@@ -94,18 +94,12 @@ impl<'a> Writer<'a> {
 
     #[cfg_attr(target_pointer_width = "64", inline(always))]
     pub(crate) fn variable_byte_integer(&mut self, value: u32) {
-        let [low, high, ..] = variable_byte_integer::encode(value);
+        let [a, b, c, d] = variable_byte_integer::encode(value);
         match value {
-            0..0x80 => self.u8(low),
-            0x80..0x4000 => self.array([low, high]),
-            _ => self.long_variable_byte_integer(value),
-        }
-    }
-
-    fn long_variable_byte_integer(&mut self, value: u32) {
-        let bytes = variable_byte_integer::encode(value);
-        if let Some(bytes) = bytes.get(..variable_byte_integer::encoded_len(value)) {
-            self.bytes(bytes);
+            0..0x80 => self.u8(a),
+            0x80..0x4000 => self.array([a, b]),
+            0x4000..0x20_0000 => self.array([a, b, c]),
+            _ => self.array([a, b, c, d]),
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::{check_reason_code, packet_len, reason_code, start};
 use crate::property::{Allowed, id};
 use crate::reader::Reader;
-use crate::{DecodeError, EncodeError, Frame, PacketType, Properties, ReasonCode, Version};
+use crate::{DecodeError, EncodeError, Frame, Packet, PacketType, Properties, ReasonCode, Version};
 
 /// A step of enhanced authentication; 5.0 only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,13 +16,16 @@ pub struct Auth<'a> {
 }
 
 impl<'a> Auth<'a> {
-    pub(super) fn decode(frame: Frame<'a>, version: Version) -> Result<Self, DecodeError> {
+    pub(super) fn decode(frame: Frame<'a>, version: Version) -> Result<Packet<'a>, DecodeError> {
         if version < Version::V5 {
             return Err(DecodeError::ReservedPacketType);
         }
         let mut reader = Reader::new(frame.body);
         if reader.is_empty() {
-            return Ok(Self { reason_code: ReasonCode::SUCCESS, properties: Properties::none() });
+            return Ok(Packet::Auth(Self {
+                reason_code: ReasonCode::SUCCESS,
+                properties: Properties::none(),
+            }));
         }
         let reason_code = reason_code(PacketType::Auth, reader.u8()?)?;
         let properties = Properties::decode(&mut reader, Allowed::AUTH)?;
@@ -30,7 +33,7 @@ impl<'a> Auth<'a> {
         if !properties.contains(id::AUTHENTICATION_METHOD) {
             return Err(DecodeError::AuthenticationMethodMissing);
         }
-        Ok(Self { reason_code, properties })
+        Ok(Packet::Auth(Self { reason_code, properties }))
     }
 
     /// The exact length of the packet in bytes.

@@ -3,7 +3,7 @@
 use super::{check_reason_code, packet_len, reason_code, start};
 use crate::property::Allowed;
 use crate::reader::Reader;
-use crate::{DecodeError, EncodeError, Frame, PacketType, Properties, ReasonCode, Version};
+use crate::{DecodeError, EncodeError, Frame, Packet, PacketType, Properties, ReasonCode, Version};
 
 /// The answer of a Server to a CONNECT.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub struct Connack<'a> {
 }
 
 impl<'a> Connack<'a> {
-    pub(super) fn decode(frame: Frame<'a>, version: Version) -> Result<Self, DecodeError> {
+    pub(super) fn decode(frame: Frame<'a>, version: Version) -> Result<Packet<'a>, DecodeError> {
         let mut reader = Reader::new(frame.body);
         let flags = reader.u8()?;
         let session_present = match (flags, version) {
@@ -47,7 +47,7 @@ impl<'a> Connack<'a> {
             _ => Properties::none(),
         };
         reader.finish()?;
-        Ok(Self { session_present, reason_code, properties })
+        Ok(Packet::Connack(Self { session_present, reason_code, properties }))
     }
 
     /// The exact length of the packet in bytes.

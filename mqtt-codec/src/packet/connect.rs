@@ -53,8 +53,9 @@ impl<'a> Connect<'a> {
         }
     }
 
-    /// It makes the `Packet` itself, since to move a packet into one takes as long as decoding it.
-    #[inline(always)]
+    /// It makes the `Packet` itself, since to move a packet into one takes as long as decoding it. Out of
+    /// line, where all registers are its own.
+    #[inline(never)]
     pub(super) fn decode(frame: Frame<'a>) -> Result<Packet<'a>, DecodeError> {
         let mut reader = Reader::new(frame.body);
         let version = protocol(&mut reader)?;

@@ -3,7 +3,9 @@
 use super::{check_reason_code, packet_len, reason_code, start};
 use crate::property::{Allowed, id};
 use crate::reader::Reader;
-use crate::{DecodeError, EncodeError, Frame, PacketType, Properties, ReasonCode, Sender, Version};
+use crate::{
+    DecodeError, EncodeError, Frame, Packet, PacketType, Properties, ReasonCode, Sender, Version,
+};
 
 /// The last packet of a Network Connection; in 3.x from the Client only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,13 +25,13 @@ impl<'a> Disconnect<'a> {
         Self { reason_code, properties: Properties::none() }
     }
 
-    pub(super) fn decode(frame: Frame<'a>, version: Version) -> Result<Self, DecodeError> {
+    pub(super) fn decode(frame: Frame<'a>, version: Version) -> Result<Packet<'a>, DecodeError> {
         if version < Version::V5 && frame.sender() == Sender::Server {
             return Err(DecodeError::UnexpectedPacketType);
         }
         let mut reader = Reader::new(frame.body);
         if reader.is_empty() {
-            return Ok(Self::new(ReasonCode::NORMAL_DISCONNECTION));
+            return Ok(Packet::Disconnect(Self::new(ReasonCode::NORMAL_DISCONNECTION)));
         }
         if version < Version::V5 {
             return Err(DecodeError::TrailingBytes);
@@ -44,7 +46,7 @@ impl<'a> Disconnect<'a> {
         if frame.sender() == Sender::Server && properties.contains(id::SESSION_EXPIRY_INTERVAL) {
             return Err(DecodeError::SessionExpiryFromServer);
         }
-        Ok(Self { reason_code, properties })
+        Ok(Packet::Disconnect(Self { reason_code, properties }))
     }
 
     /// The exact length of the packet in bytes.

@@ -6,7 +6,8 @@ use super::{check_reason_code, packet_len, reason_code, start};
 use crate::property::Allowed;
 use crate::reader::Reader;
 use crate::{
-    DecodeError, EncodeError, Frame, PacketIdentifier, PacketType, Properties, ReasonCode, Version,
+    DecodeError, EncodeError, Frame, Packet, PacketIdentifier, PacketType, Properties, ReasonCode,
+    Version,
 };
 
 /// The answer of a Server to a SUBSCRIBE.
@@ -149,7 +150,7 @@ impl fmt::Debug for ReasonCodeIter<'_> {
 }
 
 impl<'a> Suback<'a> {
-    pub(super) fn decode(frame: Frame<'a>, version: Version) -> Result<Self, DecodeError> {
+    pub(super) fn decode(frame: Frame<'a>, version: Version) -> Result<Packet<'a>, DecodeError> {
         let mut reader = Reader::new(frame.body);
         let packet_identifier = reader.packet_identifier()?;
         let properties = match version {
@@ -167,7 +168,7 @@ impl<'a> Suback<'a> {
         if reason_codes.is_empty() {
             return Err(DecodeError::NoSubackReasonCode);
         }
-        Ok(Self { packet_identifier, properties, reason_codes })
+        Ok(Packet::Suback(Self { packet_identifier, properties, reason_codes }))
     }
 
     /// The exact length of the packet in bytes.

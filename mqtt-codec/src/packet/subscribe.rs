@@ -6,8 +6,8 @@ use super::{packet_len, start};
 use crate::property::Allowed;
 use crate::reader::Reader;
 use crate::{
-    DecodeError, EncodeError, Frame, PacketIdentifier, PacketType, Properties, QoS, TopicFilter,
-    Version,
+    DecodeError, EncodeError, Frame, Packet, PacketIdentifier, PacketType, Properties, QoS,
+    TopicFilter, Version,
 };
 
 const QOS: u8 = 0b0000_0011;
@@ -85,20 +85,18 @@ impl SubscriptionOptions {
     /// [`DecodeError::InvalidRetainHandling`].
     #[inline]
     pub const fn from_u8(byte: u8) -> Result<Self, DecodeError> {
-        //= [MQTT-3.8.3-5]
-        //= 3.1.1 [MQTT-3.8.3-4]
-        if byte & 0b1100_0000 != 0 {
-            return Err(DecodeError::ReservedSubscriptionOptions);
+        if !is_valid(byte) {
+            return Err(refuse(byte));
         }
-        //= 3.1.1 [MQTT-3.8.3-4]
-        let Some(maximum_qos) = QoS::from_u8(byte & QOS) else {
-            return Err(DecodeError::InvalidRequestedQoS);
+        let maximum_qos = match byte & QOS {
+            0 => QoS::AtMostOnce,
+            1 => QoS::AtLeastOnce,
+            _ => QoS::ExactlyOnce,
         };
         let retain_handling = match byte >> 4 {
             0 => RetainHandling::SendAtSubscribe,
             1 => RetainHandling::SendIfNew,
-            2 => RetainHandling::DoNotSend,
-            _ => return Err(DecodeError::InvalidRetainHandling),
+            _ => RetainHandling::DoNotSend,
         };
         Ok(Self {
             maximum_qos,
@@ -204,12 +202,34 @@ impl<'a> Subscriptions<'a> {
     }
 }
 
+/// Whether a byte is the options of a Subscription: the reserved bits are 0, and neither the QoS nor
+/// the Retain Handling is 3.
+#[inline(always)]
+const fn is_valid(options: u8) -> bool {
+    options < 0x30 && options & QOS != QOS
+}
+
+/// What is wrong with such a byte.
+#[cold]
+const fn refuse(options: u8) -> DecodeError {
+    match options {
+        //= [MQTT-3.8.3-5]
+        //= 3.1.1 [MQTT-3.8.3-4]
+        0x40.. => DecodeError::ReservedSubscriptionOptions,
+        //= 3.1.1 [MQTT-3.8.3-4]
+        _ if options & QOS == QOS => DecodeError::InvalidRequestedQoS,
+        _ => DecodeError::InvalidRetainHandling,
+    }
+}
+
 /// Checks the byte after a Topic Filter: the options of 5.0, or the QoS of 3.x.
 #[inline]
 fn check_options(byte: u8, filter: TopicFilter<'_>, version: Version) -> Result<(), DecodeError> {
     if version == Version::V5 {
-        let options = SubscriptionOptions::from_u8(byte)?;
-        return check_no_local(options.no_local, filter);
+        if !is_valid(byte) {
+            return Err(refuse(byte));
+        }
+        return check_no_local(byte & NO_LOCAL != 0, filter);
     }
     match byte {
         0..=2 => Ok(()),
@@ -295,7 +315,9 @@ impl fmt::Debug for SubscriptionIter<'_> {
 }
 
 impl<'a> Subscribe<'a> {
-    pub(super) fn decode(frame: Frame<'a>, version: Version) -> Result<Self, DecodeError> {
+    /// Out of line, and it makes the `Packet` itself: what was decoded is not moved.
+    #[inline(never)]
+    pub(super) fn decode(frame: Frame<'a>, version: Version) -> Result<Packet<'a>, DecodeError> {
         let mut reader = Reader::new(frame.body);
         let packet_identifier = reader.packet_identifier()?;
         let properties = match version {
@@ -303,7 +325,7 @@ impl<'a> Subscribe<'a> {
             _ => Properties::none(),
         };
         let subscriptions = Subscriptions::decode(reader.rest(), version)?;
-        Ok(Self { packet_identifier, properties, subscriptions })
+        Ok(Packet::Subscribe(Self { packet_identifier, properties, subscriptions }))
     }
 
     /// The exact length of the packet in bytes.

@@ -4,7 +4,8 @@ use super::{packet_len, start};
 use crate::property::Allowed;
 use crate::reader::Reader;
 use crate::{
-    DecodeError, EncodeError, Frame, PacketIdentifier, PacketType, Properties, ReasonCodes, Version,
+    DecodeError, EncodeError, Frame, Packet, PacketIdentifier, PacketType, Properties, ReasonCodes,
+    Version,
 };
 
 /// The answer of a Server to an UNSUBSCRIBE.
@@ -21,13 +22,17 @@ pub struct Unsuback<'a> {
 }
 
 impl<'a> Unsuback<'a> {
-    pub(super) fn decode(frame: Frame<'a>, version: Version) -> Result<Self, DecodeError> {
+    pub(super) fn decode(frame: Frame<'a>, version: Version) -> Result<Packet<'a>, DecodeError> {
         let mut reader = Reader::new(frame.body);
         let packet_identifier = reader.packet_identifier()?;
         if version < Version::V5 {
             reader.finish()?;
             let reason_codes = ReasonCodes::EMPTY;
-            return Ok(Self { packet_identifier, properties: Properties::none(), reason_codes });
+            return Ok(Packet::Unsuback(Self {
+                packet_identifier,
+                properties: Properties::none(),
+                reason_codes,
+            }));
         }
         let properties = Properties::decode(&mut reader, Allowed::ACKNOWLEDGEMENT)?;
         let reason_codes = ReasonCodes::decode(PacketType::Unsuback, reader.rest())?;
@@ -35,7 +40,7 @@ impl<'a> Unsuback<'a> {
         if reason_codes.is_empty() {
             return Err(DecodeError::NoUnsubackReasonCode);
         }
-        Ok(Self { packet_identifier, properties, reason_codes })
+        Ok(Packet::Unsuback(Self { packet_identifier, properties, reason_codes }))
     }
 
     /// The exact length of the packet in bytes.

@@ -6,7 +6,8 @@ use super::{packet_len, start};
 use crate::property::Allowed;
 use crate::reader::Reader;
 use crate::{
-    DecodeError, EncodeError, Frame, PacketIdentifier, PacketType, Properties, TopicFilter, Version,
+    DecodeError, EncodeError, Frame, Packet, PacketIdentifier, PacketType, Properties, TopicFilter,
+    Version,
 };
 
 /// The request of a Client to end Subscriptions.
@@ -163,7 +164,9 @@ impl fmt::Debug for TopicFilterIter<'_> {
 }
 
 impl<'a> Unsubscribe<'a> {
-    pub(super) fn decode(frame: Frame<'a>, version: Version) -> Result<Self, DecodeError> {
+    /// Out of line, and it makes the `Packet` itself: what was decoded is not moved.
+    #[inline(never)]
+    pub(super) fn decode(frame: Frame<'a>, version: Version) -> Result<Packet<'a>, DecodeError> {
         let mut reader = Reader::new(frame.body);
         let packet_identifier = reader.packet_identifier()?;
         let properties = match version {
@@ -171,7 +174,7 @@ impl<'a> Unsubscribe<'a> {
             _ => Properties::none(),
         };
         let filters = TopicFilters::decode(reader.rest(), version)?;
-        Ok(Self { packet_identifier, properties, filters })
+        Ok(Packet::Unsubscribe(Self { packet_identifier, properties, filters }))
     }
 
     /// The exact length of the packet in bytes.
