@@ -7,6 +7,7 @@ mod boundary;
 mod debian;
 mod firmware;
 mod interop;
+mod load;
 mod metadata;
 mod msrv;
 mod no_std;
@@ -35,6 +36,8 @@ enum Task {
     Firmware,
     /// Drives the release binary with real clients, in every version each of them speaks
     Interop(interop::Arguments),
+    /// Loads the release binary, Mosquitto and a plain relay in turn, and compares what it costs them
+    Load(load::Arguments),
     /// Checks the minimum Rust version that the libraries state
     Msrv,
     /// Builds codec and core for bare-metal targets
@@ -62,6 +65,7 @@ fn run(task: Task) -> Outcome {
         Task::Boundary => boundary::run(),
         Task::Firmware => firmware::run(),
         Task::Interop(arguments) => interop::run(&arguments),
+        Task::Load(arguments) => load::run(&arguments),
         Task::Msrv => msrv::run_checks(),
         Task::NoStd => no_std::run_builds(),
         Task::Paho(arguments) => paho::run(&arguments),
