@@ -1,7 +1,10 @@
 //! [`Broker`]: one value that speaks MQTT and knows no socket.
 
+mod durability;
 mod host;
 mod recorded;
+mod replay;
+mod state;
 mod timeout;
 mod views;
 mod work;
@@ -33,6 +36,7 @@ use crate::subscription::{Matches, Subscriptions};
 use crate::time::Instant;
 use crate::timers::Timers;
 
+pub use self::replay::{Replay, ReplayCause, ReplayError};
 pub(crate) use self::timeout::Timer;
 pub(crate) use self::work::Work;
 
@@ -83,6 +87,8 @@ pub struct Broker {
     lent: Option<u32>,
     /// Counts what must never repeat: tickets and assigned Client Identifiers.
     pub(crate) serial: u64,
+    /// Tells the runs of one broker apart, so that none assigns what another has.
+    pub(crate) salt: u64,
     pub(crate) shutting_down: bool,
     pub(crate) recorder: Option<Box<Recorder>>,
     /// The first connection that shutdown has yet to close.
@@ -111,7 +117,7 @@ impl Broker {
             replays: Replays::new(),
             locals: Locals::new(limits.local_subscriptions),
             timers: Timers::new(),
-            journal: Journal::new(config.journal),
+            journal: Journal::new(config.journal, limits.journal_bytes),
             outputs: Outputs::new(limits.outputs),
             stats: Stats::default(),
             matches: Matches::default(),
@@ -125,6 +131,7 @@ impl Broker {
             orphans: VecDeque::new(),
             lent: None,
             serial: 0,
+            salt: 0,
             shutting_down: false,
             recorder: (config.recording > 0)
                 .then(|| Box::new(Recorder::new(config.recording, config.seed))),
@@ -292,6 +299,7 @@ impl Broker {
         self.journal.durable(lsn);
         self.releasing = self.connections.waiting_for(For::Durable);
         self.release_durable();
+        self.give_room();
     }
 
     /// Tells an event, if the host wants them. The closure runs only then.
@@ -328,7 +336,7 @@ impl Broker {
                 }
             }
         }
-        self.journal.commit();
+        self.journal.commit(now);
     }
 
     /// Whether the connection in this slot is connected, and to which Session.

@@ -19,6 +19,7 @@ use mqtt_codec::QoS;
 /// | [`Config::maximum_packet_size`] | DISCONNECT 0x95 Packet too large (3.x: close) |
 /// | [`Config::receive_maximum`] | DISCONNECT 0x93 Receive Maximum exceeded |
 /// | [`Limits::topic_levels`] | PUBACK or PUBREC 0x90, SUBACK 0x8F (3.x: 0x80); 3.x PUBLISH: acknowledged, dropped and counted |
+/// | [`Limits::journal_bytes`] | the input of a connection that would add to it waits; [`Error::Full`](crate::Error::Full) |
 /// | [`Limits::outgoing`] | the connection's input waits until it has been read |
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -179,6 +180,10 @@ pub struct Limits {
     /// Bytes of acknowledgements and other answers that one connection may leave unread before its
     /// input waits. Default 16 KiB.
     pub outgoing: u32,
+    /// Bytes of journal records that are not durable. From half of it on, whoever publishes what
+    /// would be recorded waits; from all of it on, whoever sends anything else that would. Default
+    /// 64 MiB.
+    pub journal_bytes: usize,
     /// Messages and events that wait for the host to poll them; what comes beyond is dropped and
     /// counted. Default 65,536.
     pub outputs: u32,
@@ -199,6 +204,7 @@ impl Default for Limits {
             connect_packet_size: 128 << 10,
             topic_levels: 200,
             outgoing: 16 << 10,
+            journal_bytes: if usize::BITS > 32 { 64 << 20 } else { 16 << 10 },
             outputs: 65_536,
         }
     }
@@ -222,6 +228,8 @@ pub struct Stats {
     pub publication_bytes: usize,
     /// Queue entries held now.
     pub entries: u32,
+    /// Bytes of journal records that are not durable.
+    pub journal_bytes: usize,
     /// Bytes of the tables behind subscriptions, retained messages, queues and timers.
     pub table_bytes: usize,
     /// Steps of work done: what [`Broker::STEPS_PER_CALL`](crate::Broker::STEPS_PER_CALL) bounds.

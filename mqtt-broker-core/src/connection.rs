@@ -20,6 +20,7 @@ pub(crate) mod line;
 pub(crate) mod outbound;
 mod policy;
 mod publish;
+mod room;
 mod subscribe;
 pub(crate) mod topic_alias;
 
@@ -34,7 +35,7 @@ use self::outbound::Partial;
 use self::policy::Question;
 use self::subscribe::Progress;
 use self::topic_alias::TopicAliases;
-use crate::boundary::{ConnectionHandle, Peer};
+use crate::boundary::{ConnectionHandle, Lsn, Peer};
 use crate::session::queue::{List, NONE};
 use crate::store::{Full, Slab};
 use crate::time::Instant;
@@ -65,6 +66,9 @@ pub(crate) struct Connection {
     pub(crate) outgoing: List,
     /// What can be sent once it is durable, in order.
     pub(crate) held: List,
+    /// The newest record that anything in the line waits for or waited for. What comes after it
+    /// waits as well, but for QoS 0 messages and PINGRESP, which are in no order with the rest.
+    pub(crate) promised: Lsn,
     /// The CONNACK is in `held`: nothing may overtake it.
     pub(crate) connack_held: bool,
     /// Bytes of answers (not messages) in `outgoing` and `held`.
@@ -107,6 +111,7 @@ impl Connection {
             peer,
             outgoing: List::default(),
             held: List::default(),
+            promised: Lsn(0),
             connack_held: false,
             answer_bytes: 0,
             held_pubacks: 0,

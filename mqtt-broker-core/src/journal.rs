@@ -1,139 +1,153 @@
-//! [`Journal`]: state changes on their way to the host's store, and what waits for them.
+//! [`Journal`]: state changes on their way to the host's store, and what is known to be there.
 //!
 //! One [`Record`] holds all changes of one step (a packet, a timer, a wish of the host): it counts
-//! as a whole or not at all. Only persistent Sessions and retained messages are journalled.
+//! as a whole or not at all. What lasts is journalled: Sessions that outlive their connection, the
+//! Will Message of every other, retained messages. The format and its reasons are told in
+//! `docs/design/0002-journal.md`.
 
-use alloc::collections::VecDeque;
+mod change;
+mod checksum;
+mod fields;
+mod frame;
+mod records;
+
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
-
-use mqtt_codec::{
-    PacketIdentifier, QoS, SubscriptionIdentifier, SubscriptionOptions, TopicFilter, TopicName,
-};
+use core::fmt;
 
 use crate::boundary::Lsn;
-use crate::publication::Publication;
+use crate::time::Instant;
+pub(crate) use change::{Change, Life, Published, SessionChange};
+use frame::HEADER;
+pub(crate) use frame::{Frame, Header, Kind, NoFrame};
+pub use records::{Records, Stored};
+
+/// How large a buffer is kept when nothing is in it.
+const SPARE: usize = 64 << 10;
 
 /// All state changes of one step, to be kept as a whole.
+///
+/// Its bytes say by themselves where it ends, whether it is whole, and what its number is: a host
+/// appends them to what it has and adds nothing. [`Records`] finds them again. Its `Display` is a
+/// line for each change, for the eyes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Record<'a> {
     /// Its place in the journal.
     pub lsn: Lsn,
-    /// Its changes, encoded.
+    /// The record, framed. Never empty.
     pub bytes: &'a [u8],
+    /// A snapshot begins with it: a replay may start here once
+    /// [`Output::Snapshot`](crate::Output::Snapshot) has named it. A host that keeps its journal in
+    /// pieces begins a new one with this record.
+    pub begins_snapshot: bool,
 }
 
-/// One change of durable state.
-#[derive(Clone, Copy)]
-pub(crate) enum Change<'a> {
-    /// A Session began, in place of any that was there.
-    SessionStarted {
-        client_identifier: &'a str,
-        expiry_interval: u32,
-    },
-    /// A Session was resumed or its expiry changed.
-    SessionKept {
-        client_identifier: &'a str,
-        expiry_interval: u32,
-    },
-    SessionEnded {
-        client_identifier: &'a str,
-    },
-    Subscribed {
-        client_identifier: &'a str,
-        filter: TopicFilter<'a>,
-        options: SubscriptionOptions,
-        identifier: Option<SubscriptionIdentifier>,
-    },
-    Unsubscribed {
-        client_identifier: &'a str,
-        filter: TopicFilter<'a>,
-    },
-    /// A message came; changes that name its sequence follow.
-    Published {
-        publication: &'a Publication,
-    },
-    /// A QoS 2 message came from this Session with this identifier.
-    Received {
-        client_identifier: &'a str,
-        packet_identifier: PacketIdentifier,
-    },
-    /// PUBREL came for it.
-    Released {
-        client_identifier: &'a str,
-        packet_identifier: PacketIdentifier,
-    },
-    Retained {
-        sequence: u64,
-    },
-    RetainedCleared {
-        topic: TopicName<'a>,
-    },
-    /// A copy was queued for a Session.
-    Queued {
-        client_identifier: &'a str,
-        sequence: u64,
-        qos: QoS,
-        retain: bool,
-    },
-    /// The oldest queued copy is under way with this identifier.
-    Started {
-        client_identifier: &'a str,
-        packet_identifier: PacketIdentifier,
-    },
-    /// The oldest queued copy is gone.
-    Dropped {
-        client_identifier: &'a str,
-    },
-    /// PUBREC came: a PUBREL is owed.
-    Recorded {
-        client_identifier: &'a str,
-        packet_identifier: PacketIdentifier,
-    },
-    /// Its exchange is over.
-    Completed {
-        client_identifier: &'a str,
-        packet_identifier: PacketIdentifier,
-    },
+impl<'a> Record<'a> {
+    fn of(frame: &Frame<'a>) -> Self {
+        let Header { lsn, kind, .. } = frame.header;
+        Self { lsn, bytes: frame.bytes, begins_snapshot: kind == Kind::SnapshotBegins }
+    }
+}
+
+impl fmt::Display for Record<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Ok(frame) = Frame::read(self.bytes) else { return f.write_str("not a record") };
+        let Header { kind, lsn, durable, time } = frame.header;
+        write!(f, "{} {kind:?} at {} after {}", lsn.0, time.0, durable.0)?;
+        let mut rest = frame.body;
+        while !rest.is_empty() {
+            match Change::decode(&mut rest) {
+                Ok(change) => write!(f, "\n  {change:?}")?,
+                Err(malformed) => return write!(f, "\n  {malformed}"),
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Records that the host has not polled yet, the one being made, and what is known to be durable.
 pub(crate) struct Journal {
     enabled: bool,
+    /// What changes comes from the journal itself.
+    replaying: bool,
+    /// Frames that wait for the host, then the one being made.
     bytes: Vec<u8>,
-    /// Each record that waits: its number and where it ends in `bytes`.
-    ends: VecDeque<(Lsn, usize)>,
-    /// Where the first record that waits begins.
+    /// Where the first frame that waits begins.
     taken: usize,
     /// Where the record being made begins.
     open: usize,
     last: Lsn,
     durable: Lsn,
+    /// Each record that is not durable, and the bytes of all up to its end.
+    pending: VecDeque<(Lsn, u64)>,
+    /// The bytes of all records, and of those that are durable.
+    written: u64,
+    synced: u64,
+    limit: usize,
+    /// Sessions that have ended and may come back if the broker stops now, by the hash of their
+    /// Client Identifier, and in order.
+    ended: BTreeMap<u64, Lsn>,
+    ended_at: VecDeque<(Lsn, u64)>,
+    /// How many snapshots have begun.
+    pub(crate) snapshots: u32,
+    /// The number of the last Session that was journalled.
+    pub(crate) sessions: u64,
 }
 
 impl Journal {
-    pub(crate) const fn new(enabled: bool) -> Self {
+    pub(crate) fn new(enabled: bool, limit: usize) -> Self {
         Self {
             enabled,
+            replaying: false,
             bytes: Vec::new(),
-            ends: VecDeque::new(),
             taken: 0,
             open: 0,
             last: Lsn(0),
             durable: Lsn(0),
+            pending: VecDeque::new(),
+            written: 0,
+            synced: 0,
+            limit,
+            ended: BTreeMap::new(),
+            ended_at: VecDeque::new(),
+            snapshots: 0,
+            sessions: 0,
         }
     }
 
+    /// Whether there is a journal: what lasts is counted, and changes of it are recorded.
     #[inline]
     pub(crate) const fn is_enabled(&self) -> bool {
         self.enabled
     }
 
-    /// The record after which everything up to now is kept: what depends on it waits for that.
+    /// Nothing is recorded until the last record of a replay has been applied.
+    pub(crate) fn start_replay(&mut self) {
+        self.replaying = true;
+    }
+
+    /// The replay is over; the journal goes on after `last`, all of which is durable.
+    pub(crate) fn end_replay(&mut self, last: Lsn) {
+        self.replaying = false;
+        (self.last, self.durable) = (last, last);
+    }
+
+    /// The record that the step at hand makes: what it promises depends on that. Nothing if it has
+    /// changed nothing that lasts.
     #[inline]
     pub(crate) fn gate(&self) -> Lsn {
-        let open = u64::from(self.bytes.len() > self.open);
-        Lsn(self.last.0 + open)
+        if self.bytes.len() > self.open { self.open_lsn() } else { Lsn(0) }
+    }
+
+    /// The number of the record being made, or of the next one.
+    #[inline]
+    pub(crate) const fn open_lsn(&self) -> Lsn {
+        Lsn(self.last.0 + 1)
+    }
+
+    pub(crate) const fn last(&self) -> Lsn {
+        self.last
     }
 
     #[inline]
@@ -143,121 +157,100 @@ impl Journal {
 
     pub(crate) fn durable(&mut self, lsn: Lsn) {
         self.durable = self.durable.max(lsn.min(self.last));
+        let durable = self.durable;
+        while let Some(&(_, end)) = self.pending.front().filter(|(lsn, _)| *lsn <= durable) {
+            self.pending.pop_front();
+            self.synced = end;
+        }
+        while let Some(&(at, client)) = self.ended_at.front().filter(|(lsn, _)| *lsn <= durable) {
+            self.ended_at.pop_front();
+            if self.ended.get(&client) == Some(&at) {
+                self.ended.remove(&client);
+            }
+        }
+    }
+
+    /// Bytes of records that are not durable.
+    pub(crate) fn pending_bytes(&self) -> usize {
+        usize::try_from(self.written - self.synced).unwrap_or(usize::MAX)
+    }
+
+    /// Whether so much waits for the disk that publishers have to wait as well.
+    #[inline]
+    pub(crate) fn is_half_full(&self) -> bool {
+        self.pending_bytes() >= self.limit / 2
+    }
+
+    /// Whether nothing more may be recorded for a client.
+    #[inline]
+    pub(crate) fn is_full(&self) -> bool {
+        self.pending_bytes() >= self.limit
     }
 
     /// Adds a change to the record being made.
     #[inline]
     pub(crate) fn change(&mut self, change: &Change<'_>) {
-        if self.enabled {
+        if self.enabled && !self.replaying {
+            if self.bytes.len() == self.open {
+                self.bytes.extend_from_slice(&[0; HEADER]);
+            }
             change.encode(&mut self.bytes);
         }
     }
 
+    /// Notes that the Session of this Client Identifier, hashed, is ended by the record being made.
+    pub(crate) fn note_end(&mut self, client: u64) {
+        if self.enabled && !self.replaying {
+            let lsn = self.open_lsn();
+            self.ended.insert(client, lsn);
+            self.ended_at.push_back((lsn, client));
+        }
+    }
+
+    /// The record that ended the Session of this Client Identifier, unless it is durable.
+    pub(crate) fn end_of(&self, client: u64) -> Lsn {
+        self.ended.get(&client).copied().unwrap_or_default()
+    }
+
     /// Ends the record being made, if there is anything in it.
     #[inline]
-    pub(crate) fn commit(&mut self) {
+    pub(crate) fn commit(&mut self, now: Instant) {
         if self.bytes.len() > self.open {
-            self.last.0 += 1;
-            self.open = self.bytes.len();
-            self.ends.push_back((self.last, self.open));
+            self.commit_as(now, Kind::Changes);
         }
+    }
+
+    /// Ends the record being made, which may be empty.
+    pub(crate) fn commit_as(&mut self, now: Instant, kind: Kind) -> Lsn {
+        if self.bytes.len() == self.open {
+            self.bytes.extend_from_slice(&[0; HEADER]);
+        }
+        let lsn = self.open_lsn();
+        let header = Header { kind, lsn, durable: self.durable, time: now };
+        let frame = self.bytes.get_mut(self.open..).unwrap_or_default();
+        header.write(frame);
+        self.last = lsn;
+        self.written += frame.len() as u64;
+        self.open = self.bytes.len();
+        self.pending.push_back((lsn, self.written));
+        lsn
     }
 
     pub(crate) fn poll(&mut self) -> Option<Record<'_>> {
-        let Some((lsn, end)) = self.ends.pop_front() else {
-            // Everything before the record being made has been handed out.
-            self.bytes.drain(..self.open.min(self.bytes.len()));
+        if self.taken == self.open {
+            // All that is whole has been handed out.
+            self.bytes.drain(..self.open);
             (self.taken, self.open) = (0, 0);
+            if self.bytes.is_empty() && self.bytes.capacity() > SPARE {
+                self.bytes = Vec::new();
+            }
             return None;
-        };
-        let start = core::mem::replace(&mut self.taken, end);
-        let bytes = self.bytes.get(start..end)?;
-        Some(Record { lsn, bytes })
-    }
-}
-
-impl Change<'_> {
-    /// A kind byte, then the fields; numbers are little-endian, strings and bytes go after their
-    /// length in 4 bytes.
-    fn encode(&self, out: &mut Vec<u8>) {
-        let mut put = Fields(out);
-        match *self {
-            Self::SessionStarted { client_identifier, expiry_interval } => {
-                put.kind(1).bytes(client_identifier.as_bytes()).number(expiry_interval.into());
-            }
-            Self::SessionKept { client_identifier, expiry_interval } => {
-                put.kind(2).bytes(client_identifier.as_bytes()).number(expiry_interval.into());
-            }
-            Self::SessionEnded { client_identifier } => {
-                put.kind(3).bytes(client_identifier.as_bytes());
-            }
-            Self::Subscribed { client_identifier, filter, options, identifier } => {
-                put.kind(4).bytes(client_identifier.as_bytes()).bytes(filter.as_bytes());
-                put.kind(options.as_u8()).number(identifier.map_or(0, |id| id.get().into()));
-            }
-            Self::Unsubscribed { client_identifier, filter } => {
-                put.kind(5).bytes(client_identifier.as_bytes()).bytes(filter.as_bytes());
-            }
-            Self::Published { publication } => {
-                put.kind(6).number(publication.sequence).number(publication.expires_at.0);
-                put.kind(publication.qos as u8).kind(publication.retain.into());
-                put.bytes(publication.topic().as_bytes());
-                put.bytes(publication.pass_through().as_bytes()).bytes(publication.payload());
-            }
-            Self::Received { client_identifier, packet_identifier } => {
-                put.kind(7).exchange(client_identifier, packet_identifier);
-            }
-            Self::Released { client_identifier, packet_identifier } => {
-                put.kind(8).exchange(client_identifier, packet_identifier);
-            }
-            Self::Retained { sequence } => {
-                put.kind(9).number(sequence);
-            }
-            Self::RetainedCleared { topic } => {
-                put.kind(10).bytes(topic.as_bytes());
-            }
-            Self::Queued { client_identifier, sequence, qos, retain } => {
-                put.kind(11).bytes(client_identifier.as_bytes()).number(sequence);
-                put.kind(qos as u8).kind(retain.into());
-            }
-            Self::Started { client_identifier, packet_identifier } => {
-                put.kind(12).exchange(client_identifier, packet_identifier);
-            }
-            Self::Dropped { client_identifier } => {
-                put.kind(13).bytes(client_identifier.as_bytes());
-            }
-            Self::Recorded { client_identifier, packet_identifier } => {
-                put.kind(14).exchange(client_identifier, packet_identifier);
-            }
-            Self::Completed { client_identifier, packet_identifier } => {
-                put.kind(15).exchange(client_identifier, packet_identifier);
-            }
         }
+        let frame = Frame::split(self.bytes.get(self.taken..self.open)?)?;
+        self.taken += frame.bytes.len();
+        Some(Record::of(&frame))
     }
 }
 
-/// Appends fields.
-struct Fields<'a>(&'a mut Vec<u8>);
-
-impl Fields<'_> {
-    fn kind(&mut self, kind: u8) -> &mut Self {
-        self.0.push(kind);
-        self
-    }
-
-    fn number(&mut self, number: u64) -> &mut Self {
-        self.0.extend_from_slice(&number.to_le_bytes());
-        self
-    }
-
-    fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
-        let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-        self.0.extend_from_slice(&len.to_le_bytes());
-        self.0.extend_from_slice(bytes);
-        self
-    }
-
-    fn exchange(&mut self, client: &str, identifier: PacketIdentifier) -> &mut Self {
-        self.bytes(client.as_bytes()).number(identifier.get().into())
-    }
-}
+#[cfg(test)]
+mod tests;

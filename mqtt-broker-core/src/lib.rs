@@ -170,11 +170,11 @@ pub use self::boundary::{
     ApplicationMessage, CloseReason, ConnectionHandle, DropCause, Error, Event, LocalSubscription,
     Lsn, Message, Output, Peer, Received, RefusalCause, Request, SessionView, Ticket, Transmit,
 };
-pub use self::broker::Broker;
+pub use self::broker::{Broker, Replay, ReplayCause, ReplayError};
 pub use self::config::{Config, Limits, QueueOverflow, Stats};
 #[cfg(any(feature = "embedded-io-async", feature = "futures"))]
 pub use self::driver::{Driver, Host};
-pub use self::journal::Record;
+pub use self::journal::{Record, Records, Stored};
 pub use self::policy::{
     AllowAll, AuthenticateRequest, AuthenticationStep, Client, ConnectRequest, DeliverRequest,
     Policy, PublishRequest, SubscribeRequest, UnsubscribeRequest, Verdict,

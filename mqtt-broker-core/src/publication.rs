@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 
 use mqtt_codec::{PassThrough, Properties, QoS, TopicName};
 
+use crate::journal::Published;
 use crate::store::{Full, Slab};
 use crate::time::Instant;
 
@@ -42,6 +43,10 @@ pub(crate) struct Publication {
     pub(crate) expires_at: Instant,
     /// Its place among all publications.
     pub(crate) sequence: u64,
+    /// How often what lasts names it: copies, Will Messages, the retained messages.
+    pub(crate) named: u32,
+    /// The snapshot since whose beginning the journal knows it.
+    pub(crate) told: u32,
 }
 
 /// What a new publication is made from.
@@ -92,7 +97,7 @@ impl Publications {
         }
         buffer.extend_from_slice(draft.payload);
         self.sequence += 1;
-        let publication = Publication {
+        self.store(Publication {
             buffer,
             references: 1,
             properties_len: u32::try_from(properties_len).map_err(|_| Full)?,
@@ -101,15 +106,62 @@ impl Publications {
             retain: draft.retain,
             expires_at: draft.expires_at,
             sequence: self.sequence,
-        };
+            named: 0,
+            told: 0,
+        })
+    }
+
+    /// Stores a message that a journal tells of, with one reference, the caller's.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] if the limit on entries or on bytes is reached.
+    pub(crate) fn restore(&mut self, published: &Published<'_>) -> Result<u32, Full> {
+        let (topic, properties) = (published.topic.as_bytes(), published.properties.as_bytes());
+        let len = topic.len() + properties.len() + published.payload.len();
+        if self.bytes.saturating_add(len) > self.bytes_limit {
+            return Err(Full);
+        }
+        let mut buffer = Vec::new();
+        buffer.try_reserve_exact(len).map_err(|_| Full)?;
+        for part in [topic, properties, published.payload] {
+            buffer.extend_from_slice(part);
+        }
+        self.sequence = self.sequence.max(published.sequence);
+        self.store(Publication {
+            buffer,
+            references: 1,
+            properties_len: u32::try_from(properties.len()).map_err(|_| Full)?,
+            topic_len: u16::try_from(topic.len()).map_err(|_| Full)?,
+            qos: published.qos,
+            retain: published.retain,
+            expires_at: published.expires_at,
+            sequence: published.sequence,
+            named: 0,
+            told: 0,
+        })
+    }
+
+    fn store(&mut self, publication: Publication) -> Result<u32, Full> {
+        let len = publication.len();
         let key = self.slots.insert(publication)?;
         self.bytes += len;
         Ok(key)
     }
 
+    /// No publication has had a sequence beyond this one.
+    pub(crate) fn count_from(&mut self, sequence: u64) {
+        self.sequence = self.sequence.max(sequence);
+    }
+
     #[inline]
     pub(crate) fn get(&self, key: u32) -> Option<&Publication> {
         self.slots.get(key)
+    }
+
+    #[inline]
+    pub(crate) fn get_mut(&mut self, key: u32) -> Option<&mut Publication> {
+        self.slots.get_mut(key)
     }
 
     /// Makes a publication that was kept aside the newest one.
@@ -137,6 +189,10 @@ impl Publications {
         if publication.references == 0 {
             self.free(key);
         }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Publication> {
+        self.slots.iter().map(|(_, publication)| publication)
     }
 
     pub(crate) const fn len(&self) -> u32 {

@@ -77,6 +77,11 @@ impl Retained {
         self.tree.value(node)?.publication.map(Key::get)
     }
 
+    /// The retained messages, in no order that means anything.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = u32> {
+        self.tree.values().filter_map(|entry| entry.publication.map(Key::get))
+    }
+
     /// How many Topic Names have a retained message.
     pub(crate) const fn len(&self) -> u32 {
         self.len

@@ -62,33 +62,40 @@ impl Broker {
         self.publications.release(publication);
     }
 
-    /// Journals a publication, and sets or clears the retained message of its topic, if it says so.
+    /// Sets or clears the retained message of a publication's topic, if it says so.
     fn retain(&mut self, publication: u32) -> Result<(), Full> {
         let Some(stored) = self.publications.get(publication) else { return Ok(()) };
-        if stored.retain || stored.qos > QoS::AtMostOnce {
-            self.journal.change(&Change::Published { publication: stored });
-        }
         //= [MQTT-3.3.1-8]
         if !stored.retain {
             return Ok(());
         }
-        let (topic, sequence) = (stored.topic(), stored.sequence);
-        let before = if stored.payload().is_empty() {
+        if stored.payload().is_empty() {
             //= [MQTT-3.3.1-6]
             //= [MQTT-3.3.1-7]
-            self.journal.change(&Change::RetainedCleared { topic });
-            self.retained.remove(topic)
-        } else {
-            //= [MQTT-3.3.1-5]
-            let before = self.retained.set(topic, publication)?;
-            self.publications.hold(publication);
-            self.journal.change(&Change::Retained { sequence });
-            before
-        };
+            self.clear_retained(publication);
+            return Ok(());
+        }
+        let sequence = stored.sequence;
+        //= [MQTT-3.3.1-5]
+        let before = self.retained.set(stored.topic(), publication)?;
+        self.publications.hold(publication);
+        self.name(publication);
+        self.journal.change(&Change::Retained { sequence });
         if let Some(before) = before {
+            self.unname(before);
             self.publications.release(before);
         }
         Ok(())
+    }
+
+    /// Forgets the retained message of the topic of this publication.
+    pub(crate) fn clear_retained(&mut self, publication: u32) {
+        let Some(stored) = self.publications.get(publication) else { return };
+        let topic = stored.topic();
+        let Some(before) = self.retained.remove(topic) else { return };
+        self.journal.change(&Change::RetainedCleared { topic });
+        self.unname(before);
+        self.publications.release(before);
     }
 
     /// Queues a publication for everyone in `matches`.
@@ -143,7 +150,7 @@ impl Broker {
             let entry = self.enqueue(delivery.subscriber, delivery.message(publication));
             while let Some((_, identifier)) = rest.next_if(|(of, _)| *of == place) {
                 if let Some(entry) = entry {
-                    self.entries.add_identifier(entry, identifier);
+                    self.identify(delivery.subscriber, entry, identifier);
                 }
             }
         }

@@ -18,6 +18,7 @@ use self::in_flight::InFlight;
 use self::queue::{List, NONE};
 use self::receiving::ReceivedIdentifiers;
 use self::will::PendingWill;
+use crate::boundary::Lsn;
 use crate::routing::replay::Walks;
 use crate::store::{Full, Index, Slab};
 use crate::subscription::SubscriberList;
@@ -54,6 +55,13 @@ pub(crate) struct Session {
     /// Packet Identifiers of QoS 2 messages received and not yet released.
     pub(crate) received: ReceivedIdentifiers,
     pub(crate) will: Option<Box<PendingWill>>,
+    /// Its name in the journal; 0 if it is not there.
+    pub(crate) number: u64,
+    /// All of it is in the journal: it began as one that outlives its connection. Of another, only
+    /// the Will Message is.
+    pub(crate) is_journalled: bool,
+    /// The newest record that changed what lasts of it.
+    pub(crate) lsn: Lsn,
     /// Walks over retained messages that are not finished.
     pub(crate) replays: u16,
     /// It is over: nobody finds it, and what it held is freed over turns.
@@ -88,6 +96,9 @@ impl Session {
             on_wire: 0,
             received: ReceivedIdentifiers::default(),
             will: None,
+            number: 0,
+            is_journalled: false,
+            lsn: Lsn(0),
             replays: 0,
             ended: false,
             next_ended: NONE,
@@ -154,6 +165,11 @@ impl Sessions {
         }
         self.len += 1;
         Ok(key)
+    }
+
+    /// The hash of a Session's Client Identifier.
+    pub(crate) fn hash_of(&self, key: u32) -> u64 {
+        hash_of(&self.slots, &self.seed, key)
     }
 
     /// From here on nobody finds the Session, and its Client Identifier is free. It keeps its key

@@ -227,6 +227,11 @@ impl Held<'_> {
         self.subscription.options.unwrap_or_default()
     }
 
+    /// The serial of the share group; 0 if there is none.
+    pub(crate) fn group(&self) -> u32 {
+        self.subscription.site.as_group().map_or(0, |key| self.all.serial(GroupKey::new(key)))
+    }
+
     pub(crate) const fn identifier(&self) -> Option<SubscriptionIdentifier> {
         self.subscription.identifier
     }

@@ -117,6 +117,11 @@ impl<V: Filed, S: Siblings> TopicTree<V, S> {
         self.nodes.get(key).map(|node| &node.value)
     }
 
+    /// What is filed, in the order of the nodes' keys.
+    pub(crate) fn values(&self) -> impl Iterator<Item = &V> {
+        self.nodes.iter().map(|(_, node)| &node.value)
+    }
+
     pub(crate) fn value_mut(&mut self, key: u32) -> Option<&mut V> {
         self.nodes.get_mut(key).map(|node| &mut node.value)
     }

@@ -6,6 +6,7 @@ use super::Broker;
 use crate::boundary::{ApplicationMessage, CloseReason, Error};
 use crate::publication::Draft;
 use crate::recording::Call;
+use crate::session::queue::NONE;
 use crate::time::Instant;
 
 impl Broker {
@@ -16,7 +17,8 @@ impl Broker {
     ///
     /// [`Error::Property`] for a property that does not travel with a message,
     /// [`Error::TooLarge`] for one above [`Config::maximum_packet_size`](crate::Config),
-    /// [`Error::Full`] if the broker's store is full.
+    /// [`Error::Full`] if the broker's store is full, or so much is recorded that is not durable yet
+    /// that nothing can be added.
     pub fn publish(&mut self, now: Instant, message: &ApplicationMessage<'_>) -> Result<(), Error> {
         self.record_publish(now, message);
         if !message.properties.iter().all(|property| travels(&property)) {
@@ -37,6 +39,12 @@ impl Broker {
             retain: message.retain && self.config.retain_available,
             expires_at: self.expires_at(now, message.properties.message_expiry_interval()),
         };
+        if self.journal.is_half_full() {
+            let (qos, retain) = (draft.qos, draft.retain);
+            if self.would_record(NONE, qos, retain, draft.topic) {
+                return Err(Error::Full("journal_bytes"));
+            }
+        }
         let accepted = self.accept(now, &draft, None);
         self.settle(now);
         accepted.map(|_| ()).map_err(|_| Error::Full("publications"))

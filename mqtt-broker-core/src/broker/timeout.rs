@@ -46,6 +46,7 @@ impl Broker {
             self.settle(now);
         }
         self.run_replays(now);
+        self.give_room();
         self.settle(now);
     }
 }

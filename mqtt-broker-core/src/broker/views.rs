@@ -107,6 +107,7 @@ impl Broker {
             publications: self.publications.len(),
             publication_bytes: self.publications.bytes(),
             entries: self.entries.len(),
+            journal_bytes: self.journal.pending_bytes(),
             table_bytes: self.table_bytes(),
             steps: self.work.total(),
             dropped_outputs: self.outputs.dropped(),

@@ -67,6 +67,7 @@ impl Broker {
             || !self.discarded.is_empty()
             || self.shut_from.is_some()
             || self.connections.waiting_for(For::Turn) > 0
+            || self.has_room_to_give()
     }
 
     /// Lets what became durable go, as far as this call goes.

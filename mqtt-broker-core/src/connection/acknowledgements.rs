@@ -4,7 +4,7 @@ use mqtt_codec::{Ack, PacketIdentifier, ReasonCode, Version};
 
 use super::inbound::Flow;
 use crate::broker::Broker;
-use crate::journal::Change;
+use crate::journal::SessionChange;
 use crate::session::queue::{AckKind, Item, NONE};
 
 impl Broker {
@@ -76,11 +76,8 @@ impl Broker {
         //= [MQTT-4.3.3-12]
         //= [MQTT-4.3.3-13]
         let known = session.received.remove(ack.packet_identifier);
-        if known && session.is_persistent() {
-            self.journal.change(&Change::Released {
-                client_identifier: &session.client_identifier,
-                packet_identifier: ack.packet_identifier,
-            });
+        if known {
+            self.journal_session(key, SessionChange::Released(ack.packet_identifier));
         }
         let code =
             if known { ReasonCode::SUCCESS } else { ReasonCode::PACKET_IDENTIFIER_NOT_FOUND };

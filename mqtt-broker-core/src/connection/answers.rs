@@ -32,8 +32,14 @@ const REASON_OVERHEAD: usize = 64;
 impl Broker {
     /// Queues an answer of `size` bytes: an acknowledgement or PINGRESP.
     pub(super) fn answer(&mut self, index: u32, item: Item, size: u32) {
-        let held = !matches!(item, Item::Pingresp);
-        let lsn = if held { self.journal.gate() } else { Lsn(0) };
+        let lsn = match item {
+            Item::Pingresp => Lsn(0),
+            // It may be said again of what an earlier record has changed.
+            Item::Ack { kind: AckKind::Pubrec | AckKind::Pubcomp, .. } => {
+                self.journal.gate().max(self.newest_record_of(index))
+            }
+            _ => self.journal.gate(),
+        };
         if let Ok(entry) = self.entries.insert(item, lsn) {
             self.queue_answer(index, entry, size);
         } else {
@@ -63,9 +69,7 @@ impl Broker {
             return false;
         }
         let size = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-        // A refusal or a goodbye promises nothing; the rest does.
-        let promise = connection.session != NONE;
-        let lsn = if promise { self.journal.gate() } else { Lsn(0) };
+        let lsn = self.promised_by(index, packet);
         match self.entries.insert_packet(bytes.into_boxed_slice(), lsn) {
             Ok(entry) => self.queue_answer(index, entry, size),
             Err(_) => self.close_overfull(index),
@@ -102,7 +106,13 @@ impl Broker {
     /// Puts an entry in the connection's line, or aside until it is durable.
     #[inline]
     pub(crate) fn send_entry(&mut self, index: u32, entry: u32) {
-        let lsn = self.entries.get(entry).map_or(Lsn(0), |entry| entry.lsn);
+        let Some(connection) = self.connections.get_mut(index) else { return };
+        let Some(queued) = self.entries.get_mut(entry) else { return };
+        if queued.is_in_order() {
+            connection.promised = connection.promised.max(queued.lsn);
+            queued.lsn = connection.promised;
+        }
+        let lsn = queued.lsn;
         let overtakes = lsn > Lsn(0) && self.is_releasing(index);
         let Some(connection) = self.connections.get_mut(index) else { return };
         if self.journal.is_durable(lsn) && !connection.connack_held && !overtakes {
@@ -165,6 +175,27 @@ impl Broker {
             self.releasing = self.connections.waiting_for(For::Durable);
         }
         self.notify(index);
+    }
+
+    /// The record that a packet depends on. A refusal or a goodbye promises nothing.
+    fn promised_by(&self, index: u32, packet: &Packet<'_>) -> Lsn {
+        let key = self.session_of(index).unwrap_or(NONE);
+        let Some(session) = self.sessions.get(key) else { return Lsn(0) };
+        let gate = self.journal.gate().max(session.lsn);
+        match packet {
+            // That there is no Session means that the one there was is gone for good.
+            Packet::Connack(connack) if !connack.session_present => {
+                gate.max(self.journal.end_of(self.sessions.hash_of(key)))
+            }
+            Packet::Connack(_) | Packet::Suback(_) | Packet::Unsuback(_) => gate,
+            _ => Lsn(0),
+        }
+    }
+
+    /// The newest record that changed the Session of a connection.
+    fn newest_record_of(&self, index: u32) -> Lsn {
+        let session = self.session_of(index).and_then(|key| self.sessions.get(key));
+        session.map_or(Lsn(0), |session| session.lsn)
     }
 
     fn queue_answer(&mut self, index: u32, entry: u32, size: u32) {

@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 use super::State;
 use super::answers::Answerable;
 use super::inbound::{Flow, Handled};
-use crate::boundary::{CloseReason, Event};
+use crate::boundary::{CloseReason, Event, Lsn};
 use crate::broker::Broker;
 use crate::output::Pending;
 use crate::session::FOR_EVER;
@@ -136,6 +136,7 @@ impl Broker {
         connection.state = State::Closing;
         connection.held_pubacks = 0;
         connection.connack_held = false;
+        connection.promised = Lsn(0);
         let outgoing = core::mem::take(&mut connection.outgoing);
         let held = core::mem::take(&mut connection.held);
         let kept = self.keep_unaddressed(outgoing);

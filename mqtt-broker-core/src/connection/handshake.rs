@@ -389,7 +389,7 @@ impl Broker {
         loop {
             self.serial += 1;
             let mut text = vec![b'0'; 20];
-            let mut bits = mix(self.config.seed, self.serial);
+            let mut bits = mix(self.config.seed ^ self.salt, self.serial);
             for (place, digit) in text.iter_mut().enumerate() {
                 let letters = b"0123456789abcdefghijklmnopqrstuv";
                 let letter = letters.get(usize::from((bits & 31) as u8)).copied();

@@ -47,10 +47,10 @@ impl Broker {
                 break;
             }
             if connection.waiting || self.is_clogged(index) {
-                return self.wait(index, bytes.len() - rest.len(), 0);
+                return self.wait(now, index, bytes.len() - rest.len(), 0);
             }
             if self.work.is_done() {
-                return self.wait_for_turn(index, bytes.len() - rest.len());
+                return self.wait_for_turn(now, index, bytes.len() - rest.len());
             }
             let limit = self.packet_limit(state);
             let frame = match frame(rest, Sender::Client, limit) {
@@ -72,8 +72,8 @@ impl Broker {
             self.work.add(1 + len / BYTES_PER_STEP);
             match self.handle_frame(now, index, version, packet, policy) {
                 Ok(Flow::Next) => {}
-                Ok(Flow::Wait) => return self.wait(index, bytes.len() - rest.len(), len),
-                Ok(Flow::Turn) => return self.wait_for_turn(index, bytes.len() - rest.len()),
+                Ok(Flow::Wait) => return self.wait(now, index, bytes.len() - rest.len(), len),
+                Ok(Flow::Turn) => return self.wait_for_turn(now, index, bytes.len() - rest.len()),
                 Err(reason) => self.close(now, index, reason),
             }
             self.settle(now);
@@ -108,6 +108,10 @@ impl Broker {
                 return Ok(Flow::Next);
             }
         };
+        if self.journal.is_full() && self.may_record(state, index, &packet) {
+            self.wait_for_room(index);
+            return Ok(Flow::Wait);
+        }
         let flow = match &packet {
             //= [MQTT-3.1.0-1]
             //= [MQTT-3.2.0-2]
@@ -171,17 +175,17 @@ impl Broker {
         }
     }
 
-    fn wait(&mut self, index: u32, consumed: usize, needed: usize) -> Received {
-        self.journal.commit();
+    fn wait(&mut self, now: Instant, index: u32, consumed: usize, needed: usize) -> Received {
+        self.journal.commit(now);
         if let Some(connection) = self.connections.get_mut(index) {
             connection.waiting = true;
         }
         Received { consumed, needed, waiting: true }
     }
 
-    fn wait_for_turn(&mut self, index: u32, consumed: usize) -> Received {
+    fn wait_for_turn(&mut self, now: Instant, index: u32, consumed: usize) -> Received {
         self.connections.line_up(For::Turn, index);
-        self.wait(index, consumed, 0)
+        self.wait(now, index, consumed, 0)
     }
 
     /// Whether the client leaves so many answers unread, or has asked for retained messages so

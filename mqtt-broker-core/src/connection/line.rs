@@ -10,10 +10,12 @@ pub(crate) enum For {
     Turn,
     /// What they hold back is to become durable.
     Durable,
+    /// Their input waits for room in the journal.
+    Room,
 }
 
 /// How many lines there are.
-pub(super) const LINES: usize = 2;
+pub(super) const LINES: usize = 3;
 
 /// The ends of one line. It goes through the connections themselves, so that it takes no memory of
 /// its own and nobody stands in it who is gone.
@@ -45,19 +47,21 @@ impl Default for Place {
 }
 
 impl For {
-    const fn of<T>(self, both: &[T; LINES]) -> &T {
-        let [turn, durable] = both;
+    const fn of<T>(self, all: &[T; LINES]) -> &T {
+        let [turn, durable, room] = all;
         match self {
             Self::Turn => turn,
             Self::Durable => durable,
+            Self::Room => room,
         }
     }
 
-    const fn of_mut<T>(self, both: &mut [T; LINES]) -> &mut T {
-        let [turn, durable] = both;
+    const fn of_mut<T>(self, all: &mut [T; LINES]) -> &mut T {
+        let [turn, durable, room] = all;
         match self {
             Self::Turn => turn,
             Self::Durable => durable,
+            Self::Room => room,
         }
     }
 }

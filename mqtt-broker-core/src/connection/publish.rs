@@ -10,7 +10,7 @@ use super::inbound::{Flow, Handled};
 use super::policy::Ask;
 use crate::boundary::CloseReason;
 use crate::broker::Broker;
-use crate::journal::Change;
+use crate::journal::SessionChange;
 use crate::policy::{Policy, Verdict};
 use crate::publication::Draft;
 use crate::session::queue::{AckKind, NONE};
@@ -78,6 +78,10 @@ impl Broker {
             }
         }
         self.check_receive_maximum(index, key, qos)?;
+        if self.journal.is_half_full() && self.would_record(key, qos, publish.retain, topic) {
+            self.wait_for_room(index);
+            return Ok(Flow::Wait);
+        }
         let verdict = match self.unacceptable(topic, &publish.properties, publish.payload) {
             Some(reason_code) => Verdict::Deny(reason_code),
             None => {
@@ -219,12 +223,7 @@ impl Broker {
     fn remember_received(&mut self, key: u32, packet_identifier: PacketIdentifier) {
         let Some(session) = self.sessions.get_mut(key) else { return };
         session.received.insert(packet_identifier);
-        if session.is_persistent() {
-            self.journal.change(&Change::Received {
-                client_identifier: &session.client_identifier,
-                packet_identifier,
-            });
-        }
+        self.journal_session(key, SessionChange::Received(packet_identifier));
     }
 }
 

@@ -14,7 +14,7 @@ use super::inbound::{Flow, Handled};
 use super::policy::Ask;
 use crate::boundary::{CloseReason, Event};
 use crate::broker::Broker;
-use crate::journal::Change;
+use crate::journal::SessionChange;
 use crate::policy::{Policy, Verdict};
 use crate::session::queue::NONE;
 use crate::time::Instant;
@@ -295,11 +295,9 @@ impl Broker {
             let words = "the limit `subscriptions` is reached";
             return refused(ReasonCode::QUOTA_EXCEEDED, words);
         };
-        if session.is_persistent() {
-            let client_identifier = &session.client_identifier;
-            let change = Change::Subscribed { client_identifier, filter, options, identifier };
-            self.journal.change(&change);
-        }
+        let group = self.subscriptions.group_of(filter);
+        let change = SessionChange::Subscribed { filter, options, identifier, group };
+        self.journal_session(key, change);
         self.event(|broker| {
             Some(Event::Subscribed {
                 client_identifier: broker.sessions.get(key)?.client_identifier.to_string(),
@@ -328,10 +326,7 @@ impl Broker {
         if !self.subscriptions.unsubscribe(&mut session.subscriptions, filter, key) {
             return false;
         }
-        if session.is_persistent() {
-            let client_identifier = &session.client_identifier;
-            self.journal.change(&Change::Unsubscribed { client_identifier, filter });
-        }
+        self.journal_session(key, SessionChange::Unsubscribed { filter });
         self.event(|broker| {
             Some(Event::Unsubscribed {
                 client_identifier: broker.sessions.get(key)?.client_identifier.to_string(),

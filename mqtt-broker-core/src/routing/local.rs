@@ -90,6 +90,7 @@ impl Broker {
             let newest = self.publications.sequence();
             self.start_replay(now, subscriber, filter, options, identifier, newest);
         }
+        self.settle(now);
         Ok(LocalSubscription { index, generation })
     }
 

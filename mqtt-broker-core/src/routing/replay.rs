@@ -149,7 +149,7 @@ impl Broker {
             return;
         }
         let scan = self.retained.scan(filter);
-        let not_before = self.journal.gate();
+        let not_before = self.sessions.get(subscriber).map_or(Lsn(0), |session| session.lsn);
         let replay = Replay { subscriber, scan, options, identifier, not_before, newest };
         if let Some(session) = self.sessions.get_mut(subscriber) {
             session.replays = session.replays.saturating_add(1);
@@ -282,10 +282,7 @@ impl Broker {
             return;
         }
         if stored.expired(now) {
-            let topic = stored.topic();
-            if self.retained.remove(topic).is_some() {
-                self.publications.release(publication);
-            }
+            self.clear_retained(publication);
             return;
         }
         let delivery = Delivery {

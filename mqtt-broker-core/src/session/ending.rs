@@ -2,7 +2,7 @@
 
 use crate::boundary::Event;
 use crate::broker::Broker;
-use crate::journal::Change;
+use crate::journal::{Change, SessionChange};
 use crate::session::queue::List;
 use crate::time::Instant;
 
@@ -17,9 +17,12 @@ impl Broker {
         let Some(state) = self.sessions.get_mut(session) else { return };
         self.timers.cancel(&mut state.timer);
         let will = state.will.take();
-        if self.journal.is_enabled() {
-            self.journal
-                .change(&Change::SessionEnded { client_identifier: &state.client_identifier });
+        if state.number != 0 {
+            self.journal.change(&Change::Session(state.number, SessionChange::Ended));
+            self.journal.note_end(self.sessions.hash_of(session));
+            if let Some(will) = &will {
+                self.unname(will.publication);
+            }
         }
         // The end of the Session is the end of any delay of its Will Message.
         //= [MQTT-3.1.2-8]

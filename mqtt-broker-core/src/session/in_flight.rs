@@ -43,6 +43,32 @@ impl InFlight {
         Some(identifier)
     }
 
+    /// Leaves out the identifiers up to this one, which is the next that [`push`](Self::push)
+    /// gives; whether it can be.
+    pub(crate) fn skip_to(&mut self, identifier: PacketIdentifier) -> bool {
+        if self.slots.is_empty() {
+            self.base = identifier.get() - 1;
+            return true;
+        }
+        let (offset, len) = (self.offset(identifier), self.slots.len());
+        if offset < len || self.slots.try_reserve(offset - len).is_err() {
+            return false;
+        }
+        self.slots.resize(offset, NONE);
+        true
+    }
+
+    /// The identifier that [`push`](Self::push) gives next; `None` while the window spans all
+    /// there are.
+    pub(crate) fn next_identifier(&self) -> Option<PacketIdentifier> {
+        if self.slots.len() < SPAN { self.identifier(self.slots.len()) } else { None }
+    }
+
+    /// The entry whose identifier was given out last.
+    pub(crate) fn newest(&self) -> Option<u32> {
+        self.slots.iter().rev().copied().find(|&entry| entry != NONE)
+    }
+
     /// The entry that has `identifier`.
     pub(crate) fn get(&self, identifier: PacketIdentifier) -> Option<u32> {
         let entry = *self.slots.get(self.offset(identifier))?;
@@ -103,6 +129,12 @@ impl InFlight {
     /// Whether everything under way has been sent on this connection.
     pub(crate) const fn resent(&self) -> bool {
         self.to_resend == 0
+    }
+
+    /// The identifiers and entries in the order they were first sent.
+    pub(crate) fn identified(&self) -> impl Iterator<Item = (PacketIdentifier, u32)> + '_ {
+        let slots = self.slots.iter().enumerate().filter(|(_, entry)| **entry != NONE);
+        slots.filter_map(|(offset, entry)| Some((self.identifier(offset)?, *entry)))
     }
 
     /// The entries in the order they were first sent.

@@ -11,6 +11,10 @@ use mqtt_codec::{PacketIdentifier, QoS, ReasonCode, SubscriptionIdentifier};
 use crate::boundary::Lsn;
 use crate::store::{Full, Slab};
 
+/// The connection of a Session that was connected when the broker stopped. No connection has this
+/// index.
+pub(crate) const LOST: u32 = NONE - 1;
+
 /// No entry, no connection, no session, no publication.
 pub(crate) const NONE: u32 = u32::MAX;
 
@@ -21,6 +25,17 @@ pub(crate) struct Entry {
     pub(crate) item: Item,
     /// Not to be sent before this is durable.
     pub(crate) lsn: Lsn,
+}
+
+impl Entry {
+    /// Whether the standard orders it with what else goes to the client.
+    pub(crate) const fn is_in_order(&self) -> bool {
+        match &self.item {
+            Item::Pingresp => false,
+            Item::Message(copy) => !matches!(copy.qos, QoS::AtMostOnce),
+            _ => true,
+        }
+    }
 }
 
 /// What is to be sent.
@@ -59,6 +74,8 @@ pub(crate) struct Copy {
     pub(crate) sent: bool,
     /// It counts against the Receive Maximum of the current connection.
     pub(crate) on_wire: bool,
+    /// The journal knows it.
+    pub(crate) journalled: bool,
     /// It is in the list of a connection, so that no acknowledgement can be meant for it yet.
     pub(crate) linked: bool,
     /// Set while a QoS 1 or 2 message is under way.
@@ -100,6 +117,11 @@ impl List {
 
     pub(crate) const fn is_empty(&self) -> bool {
         self.head == NONE
+    }
+
+    /// The youngest entry's key.
+    pub(crate) const fn tail(&self) -> Option<u32> {
+        if self.tail == NONE { None } else { Some(self.tail) }
     }
 
     /// The oldest entry's key.
@@ -170,6 +192,11 @@ impl Entries {
         }
         *one = SubscriptionIdentifier::new(identifiers.0);
         one.as_slice()
+    }
+
+    /// The entries of a list, the oldest first.
+    pub(crate) fn of_list(&self, list: &List) -> impl Iterator<Item = &Entry> {
+        core::iter::successors(self.slots.get(list.head), |entry| self.slots.get(entry.next))
     }
 
     #[inline]

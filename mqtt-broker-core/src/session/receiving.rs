@@ -15,6 +15,10 @@ impl ReceivedIdentifiers {
         self.sorted.len()
     }
 
+    pub(crate) fn iter(&self) -> impl Iterator<Item = PacketIdentifier> + '_ {
+        self.sorted.iter().copied()
+    }
+
     pub(crate) fn contains(&self, identifier: PacketIdentifier) -> bool {
         self.sorted.binary_search(&identifier).is_ok()
     }

@@ -1,13 +1,13 @@
 //! Messages to a Session: straight to its connection, into the window, or into the queue.
 
-use mqtt_codec::{PacketIdentifier, QoS};
+use mqtt_codec::{PacketIdentifier, QoS, SubscriptionIdentifier};
 
 use super::Session;
 use super::queue::{Copy, Identifiers, Item};
 use crate::boundary::{CloseReason, DropCause, Event, Lsn};
 use crate::broker::Broker;
 use crate::config::QueueOverflow;
-use crate::journal::Change;
+use crate::journal::SessionChange;
 
 /// What one queued message counts beyond its own bytes.
 const ENTRY_BYTES: u32 = 32;
@@ -33,7 +33,6 @@ impl Broker {
     pub(crate) fn enqueue(&mut self, session: u32, message: Addressed) -> Option<u32> {
         let publication = self.publications.get(message.publication)?;
         let size = u32::try_from(publication.len()).unwrap_or(u32::MAX).saturating_add(ENTRY_BYTES);
-        let sequence = publication.sequence;
         let state = self.sessions.get(session)?;
         let (connected, persistent) = (state.is_connected(), state.is_persistent());
         let window = self.window_has_room(state);
@@ -56,6 +55,7 @@ impl Broker {
             retain: message.retain,
             sent: false,
             on_wire: false,
+            journalled: false,
             linked: false,
             packet_identifier: None,
         });
@@ -65,7 +65,7 @@ impl Broker {
         };
         self.publications.hold(message.publication);
         if self.journal.is_enabled() && !live {
-            self.journal_queued(session, entry, sequence, message);
+            self.journal_queued(session, entry, message);
         }
         if live && immediate {
             self.send_live(session, entry, size);
@@ -160,18 +160,10 @@ impl Broker {
         let Some(state) = self.sessions.get(session) else { return };
         let index = state.connection;
         let Some(key) = state.in_flight.get(identifier) else { return };
-        if state.is_persistent() {
-            self.journal.change(&Change::Recorded {
-                client_identifier: &state.client_identifier,
-                packet_identifier: identifier,
-            });
-        }
-        let lsn = self.journal.gate();
+        let lsn = self.journal_session(session, SessionChange::Owed(identifier));
         let Some(on_wire) = self.entries.copy_mut(key).map(|copy| copy.on_wire) else { return };
         let release = Item::Release { packet_identifier: identifier, on_wire, linked: true };
-        if let Some(Item::Message(copy)) = self.entries.replace(key, release, lsn) {
-            self.publications.release(copy.publication);
-        }
+        self.replace_by_release(key, release, lsn);
         self.send_entry(index, key);
     }
 
@@ -179,19 +171,14 @@ impl Broker {
     pub(crate) fn complete(&mut self, session: u32, identifier: PacketIdentifier) {
         let Some(state) = self.sessions.get_mut(session) else { return };
         let Some(key) = state.in_flight.remove(identifier) else { return };
-        if state.is_persistent() {
-            self.journal.change(&Change::Completed {
-                client_identifier: &state.client_identifier,
-                packet_identifier: identifier,
-            });
-        }
+        self.journal_session(session, SessionChange::Completed(identifier));
         let item = self.entries.get(key).map(|entry| &entry.item);
         let on_wire = match item {
             Some(Item::Message(copy)) => copy.on_wire,
             Some(Item::Release { on_wire, .. }) => *on_wire,
             _ => false,
         };
-        if on_wire {
+        if let Some(state) = self.sessions.get_mut(session).filter(|_| on_wire) {
             state.on_wire = state.on_wire.saturating_sub(1);
         }
         self.free_entry(key);
@@ -222,9 +209,23 @@ impl Broker {
     pub(crate) fn free_entry(&mut self, key: u32) {
         if let Some(entry) = self.entries.remove(key) {
             if let Item::Message(copy) = entry.item {
-                self.publications.release(copy.publication);
+                self.let_go(&copy);
             }
         }
+    }
+
+    /// The message of an entry is the client's: its PUBREL takes its place.
+    pub(crate) fn replace_by_release(&mut self, entry: u32, release: Item, lsn: Lsn) {
+        if let Some(Item::Message(copy)) = self.entries.replace(entry, release, lsn) {
+            self.let_go(&copy);
+        }
+    }
+
+    fn let_go(&mut self, copy: &Copy) {
+        if copy.journalled {
+            self.unname(copy.publication);
+        }
+        self.publications.release(copy.publication);
     }
 
     /// Frees an entry of a Session that has ended; if it came through a group, the group chooses
@@ -265,12 +266,8 @@ impl Broker {
         let Some(identifier) = state.in_flight.push(entry) else { return false };
         state.on_wire += 1;
         let index = state.connection;
-        if state.is_persistent() && self.journal.is_enabled() {
-            self.journal.change(&Change::Started {
-                client_identifier: &state.client_identifier,
-                packet_identifier: identifier,
-            });
-            let lsn = self.journal.gate();
+        if state.is_journalled {
+            let lsn = self.journal_session(session, SessionChange::Sent(identifier));
             if let Some(entry) = self.entries.get_mut(entry) {
                 entry.lsn = lsn;
             }
@@ -357,32 +354,48 @@ impl Broker {
         if let Some(state) = self.sessions.get_mut(session) {
             state.queued_messages = state.queued_messages.saturating_sub(1);
             state.queued_bytes = state.queued_bytes.saturating_sub(size);
-            if state.is_persistent() {
-                let client_identifier = &state.client_identifier;
-                self.journal.change(&Change::Dropped { client_identifier });
-            }
         }
         if let Some(copy) = self.entries.copy_mut(entry) {
             let publication = copy.publication;
+            if copy.journalled {
+                self.journal_session(session, SessionChange::Dropped);
+            }
             self.dropped(session, publication, DropCause::QueueFull);
         }
         self.free_entry(entry);
     }
 
-    /// Journals a copy for a Session that lasts; it waits for what it depends on in any case.
-    fn journal_queued(&mut self, session: u32, entry: u32, sequence: u64, message: Addressed) {
-        let Some(state) = self.sessions.get(session) else { return };
-        if state.is_persistent() {
-            self.journal.change(&Change::Queued {
-                client_identifier: &state.client_identifier,
-                sequence,
-                qos: message.qos,
-                retain: message.retain,
-            });
+    /// Journals a copy for a Session that lasts; it is not sent before that is durable.
+    fn journal_queued(&mut self, session: u32, entry: u32, message: Addressed) {
+        if !self.sessions.get(session).is_some_and(|session| session.is_journalled) {
+            return;
         }
-        let lsn = self.journal.gate();
+        self.name(message.publication);
+        let Some(publication) = self.publications.get(message.publication) else { return };
+        let sequence = publication.sequence;
+        let mut one = None;
+        let identifier = self.entries.identifiers(message.identifiers, &mut one).first().copied();
+        let Addressed { qos, retain, group, .. } = message;
+        let queued = SessionChange::Queued { sequence, qos, retain, group, identifier };
+        let lsn = self.journal_session(session, queued);
         if let Some(entry) = self.entries.get_mut(entry) {
             entry.lsn = lsn;
+        }
+        if let Some(copy) = self.entries.copy_mut(entry) {
+            copy.journalled = true;
+        }
+    }
+
+    /// Adds a Subscription Identifier to a copy that has just been queued.
+    pub(crate) fn identify(
+        &mut self,
+        session: u32,
+        entry: u32,
+        identifier: SubscriptionIdentifier,
+    ) {
+        self.entries.add_identifier(entry, identifier);
+        if self.entries.copy_mut(entry).is_some_and(|copy| copy.journalled) {
+            self.journal_session(session, SessionChange::Identified(identifier));
         }
     }
 }

@@ -8,7 +8,7 @@ use super::{FOR_EVER, Session};
 use crate::boundary::CloseReason;
 use crate::broker::{Broker, Timer};
 use crate::connection::State;
-use crate::journal::Change;
+use crate::journal::{Change, Life, SessionChange};
 use crate::time::Instant;
 
 /// A Session that a CONNECT found or made.
@@ -83,7 +83,12 @@ impl Broker {
         if let Some(will) = &mut state.will {
             will.due = now + core::time::Duration::from_secs(will.delay_interval.into());
         }
-        self.journal_kept(session);
+        let left = SessionChange::Left {
+            expiry_interval: state.expiry_interval,
+            ends_at: state.ends_at,
+            will_due: state.will.as_ref().map_or(Instant::NEVER, |will| will.due),
+        };
+        self.journal_session(session, left);
         self.session_timer(now, session);
     }
 
@@ -134,7 +139,7 @@ impl Broker {
     }
 
     /// How long the Session outlives its connection, in seconds.
-    fn expiry_interval(&self, connect: &Connect<'_>) -> u32 {
+    pub(crate) fn expiry_interval(&self, connect: &Connect<'_>) -> u32 {
         let asked = match connect.version {
             Version::V5 => connect.properties.session_expiry_interval().unwrap_or(0),
             // Clean Session 1 is a Session as long as the connection, 0 one without end.
@@ -144,25 +149,36 @@ impl Broker {
         asked.min(self.config.session_expiry_maximum)
     }
 
+    /// Journals a Session that was begun or resumed, with its Will Message.
     fn journal_opened(&mut self, session: u32, present: bool) {
-        if present {
-            self.journal_kept(session);
+        let Some(state) = self.sessions.get_mut(session) else { return };
+        let lasts = state.is_persistent() || state.will.is_some();
+        if !self.journal.is_enabled() || !(present || lasts) {
             return;
         }
-        let Some(state) = self.sessions.get(session) else { return };
-        if state.is_persistent() {
-            self.journal.change(&Change::SessionStarted {
-                client_identifier: &state.client_identifier,
-                expiry_interval: state.expiry_interval,
-            });
-        }
-    }
-
-    fn journal_kept(&mut self, session: u32) {
-        let Some(state) = self.sessions.get(session) else { return };
-        self.journal.change(&Change::SessionKept {
-            client_identifier: &state.client_identifier,
+        let life = Life {
+            version: state.version,
             expiry_interval: state.expiry_interval,
-        });
+            user_name: state.user_name.as_deref(),
+        };
+        let opened = if present {
+            SessionChange::Resumed(life)
+        } else {
+            self.journal.sessions += 1;
+            state.number = self.journal.sessions;
+            state.is_journalled = state.is_persistent();
+            SessionChange::Began { client_identifier: &state.client_identifier, life }
+        };
+        self.journal.change(&Change::Session(state.number, opened));
+        state.lsn = self.journal.open_lsn();
+        let number = state.number;
+        let Some(will) = &state.will else { return };
+        let (publication, delay_interval) = (will.publication, will.delay_interval);
+        let expiry_interval = will.expiry_interval;
+        self.name(publication);
+        let Some(stored) = self.publications.get(publication) else { return };
+        let sequence = stored.sequence;
+        let kept = SessionChange::WillKept { sequence, delay_interval, expiry_interval };
+        self.journal.change(&Change::Session(number, kept));
     }
 }

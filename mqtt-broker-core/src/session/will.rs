@@ -1,9 +1,12 @@
 //! The Will Message: kept with its Session, published when the connection ends without a goodbye,
 //! after its delay or at the end of the Session, whichever comes first [MQTT-3.1.2-8].
 
+use alloc::boxed::Box;
+
 use mqtt_codec::Will;
 
 use crate::broker::Broker;
+use crate::journal::{Change, SessionChange};
 use crate::publication::Draft;
 use crate::store::Full;
 use crate::time::{Duration, Instant};
@@ -11,9 +14,9 @@ use crate::time::{Duration, Instant};
 /// A Will Message that has not been published.
 pub(crate) struct PendingWill {
     /// It lies with the publications, with one reference.
-    publication: u32,
+    pub(crate) publication: u32,
     /// Its Message Expiry Interval counts from its publication.
-    expiry_interval: Option<u32>,
+    pub(crate) expiry_interval: Option<u32>,
     /// Seconds.
     pub(crate) delay_interval: u32,
     /// When it is to be published, while the client is away.
@@ -44,8 +47,7 @@ impl Broker {
 
     /// Forgets the Will Message of a Session.
     pub(crate) fn discard_will(&mut self, session: u32) {
-        let will = self.sessions.get_mut(session).and_then(|session| session.will.take());
-        if let Some(will) = will {
+        if let Some(will) = self.take_will(session) {
             self.publications.release(will.publication);
         }
     }
@@ -53,10 +55,21 @@ impl Broker {
     /// Publishes the Will Message of a Session; it has one no longer.
     //= [MQTT-3.1.2-8]
     pub(crate) fn publish_will(&mut self, now: Instant, session: u32) {
-        let will = self.sessions.get_mut(session).and_then(|session| session.will.take());
-        if let Some(will) = will {
+        if let Some(will) = self.take_will(session) {
             self.publish_kept_will(now, &will, Some(session));
         }
+    }
+
+    /// Takes the Will Message from a Session that goes on.
+    fn take_will(&mut self, session: u32) -> Option<Box<PendingWill>> {
+        let state = self.sessions.get_mut(session)?;
+        let will = state.will.take()?;
+        if state.number != 0 {
+            let gone = Change::Session(state.number, SessionChange::WillGone);
+            self.journal.change(&gone);
+            self.unname(will.publication);
+        }
+        Some(will)
     }
 
     /// Publishes a Will Message that its Session no longer holds; `origin` is the Session, if it

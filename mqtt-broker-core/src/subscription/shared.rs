@@ -6,6 +6,7 @@ use core::hash::Hasher;
 
 use foldhash::SharedSeed;
 use foldhash::fast::FoldHasher;
+use mqtt_codec::TopicFilter;
 
 use super::table::{Site, SiteList, Table};
 use super::{Match, Subscriber, Subscriptions};
@@ -56,6 +57,19 @@ impl Subscriptions {
     /// The group of this serial, if it is still there.
     pub(crate) fn group(&self, serial: u32) -> Option<GroupKey> {
         self.groups.by_serial(serial).map(GroupKey)
+    }
+
+    /// The serial of the group that subscriptions with this filter are in; 0 if they are in none.
+    pub(crate) fn group_of(&self, filter: TopicFilter<'_>) -> u32 {
+        let group = self.site(filter).and_then(Site::as_group);
+        group.map_or(0, |group| self.serial(GroupKey(group)))
+    }
+
+    /// Names a group as it was named before: for subscriptions that a journal tells of.
+    pub(crate) fn name_group(&mut self, filter: TopicFilter<'_>, serial: u32) {
+        if let Some(group) = self.site(filter).and_then(Site::as_group) {
+            self.groups.rename(group, serial);
+        }
     }
 
     /// The member whose turn it is: the next one that is ready, else the next one that is willing.
@@ -175,6 +189,17 @@ impl Groups {
         let serial_of = |key| self.slab.get(key).map_or(0, |group| spread(group.serial));
         let entered = self.serials.insert(serial_of(key), key, serial_of);
         entered.inspect_err(|_| self.index.remove(hash_of(key), key))
+    }
+
+    /// Gives a group the serial it had before.
+    fn rename(&mut self, key: u32, serial: u32) {
+        let Some(group) = self.slab.get_mut(key) else { return };
+        let before = core::mem::replace(&mut group.serial, serial);
+        self.last_serial = self.last_serial.max(serial);
+        self.serials.remove(spread(before), key);
+        let serial_of = |key| self.slab.get(key).map_or(0, |group| spread(group.serial));
+        // There is room: one was taken out.
+        let _ = self.serials.insert(spread(serial), key, serial_of);
     }
 
     fn by_serial(&self, serial: u32) -> Option<u32> {

@@ -1,133 +1,28 @@
-//! Random operations of several clients, the host, the clock and the disk: nothing panics, no rule of
-//! the boundary is broken, and when all is over nothing is left.
+//! Clients, host, clock and disk around one broker.
 
 use mqtt_broker_core::{
-    AllowAll, ApplicationMessage, Broker, Config, ConnectionHandle, Instant, Output, Peer,
-    QueueOverflow, play,
+    AllowAll, ApplicationMessage, Broker, Config, ConnectionHandle, Instant, LocalSubscription,
+    Lsn, Output, Peer, QueueOverflow, play,
 };
 use mqtt_codec::{
     Ack, Connect, Delivery, Disconnect, Packet, PacketIdentifier, Properties, Property, Publish,
-    QoS, ReasonCode, RetainHandling, Subscribe, SubscriptionOptions, Subscriptions, TopicFilter,
-    TopicFilters, TopicName, Unsubscribe, Utf8String, Version, Will,
+    QoS, ReasonCode, RetainHandling, Subscribe, SubscriptionIdentifier, SubscriptionOptions,
+    Subscriptions, TopicFilter, TopicFilters, TopicName, Unsubscribe, Utf8String, Version, Will,
 };
-use proptest::prelude::*;
 
-const CLIENTS: [&str; 4] = ["alice", "bob", "carol", "dave"];
-const TOPICS: [&str; 5] = ["a", "a/b", "a/b/c", "$x/a", "long/topic/name"];
-const FILTERS: [&str; 8] =
-    ["#", "a/#", "+/b", "a/b", "$share/g/a/#", "$share/h/+", "long/topic/+", "$x/#"];
+use super::{CLIENTS, FILTERS, Operation, TOPICS};
 
-#[derive(Clone, Debug)]
-enum Operation {
-    Connect {
-        client: usize,
-        version: Version,
-        clean: bool,
-        expiry: u32,
-        will: bool,
-        maximum: u16,
-    },
-    Subscribe {
-        client: usize,
-        filter: usize,
-        qos: QoS,
-        handling: u8,
-        identifier: bool,
-    },
-    Unsubscribe {
-        client: usize,
-        filter: usize,
-    },
-    Publish {
-        client: usize,
-        topic: usize,
-        qos: QoS,
-        retain: bool,
-        len: usize,
-        id: u16,
-        expiry: bool,
-    },
-    Acknowledge {
-        client: usize,
-        kind: u8,
-        id: u16,
-    },
-    Disconnect {
-        client: usize,
-        code: bool,
-    },
-    Bytes {
-        client: usize,
-        bytes: Vec<u8>,
-    },
-    Cut {
-        client: usize,
-    },
-    Read {
-        client: usize,
-        buffer: usize,
-    },
-    Wait {
-        milliseconds: u64,
-    },
-    HostPublish {
-        topic: usize,
-        qos: QoS,
-        retain: bool,
-        len: usize,
-    },
-    HostSubscribe {
-        filter: usize,
-    },
-    Kick {
-        client: usize,
-    },
-    Remove {
-        client: usize,
-    },
-    Sync,
-}
-
-fn qos() -> impl Strategy<Value = QoS> {
-    prop_oneof![Just(QoS::AtMostOnce), Just(QoS::AtLeastOnce), Just(QoS::ExactlyOnce)]
-}
-
-fn operation() -> impl Strategy<Value = Operation> {
-    use Operation as O;
-    let client = 0..CLIENTS.len();
-    let version = prop_oneof![Just(Version::V3_1), Just(Version::V3_1_1), Just(Version::V5)];
-    let len = prop_oneof![0..8usize, 4000..5000usize];
-    prop_oneof![
-        4 => (client.clone(), version, any::<bool>(), 0..3u32, any::<bool>(), 1..4u16).prop_map(
-            |(client, version, clean, expiry, will, maximum)| O::Connect { client, version, clean, expiry, will, maximum }),
-        4 => (client.clone(), 0..FILTERS.len(), qos(), 0..3u8, any::<bool>()).prop_map(
-            |(client, filter, qos, handling, identifier)| O::Subscribe { client, filter, qos, handling, identifier }),
-        1 => (client.clone(), 0..FILTERS.len()).prop_map(|(client, filter)| O::Unsubscribe { client, filter }),
-        8 => (client.clone(), 0..TOPICS.len(), qos(), any::<bool>(), len.clone(), 1..4u16, any::<bool>()).prop_map(
-            |(client, topic, qos, retain, len, id, expiry)| O::Publish { client, topic, qos, retain, len, id, expiry }),
-        8 => (client.clone(), 0..4u8, 1..6u16).prop_map(|(client, kind, id)| O::Acknowledge { client, kind, id }),
-        1 => (client.clone(), any::<bool>()).prop_map(|(client, code)| O::Disconnect { client, code }),
-        1 => (client.clone(), prop::collection::vec(any::<u8>(), 0..12)).prop_map(|(client, bytes)| O::Bytes { client, bytes }),
-        2 => client.clone().prop_map(|client| O::Cut { client }),
-        8 => (client.clone(), prop_oneof![Just(64usize), Just(300), Just(16384)]).prop_map(|(client, buffer)| O::Read { client, buffer }),
-        2 => prop_oneof![0..100u64, 500..3000u64].prop_map(|milliseconds| O::Wait { milliseconds }),
-        3 => (0..TOPICS.len(), qos(), any::<bool>(), len).prop_map(|(topic, qos, retain, len)| O::HostPublish { topic, qos, retain, len }),
-        1 => (0..FILTERS.len()).prop_map(|filter| O::HostSubscribe { filter }),
-        1 => client.clone().prop_map(|client| O::Kick { client }),
-        1 => client.prop_map(|client| O::Remove { client }),
-        3 => Just(O::Sync),
-    ]
-}
-
-struct World {
-    broker: Broker,
-    now: Instant,
+/// A broker and all that is around it.
+pub(crate) struct World {
+    pub(crate) journal: Disk,
+    pub(crate) broker: Broker,
+    pub(crate) now: Instant,
     links: [Option<(ConnectionHandle, Version)>; CLIENTS.len()],
-    locals: Vec<mqtt_broker_core::LocalSubscription>,
+    locals: Vec<LocalSubscription>,
 }
 
 impl World {
-    fn new(journal: bool, overflow: QueueOverflow, tight: bool) -> Self {
+    pub(crate) fn config(journal: bool, overflow: QueueOverflow, tight: bool) -> Config {
         let mut config = Config::default();
         config.journal = journal;
         config.queue_overflow = overflow;
@@ -144,11 +39,20 @@ impl World {
             config.limits.retained = 2;
             config.limits.outputs = 8;
         }
-        let (broker, now) = (Broker::new(config), Instant::from_secs(1000));
-        Self { broker, now, links: [None; CLIENTS.len()], locals: Vec::new() }
+        config
     }
 
-    fn play(&mut self, operation: &Operation) {
+    pub(crate) fn new(config: Config) -> Self {
+        Self::around(Broker::new(config), Instant::from_secs(1000))
+    }
+
+    /// A world in which nobody is connected yet.
+    pub(crate) fn around(broker: Broker, now: Instant) -> Self {
+        let (links, locals) = ([None; CLIENTS.len()], Vec::new());
+        Self { journal: Disk::default(), broker, now, links, locals }
+    }
+
+    pub(crate) fn play(&mut self, operation: &Operation) {
         use Operation as O;
         match *operation {
             O::Connect { client, version, clean, expiry, will, maximum } => {
@@ -272,8 +176,7 @@ impl World {
             ][usize::from(handling)];
         }
         let list = [(TopicFilter::new(FILTERS[filter]).unwrap(), options)];
-        let number =
-            mqtt_codec::SubscriptionIdentifier::new(7 + u32::try_from(filter).unwrap()).unwrap();
+        let number = SubscriptionIdentifier::new(7 + u32::try_from(filter).unwrap()).unwrap();
         let properties = [Property::SubscriptionIdentifier(number)];
         self.send(
             client,
@@ -382,15 +285,19 @@ impl World {
         }
     }
 
-    fn sync(&mut self) {
-        let mut last = None;
+    /// Writes what is to be written; durable is what an [`Operation::Sync`] says.
+    pub(crate) fn write(&mut self) {
         while let Some(record) = self.broker.poll_journal() {
-            assert!(Some(record.lsn) > last);
-            last = Some(record.lsn);
+            assert_eq!(record.lsn.0, self.journal.written.0 + 1);
+            self.journal.written = record.lsn;
+            self.journal.records.push(record.bytes.to_vec());
         }
-        if let Some(lsn) = last {
-            self.broker.durable(lsn);
-        }
+    }
+
+    fn sync(&mut self) {
+        self.write();
+        self.journal.durable = self.journal.written;
+        self.broker.durable(self.journal.durable);
     }
 
     fn cut(&mut self, client: usize) {
@@ -408,7 +315,7 @@ impl World {
     }
 
     /// Everybody leaves, everything retained is cleared.
-    fn end(mut self) {
+    pub(crate) fn end(mut self) {
         for (client, name) in CLIENTS.iter().enumerate() {
             self.cut(client);
             self.broker.remove_session(self.now, name);
@@ -434,24 +341,10 @@ impl World {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
-
-    #[test]
-    fn nothing_is_left_when_all_is_over(
-        operations in prop::collection::vec(operation(), 1..120),
-        journal in any::<bool>(),
-        tight in any::<bool>(),
-        overflow in prop_oneof![
-            Just(QueueOverflow::DropOldest),
-            Just(QueueOverflow::DropNewest),
-            Just(QueueOverflow::Disconnect),
-        ],
-    ) {
-        let mut world = World::new(journal, overflow, tight);
-        for operation in &operations {
-            world.play(operation);
-        }
-        world.end();
-    }
+/// What the host has kept of the journal.
+#[derive(Default)]
+pub(crate) struct Disk {
+    pub(crate) records: Vec<Vec<u8>>,
+    pub(crate) written: Lsn,
+    pub(crate) durable: Lsn,
 }

@@ -1,0 +1,145 @@
+//! What lasts, told in the words of the journal that would make it from nothing.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt::Write;
+
+use mqtt_codec::TopicFilter;
+
+use super::Broker;
+use crate::journal::{Change, Life, Published, SessionChange};
+use crate::session::Session;
+use crate::session::queue::{Copy, Item};
+use crate::subscription::Held;
+use crate::time::Instant;
+
+impl Broker {
+    /// What a [replay](Self::replay) of the journal would bring back, in words: a line for each
+    /// part, in an order that depends on nothing else. For the eyes, and for comparing. It is as
+    /// long as there is state.
+    #[must_use]
+    pub fn durable_state(&self) -> String {
+        let mut lines = Vec::new();
+        let mut sessions: Vec<&Session> =
+            self.sessions.iter().map(|(_, session)| session).collect();
+        sessions.sort_by_key(|session| &*session.client_identifier);
+        for session in sessions.into_iter().filter(|session| session.number != 0) {
+            self.tell_session(session, &mut |change| line(&mut lines, change));
+            let mut filters: Vec<String> = Vec::new();
+            let mut filter = Vec::new();
+            for held in self.subscriptions.of_subscriber(&session.subscriptions) {
+                let told = self.tell_subscription(session, &held, &mut filter);
+                if let Some(told) = told {
+                    line(&mut filters, &told);
+                }
+            }
+            filters.sort();
+            lines.extend(filters);
+        }
+        let from = lines.len();
+        for publication in self.publications.iter().filter(|stored| stored.named > 0) {
+            line(&mut lines, &Change::Published(Published::from(publication)));
+        }
+        for publication in self.retained.iter().filter_map(|key| self.publications.get(key)) {
+            line(&mut lines, &Change::Retained { sequence: publication.sequence });
+        }
+        lines.get_mut(from..).unwrap_or_default().sort();
+        lines.concat()
+    }
+
+    /// Tells of a Session, but not of its subscriptions.
+    pub(super) fn tell_session(&self, session: &Session, tell: &mut dyn FnMut(&Change<'_>)) {
+        let tell = &mut |change: SessionChange<'_>| tell(&Change::Session(session.number, change));
+        let life = Life {
+            version: session.version,
+            expiry_interval: session.expiry_interval,
+            user_name: session.user_name.as_deref(),
+        };
+        let client_identifier = &session.client_identifier;
+        if session.is_journalled && !session.is_persistent() {
+            // It was to last when it began.
+            let began = Life { expiry_interval: 1, ..life };
+            tell(SessionChange::Began { client_identifier, life: began });
+            tell(SessionChange::Resumed(life));
+        } else {
+            tell(SessionChange::Began { client_identifier, life });
+        }
+        if let Some(will) = &session.will {
+            let sequence = self.publications.get(will.publication).map_or(0, |p| p.sequence);
+            let (delay_interval, expiry_interval) = (will.delay_interval, will.expiry_interval);
+            tell(SessionChange::WillKept { sequence, delay_interval, expiry_interval });
+        }
+        if !session.is_journalled {
+            return;
+        }
+        for identifier in session.received.iter() {
+            tell(SessionChange::Received(identifier));
+        }
+        for (identifier, entry) in session.in_flight.identified() {
+            match self.entries.get(entry).map(|entry| &entry.item) {
+                Some(Item::Message(copy)) => {
+                    self.tell_copy(copy, tell);
+                    tell(SessionChange::Sent(identifier));
+                }
+                _ => tell(SessionChange::Owed(identifier)),
+            }
+        }
+        if let Some(next) = session.in_flight.next_identifier() {
+            tell(SessionChange::Numbered(next));
+        }
+        for entry in self.entries.of_list(&session.waiting) {
+            if let Item::Message(copy) = &entry.item {
+                self.tell_copy(copy, tell);
+            }
+        }
+        if !session.is_connected() {
+            let (expiry_interval, ends_at) = (session.expiry_interval, session.ends_at);
+            let will_due = session.will.as_ref().map_or(Instant::NEVER, |will| will.due);
+            tell(SessionChange::Left { expiry_interval, ends_at, will_due });
+        }
+    }
+
+    fn tell_copy(&self, copy: &Copy, tell: &mut dyn FnMut(SessionChange<'_>)) {
+        // A QoS 0 message that waits for an absent client lasts as long as the broker runs.
+        let Some(publication) = self.publications.get(copy.publication).filter(|_| copy.journalled)
+        else {
+            return;
+        };
+        let mut one = None;
+        let mut identifiers = self.entries.identifiers(copy.identifiers, &mut one).iter().copied();
+        tell(SessionChange::Queued {
+            sequence: publication.sequence,
+            qos: copy.qos,
+            retain: copy.retain,
+            group: copy.group,
+            identifier: identifiers.next(),
+        });
+        identifiers.for_each(|identifier| tell(SessionChange::Identified(identifier)));
+    }
+
+    /// What tells of a subscription; its filter is written to `filter`.
+    pub(super) fn tell_subscription<'a>(
+        &self,
+        session: &Session,
+        held: &Held<'_>,
+        filter: &'a mut Vec<u8>,
+    ) -> Option<Change<'a>> {
+        filter.clear();
+        held.write_filter(filter);
+        let filter = TopicFilter::assume_valid(filter);
+        let subscribed = SessionChange::Subscribed {
+            filter,
+            options: held.options(),
+            identifier: held.identifier(),
+            group: held.group(),
+        };
+        session.is_journalled.then_some(Change::Session(session.number, subscribed))
+    }
+}
+
+fn line(lines: &mut Vec<String>, change: &Change<'_>) {
+    let mut line = String::new();
+    // A string takes what it is given.
+    let _ = writeln!(line, "{change:?}");
+    lines.push(line);
+}
