@@ -192,7 +192,7 @@ impl Publications {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Publication> {
-        self.slots.iter().map(|(_, publication)| publication)
+        self.slots.from(0).map(|(_, publication)| publication)
     }
 
     pub(crate) const fn len(&self) -> u32 {

@@ -119,7 +119,7 @@ impl<V: Filed, S: Siblings> TopicTree<V, S> {
 
     /// What is filed, in the order of the nodes' keys.
     pub(crate) fn values(&self) -> impl Iterator<Item = &V> {
-        self.nodes.iter().map(|(_, node)| &node.value)
+        self.nodes.from(0).map(|(_, node)| &node.value)
     }
 
     pub(crate) fn value_mut(&mut self, key: u32) -> Option<&mut V> {

@@ -21,7 +21,7 @@ impl Broker {
     pub fn durable_state(&self) -> String {
         let mut lines = Vec::new();
         let mut sessions: Vec<&Session> =
-            self.sessions.iter().map(|(_, session)| session).collect();
+            self.sessions.from(0).map(|(_, session)| session).collect();
         sessions.sort_by_key(|session| &*session.client_identifier);
         for session in sessions.into_iter().filter(|session| session.number != 0) {
             self.tell_session(session, &mut |change| line(&mut lines, change));
