@@ -11,6 +11,7 @@ use mqtt_codec::{
     SubscriptionOptions, TopicName, Version,
 };
 
+use crate::config::Limit;
 use crate::policy::AuthenticationStep;
 use crate::time::Instant;
 
@@ -376,6 +377,15 @@ pub enum Event {
         /// Its Client Identifier.
         client_identifier: String,
     },
+    /// Somebody was refused because a bound was reached.
+    LimitReached {
+        /// Which.
+        limit: Limit,
+        /// Its Client Identifier; empty if it has not connected yet, or is the host.
+        client_identifier: String,
+        /// Where it is.
+        peer: Peer,
+    },
     /// A message was not delivered to a subscriber.
     Dropped {
         /// The subscriber's Client Identifier.
@@ -423,6 +433,9 @@ pub enum DropCause {
     Expired,
     /// The subscriber's queue was full (`queue_messages`, `queue_bytes`).
     QueueFull,
+    /// It would have waited, and Sessions without a connection hold as much as they may
+    /// (`offline_bytes`).
+    OfflineFull,
     /// It is larger than the client's Maximum Packet Size.
     TooLarge,
     /// The [`Policy`](crate::Policy) does not let the client have it.
@@ -436,6 +449,7 @@ impl fmt::Display for DropCause {
         f.write_str(match self {
             Self::Expired => "message expired",
             Self::QueueFull => "subscriber's queue full",
+            Self::OfflineFull => "too much waits for absent subscribers",
             Self::TooLarge => "larger than the client's Maximum Packet Size",
             Self::Denied => "not allowed",
             Self::BrokerFull => "broker's store full",

@@ -11,6 +11,7 @@ mod work;
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use mqtt_codec::SubscriptionIdentifier;
@@ -18,7 +19,7 @@ use mqtt_codec::SubscriptionIdentifier;
 use crate::boundary::{
     CloseReason, ConnectionHandle, Error, Event, Lsn, Message, Output, Peer, Received, Transmit,
 };
-use crate::config::{Config, Stats};
+use crate::config::{Config, Limit, Stats};
 use crate::connection::line::For;
 use crate::connection::{Connections, State};
 use crate::journal::{Journal, Record};
@@ -108,7 +109,7 @@ impl Broker {
         // A seed of few bits, such as the default, would make a poor key.
         let (seed, limits) = (config.seed ^ SEED_BITS, &config.limits);
         Self {
-            connections: Connections::new(limits.connections),
+            connections: Connections::new(seed, limits),
             sessions: Sessions::new(seed, limits.sessions),
             entries: Entries::new(limits.entries),
             publications: Publications::new(limits.publications, limits.publication_bytes),
@@ -153,14 +154,20 @@ impl Broker {
     ///
     /// # Errors
     ///
-    /// [`Error::Full`] at the limit on connections and after [`shutdown`](Self::shutdown): close
+    /// [`Error::Full`] at a limit on connections and after [`shutdown`](Self::shutdown): close
     /// the transport; there is no `handle_eof` for it.
     pub fn handle_accept(&mut self, now: Instant, peer: Peer) -> Result<ConnectionHandle, Error> {
         self.record(now, &Call::Accept { peer });
         if self.shutting_down {
             return Err(Error::Full("connections"));
         }
-        let handle = self.connections.insert(peer, now).map_err(|_| Error::Full("connections"))?;
+        let handle = match self.connections.insert(peer, now) {
+            Ok(handle) => handle,
+            Err(limit) => {
+                self.reached_by(limit, "", peer);
+                return Err(Error::Full(limit.name()));
+            }
+        };
         self.stats.accepted += 1;
         self.arm_connection_timer(now, handle.index);
         Ok(handle)
@@ -309,6 +316,21 @@ impl Broker {
                 self.outputs.push_event(event);
             }
         }
+    }
+
+    /// Counts and tells that a limit has refused the client of this connection.
+    pub(crate) fn reached(&mut self, limit: Limit, index: u32) {
+        let peer = self.connections.get(index).map(|connection| connection.peer);
+        let client = self.session_of(index).and_then(|session| self.sessions.get(session));
+        let client = client.map(|session| String::from(&*session.client_identifier));
+        self.reached_by(limit, &client.unwrap_or_default(), peer.unwrap_or_default());
+    }
+
+    pub(crate) fn reached_by(&mut self, limit: Limit, client_identifier: &str, peer: Peer) {
+        self.stats.reached.add(limit);
+        self.event(|_| {
+            Some(Event::LimitReached { limit, client_identifier: client_identifier.into(), peer })
+        });
     }
 
     /// Says that this connection has something to send, once until it has run dry.

@@ -1,9 +1,13 @@
 //! What the standard leaves to the server ([`Config`]), the bounds on what others can make grow
 //! ([`Limits`]), and what has been counted ([`Stats`]).
 
+mod limit;
+
 use alloc::string::String;
 
 use mqtt_codec::QoS;
+
+pub use self::limit::{Limit, Reached};
 
 /// Every choice that the standard leaves to the server.
 ///
@@ -11,16 +15,23 @@ use mqtt_codec::QoS;
 ///
 /// | limit | answer |
 /// | --- | --- |
-/// | [`Limits::connections`] | the host closes the transport; [`Error::Full`](crate::Error::Full) |
-/// | [`Limits::sessions`] | CONNACK 0x97 Quota exceeded (3.x: 3 Server unavailable) |
+/// | [`Limits::connections`], [`Limits::connections_per_address`] | the host closes the transport; [`Error::Full`](crate::Error::Full) |
+/// | [`Limits::sessions`], [`Limits::wills`] | CONNACK 0x97 Quota exceeded (3.x: 3 Server unavailable) |
 /// | [`Limits::subscriptions`], [`Limits::subscriptions_per_client`] | SUBACK 0x97 (3.x: 0x80) |
-/// | [`Limits::retained`], [`Limits::publications`], [`Limits::publication_bytes`] | PUBACK or PUBREC 0x97 (3.x: close); QoS 0: dropped and counted |
-/// | [`Limits::entries`], [`Config::queue_messages`], [`Config::queue_bytes`] | the subscriber's copy is dropped and counted |
+/// | [`Limits::retained`], [`Limits::retained_bytes`], [`Limits::retained_message_size`], [`Limits::publications`], [`Limits::publication_bytes`] | PUBACK or PUBREC 0x97 (3.x: close); QoS 0: dropped and counted |
+/// | [`Limits::user_property_bytes`] | PUBACK or PUBREC 0x97, of a Will Message CONNACK 0x97; QoS 0: dropped and counted |
+/// | [`Limits::entries`], [`Limits::offline_bytes`], [`Config::queue_messages`], [`Config::queue_bytes`] | the subscriber's copy is dropped and counted |
+/// | [`Limits::deferred`] | what was asked for is denied with 0x97 |
+/// | [`Limits::publish_rate`] | the connection's input waits, or DISCONNECT 0x96 Message rate too high (3.x: close), as [`Config::publish_overrate`] says |
 /// | [`Config::maximum_packet_size`] | DISCONNECT 0x95 Packet too large (3.x: close) |
 /// | [`Config::receive_maximum`] | DISCONNECT 0x93 Receive Maximum exceeded |
-/// | [`Limits::topic_levels`] | PUBACK or PUBREC 0x90, SUBACK 0x8F (3.x: 0x80); 3.x PUBLISH: acknowledged, dropped and counted |
+/// | [`Limits::topic_levels`], [`Limits::topic_bytes`] | PUBACK or PUBREC 0x90, SUBACK 0x8F (3.x: 0x80); 3.x PUBLISH: acknowledged, dropped and counted |
 /// | [`Limits::journal_bytes`] | the input of a connection that would add to it waits; [`Error::Full`](crate::Error::Full) |
 /// | [`Limits::outgoing`] | the connection's input waits until it has been read |
+///
+/// Each [`Limit`] that refuses somebody is counted in [`Stats::reached`] and told as
+/// [`Event::LimitReached`](crate::Event::LimitReached); each copy that is dropped is counted by its
+/// [`DropCause`](crate::DropCause) and told as [`Event::Dropped`](crate::Event::Dropped).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Config {
@@ -77,6 +88,8 @@ pub struct Config {
     pub queue_bytes: u32,
     /// What happens to the message that does not fit in a queue. Default `DropNewest`.
     pub queue_overflow: QueueOverflow,
+    /// What happens to a client that publishes faster than [`Limits::publish_rate`]. Default `Wait`.
+    pub publish_overrate: Overrate,
     /// Whether QoS 0 messages wait for a client that is not connected. Default no.
     pub queue_qos0: bool,
     /// Whether a client may leave its Client Identifier to the broker. Default yes.
@@ -123,6 +136,7 @@ impl Default for Config {
             queue_messages: 1000,
             queue_bytes: 16 << 20,
             queue_overflow: QueueOverflow::DropNewest,
+            publish_overrate: Overrate::Wait,
             queue_qos0: false,
             allow_empty_client_id: true,
             connect_timeout: 10,
@@ -148,14 +162,31 @@ pub enum QueueOverflow {
     Disconnect,
 }
 
+/// What happens to a client that publishes too fast.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Overrate {
+    /// Its input waits: nothing is lost, and the transport slows it down.
+    Wait,
+    /// It is disconnected (0x96 Message rate too high; 3.x: closed).
+    Disconnect,
+}
+
 /// A bound on everything that others can make grow. Counts are of entries unless named bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
     /// Network Connections open at once, with those that have not sent CONNECT yet. Default 1 Mi.
     pub connections: u32,
+    /// Network Connections open at once from one [`Peer::address`](crate::Peer), whatever its port;
+    /// all IPv6 addresses that share their first 64 bits are one. A peer without address is not
+    /// counted. Default `u32::MAX`, no bound: many clients may be behind one address, of a proxy
+    /// for example.
+    pub connections_per_address: u32,
     /// Sessions, connected or not. Default 1 Mi.
     pub sessions: u32,
+    /// Will Messages that are kept. Default 1 Mi.
+    pub wills: u32,
     /// Subscriptions of all clients together. Default 16 Mi.
     pub subscriptions: u32,
     /// Subscriptions of one client. Every message that matches many of them, or many share groups,
@@ -165,18 +196,38 @@ pub struct Limits {
     pub local_subscriptions: u32,
     /// Retained messages. Default 1 Mi.
     pub retained: u32,
+    /// Bytes of all retained messages: topics, properties and payloads. Default 512 MiB; 16 KiB
+    /// where addresses have 32 bits.
+    pub retained_bytes: usize,
+    /// Bytes of one retained message: topic, properties and payload. Default `u32::MAX`, no bound
+    /// beyond that on packets.
+    pub retained_message_size: u32,
     /// Publications held at once: retained, queued, under way and wills. Default 4 Mi.
     pub publications: u32,
-    /// Bytes of all publications held: topics, properties and payloads. Default 1 GiB.
+    /// Bytes of all publications held: topics, properties and payloads. Default 1 GiB; 32 KiB where
+    /// addresses have 32 bits.
     pub publication_bytes: usize,
     /// Queue entries of all Sessions together: one for each copy that waits or is under way, and
     /// each acknowledgement not yet sent. Default 16 Mi.
     pub entries: u32,
+    /// Bytes that wait for Sessions without a connection, all together, counted as for
+    /// [`Config::queue_bytes`]. Default 512 MiB; 16 KiB where addresses have 32 bits.
+    pub offline_bytes: usize,
     /// Bytes of the first packet of a connection, before it is known who it is; at least 128.
     /// Default 128 KiB.
     pub connect_packet_size: u32,
     /// Levels of a Topic Name or Topic Filter. Default 200.
     pub topic_levels: u16,
+    /// Bytes of a Topic Name or Topic Filter. Default 65,535, which is no bound.
+    pub topic_bytes: u16,
+    /// Bytes of the User Properties of one PUBLISH or Will Message, which are kept and sent on; on
+    /// other packets nobody keeps them. Default 1 MiB.
+    pub user_property_bytes: u32,
+    /// PUBLISH packets a second that one client may send, on average; as many as this may come at
+    /// once. 0 is no bound. Default 0.
+    pub publish_rate: u32,
+    /// Questions that a policy has deferred and nobody has answered yet. Default 65,536.
+    pub deferred: u32,
     /// Bytes of acknowledgements and other answers that one connection may leave unread before its
     /// input waits. Default 16 KiB.
     pub outgoing: u32,
@@ -193,16 +244,25 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 1 << 20,
+            connections_per_address: u32::MAX,
             sessions: 1 << 20,
+            wills: 1 << 20,
             subscriptions: 1 << 24,
             subscriptions_per_client: 100_000,
             local_subscriptions: 1024,
             retained: 1 << 20,
+            retained_bytes: if usize::BITS > 32 { 512 << 20 } else { 16 << 10 },
+            retained_message_size: u32::MAX,
             publications: 1 << 22,
             publication_bytes: if usize::BITS > 32 { 1 << 30 } else { 32 << 10 },
             entries: 1 << 24,
+            offline_bytes: if usize::BITS > 32 { 512 << 20 } else { 16 << 10 },
             connect_packet_size: 128 << 10,
             topic_levels: 200,
+            topic_bytes: u16::MAX,
+            user_property_bytes: 1 << 20,
+            publish_rate: 0,
+            deferred: 65_536,
             outgoing: 16 << 10,
             journal_bytes: if usize::BITS > 32 { 64 << 20 } else { 16 << 10 },
             outputs: 65_536,
@@ -230,6 +290,14 @@ pub struct Stats {
     pub entries: u32,
     /// Bytes of journal records that are not durable.
     pub journal_bytes: usize,
+    /// Bytes of retained messages held now.
+    pub retained_bytes: usize,
+    /// Bytes that wait now for Sessions without a connection.
+    pub offline_bytes: usize,
+    /// Will Messages kept now.
+    pub wills: u32,
+    /// Questions deferred now.
+    pub deferred: u32,
     /// Bytes of the tables behind subscriptions, retained messages, queues and timers.
     pub table_bytes: usize,
     /// Steps of work done: what [`Broker::STEPS_PER_CALL`](crate::Broker::STEPS_PER_CALL) bounds.
@@ -256,6 +324,8 @@ pub struct Stats {
     pub dropped_expired: u64,
     /// Copies dropped because a subscriber's queue was full.
     pub dropped_queue_full: u64,
+    /// Copies dropped because Sessions without a connection held as much as they may.
+    pub dropped_offline_full: u64,
     /// Copies dropped because they exceed the client's Maximum Packet Size.
     pub dropped_too_large: u64,
     /// Messages or copies dropped because a limit of the broker was reached.
@@ -266,6 +336,8 @@ pub struct Stats {
     pub denied_subscribe: u64,
     /// Copies that the policy did not let a subscriber have.
     pub denied_deliver: u64,
+    /// How often each limit refused somebody.
+    pub reached: Reached,
     /// Events and host messages dropped because the host did not poll them in time.
     pub dropped_outputs: u64,
 }

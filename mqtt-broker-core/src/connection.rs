@@ -10,6 +10,7 @@
 //! ```
 
 mod acknowledgements;
+mod address;
 mod answers;
 mod authentication;
 mod disconnect;
@@ -20,6 +21,7 @@ pub(crate) mod line;
 pub(crate) mod outbound;
 mod policy;
 mod publish;
+mod rate;
 mod room;
 mod subscribe;
 pub(crate) mod topic_alias;
@@ -29,6 +31,7 @@ use core::num::NonZeroU32;
 
 use mqtt_codec::Version;
 
+use self::address::Addresses;
 use self::authentication::Authentication;
 use self::line::{For, LINES, Line, Place};
 use self::outbound::Partial;
@@ -36,6 +39,7 @@ use self::policy::Question;
 use self::subscribe::Progress;
 use self::topic_alias::TopicAliases;
 use crate::boundary::{ConnectionHandle, Lsn, Peer};
+use crate::config::{Limit, Limits};
 use crate::session::queue::{List, NONE};
 use crate::store::{Full, Slab};
 use crate::time::Instant;
@@ -92,6 +96,8 @@ pub(crate) struct Connection {
     pub(crate) timer: TimerSlot,
     pub(crate) connected_at: Instant,
     pub(crate) last_received: Instant,
+    /// It has published too fast, and its input waits until then.
+    pub(crate) throttled: Option<Instant>,
     pub(crate) aliases: Option<Box<TopicAliases>>,
     pub(crate) question: Option<Box<Question>>,
     pub(crate) authentication: Option<Box<Authentication>>,
@@ -125,6 +131,7 @@ impl Connection {
             timer: TimerSlot::default(),
             connected_at: now,
             last_received: now,
+            throttled: None,
             aliases: None,
             question: None,
             authentication: None,
@@ -143,18 +150,29 @@ impl Connection {
 /// All connections. A slot's generation tells a stale handle from a fresh one.
 pub(crate) struct Connections {
     slots: Slab<Connection>,
+    addresses: Addresses,
     generation: u32,
     lines: [Line; LINES],
 }
 
 impl Connections {
-    pub(crate) fn new(limit: u32) -> Self {
-        Self { slots: Slab::new(limit), generation: 0, lines: [Line::default(); LINES] }
+    pub(crate) fn new(seed: u64, limits: &Limits) -> Self {
+        Self {
+            slots: Slab::new(limits.connections),
+            addresses: Addresses::new(seed, limits.connections_per_address),
+            generation: 0,
+            lines: [Line::default(); LINES],
+        }
     }
 
-    pub(crate) fn insert(&mut self, peer: Peer, now: Instant) -> Result<ConnectionHandle, Full> {
+    pub(crate) fn insert(&mut self, peer: Peer, now: Instant) -> Result<ConnectionHandle, Limit> {
         let generation = self.generation.wrapping_add(1);
-        let index = self.slots.insert(Connection::new(generation, peer, now))?;
+        self.addresses.enter(&peer).map_err(|Full| Limit::ConnectionsPerAddress)?;
+        let inserted = self.slots.insert(Connection::new(generation, peer, now));
+        let Ok(index) = inserted else {
+            self.addresses.leave(&peer);
+            return Err(Limit::Connections);
+        };
         self.generation = generation;
         Ok(ConnectionHandle { index, generation })
     }
@@ -184,7 +202,9 @@ impl Connections {
     pub(crate) fn remove(&mut self, index: u32) -> Option<Connection> {
         self.step_out(For::Turn, index);
         self.step_out(For::Durable, index);
-        self.slots.remove(index)
+        let connection = self.slots.remove(index)?;
+        self.addresses.leave(&connection.peer);
+        Some(connection)
     }
 
     pub(crate) const fn len(&self) -> u32 {

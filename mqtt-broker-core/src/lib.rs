@@ -171,7 +171,7 @@ pub use self::boundary::{
     Lsn, Message, Output, Peer, Received, RefusalCause, Request, SessionView, Ticket, Transmit,
 };
 pub use self::broker::{Broker, Replay, ReplayCause, ReplayError};
-pub use self::config::{Config, Limits, QueueOverflow, Stats};
+pub use self::config::{Config, Limit, Limits, Overrate, QueueOverflow, Reached, Stats};
 #[cfg(any(feature = "embedded-io-async", feature = "futures"))]
 pub use self::driver::{Driver, Host};
 pub use self::journal::{Record, Records, Stored};

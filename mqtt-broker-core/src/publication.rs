@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 
 use mqtt_codec::{PassThrough, Properties, QoS, TopicName};
 
+use crate::config::Limit;
 use crate::journal::Published;
 use crate::store::{Full, Slab};
 use crate::time::Instant;
@@ -77,31 +78,32 @@ impl Publications {
     ///
     /// # Errors
     ///
-    /// [`Full`] if the limit on entries or on bytes is reached.
-    pub(crate) fn insert(&mut self, draft: &Draft<'_>) -> Result<u32, Full> {
+    /// The limit that is reached.
+    pub(crate) fn insert(&mut self, draft: &Draft<'_>) -> Result<u32, Limit> {
         let topic = draft.topic.as_bytes();
         let properties_len = draft.properties.pass_through_len();
         let len = topic.len() + properties_len + draft.payload.len();
         if self.bytes.saturating_add(len) > self.bytes_limit {
-            return Err(Full);
+            return Err(Limit::PublicationBytes);
         }
         let mut buffer = self.take_buffer(len);
-        buffer.try_reserve_exact(len).map_err(|_| Full)?;
+        buffer.try_reserve_exact(len).map_err(|_| Limit::Memory)?;
         buffer.extend_from_slice(topic);
         if properties_len > 0 {
             buffer.resize(topic.len() + properties_len, 0);
             let room = buffer.get_mut(topic.len()..).unwrap_or_default();
             //= [MQTT-3.3.2-18]
             //= [MQTT-3.1.3-10]
-            draft.properties.encode_pass_through(room).map_err(|_| Full)?;
+            let encoded = draft.properties.encode_pass_through(room);
+            encoded.map_err(|_| Limit::PublicationBytes)?;
         }
         buffer.extend_from_slice(draft.payload);
         self.sequence += 1;
         self.store(Publication {
             buffer,
             references: 1,
-            properties_len: u32::try_from(properties_len).map_err(|_| Full)?,
-            topic_len: u16::try_from(topic.len()).map_err(|_| Full)?,
+            properties_len: u32::try_from(properties_len).map_err(|_| Limit::PublicationBytes)?,
+            topic_len: u16::try_from(topic.len()).map_err(|_| Limit::TopicBytes)?,
             qos: draft.qos,
             retain: draft.retain,
             expires_at: draft.expires_at,
@@ -115,15 +117,15 @@ impl Publications {
     ///
     /// # Errors
     ///
-    /// [`Full`] if the limit on entries or on bytes is reached.
-    pub(crate) fn restore(&mut self, published: &Published<'_>) -> Result<u32, Full> {
+    /// The limit that is reached.
+    pub(crate) fn restore(&mut self, published: &Published<'_>) -> Result<u32, Limit> {
         let (topic, properties) = (published.topic.as_bytes(), published.properties.as_bytes());
         let len = topic.len() + properties.len() + published.payload.len();
         if self.bytes.saturating_add(len) > self.bytes_limit {
-            return Err(Full);
+            return Err(Limit::PublicationBytes);
         }
         let mut buffer = Vec::new();
-        buffer.try_reserve_exact(len).map_err(|_| Full)?;
+        buffer.try_reserve_exact(len).map_err(|_| Limit::Memory)?;
         for part in [topic, properties, published.payload] {
             buffer.extend_from_slice(part);
         }
@@ -131,8 +133,8 @@ impl Publications {
         self.store(Publication {
             buffer,
             references: 1,
-            properties_len: u32::try_from(properties.len()).map_err(|_| Full)?,
-            topic_len: u16::try_from(topic.len()).map_err(|_| Full)?,
+            properties_len: u32::try_from(properties.len()).map_err(|_| Limit::PublicationBytes)?,
+            topic_len: u16::try_from(topic.len()).map_err(|_| Limit::TopicBytes)?,
             qos: published.qos,
             retain: published.retain,
             expires_at: published.expires_at,
@@ -142,9 +144,9 @@ impl Publications {
         })
     }
 
-    fn store(&mut self, publication: Publication) -> Result<u32, Full> {
+    fn store(&mut self, publication: Publication) -> Result<u32, Limit> {
         let len = publication.len();
-        let key = self.slots.insert(publication)?;
+        let key = self.slots.insert(publication).map_err(|Full| Limit::Publications)?;
         self.bytes += len;
         Ok(key)
     }

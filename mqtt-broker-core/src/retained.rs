@@ -13,6 +13,8 @@ pub(crate) struct Retained {
     tree: TopicTree<Entry, Ordered>,
     len: u32,
     limit: u32,
+    /// Of the messages themselves.
+    message_bytes: usize,
 }
 
 /// What is filed under a path of levels.
@@ -37,7 +39,7 @@ impl Retained {
     /// Room for the retained messages of `limit` Topic Names. `seed` keys the hashes.
     pub(crate) fn new(seed: u64, limit: u32) -> Self {
         let tree = TopicTree::new(seed, limit.saturating_mul(NODES_PER_TOPIC));
-        Self { tree, len: 0, limit }
+        Self { tree, len: 0, limit, message_bytes: 0 }
     }
 
     /// Retains `publication` for a Topic Name, and answers the one it replaces.
@@ -71,7 +73,6 @@ impl Retained {
         Some(removed.get())
     }
 
-    #[cfg(test)]
     pub(crate) fn get(&self, topic: TopicName<'_>) -> Option<u32> {
         let node = self.tree.find(levels(topic.as_bytes()))?;
         self.tree.value(node)?.publication.map(Key::get)
@@ -80,6 +81,16 @@ impl Retained {
     /// The retained messages, in no order that means anything.
     pub(crate) fn iter(&self) -> impl Iterator<Item = u32> {
         self.tree.values().filter_map(|entry| entry.publication.map(Key::get))
+    }
+
+    /// Bytes of the messages, as the caller has said that they come and go.
+    pub(crate) const fn message_bytes(&self) -> usize {
+        self.message_bytes
+    }
+
+    /// The bytes of the messages have become more by `come` and less by `gone`.
+    pub(crate) const fn count_bytes(&mut self, come: usize, gone: usize) {
+        self.message_bytes = (self.message_bytes + come).saturating_sub(gone);
     }
 
     /// How many Topic Names have a retained message.

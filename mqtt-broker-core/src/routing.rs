@@ -3,13 +3,14 @@
 pub(crate) mod local;
 pub(crate) mod replay;
 
-use mqtt_codec::{QoS, SubscriptionIdentifier};
+use mqtt_codec::{QoS, SubscriptionIdentifier, TopicName};
 
 use self::local::is_local;
 use crate::boundary::Lsn;
 use crate::broker::Broker;
+use crate::config::Limit;
 use crate::journal::Change;
-use crate::publication::Draft;
+use crate::publication::{Draft, Publication};
 use crate::session::sending::Addressed;
 use crate::store::Full;
 use crate::subscription::{GroupKey, Match, Preference};
@@ -34,7 +35,7 @@ impl Broker {
         now: Instant,
         draft: &Draft<'_>,
         origin: Option<u32>,
-    ) -> Result<bool, Full> {
+    ) -> Result<bool, Limit> {
         self.subscriptions.matches(draft.topic, &mut self.matches);
         let matched = !(self.matches.subscribers.is_empty() && self.matches.groups.is_empty());
         if !matched && !draft.retain {
@@ -55,7 +56,8 @@ impl Broker {
             self.subscriptions.matches(stored.topic(), &mut self.matches);
         }
         // It has nobody to be refused to.
-        if self.retain(publication).is_err() {
+        if let Err(limit) = self.retain(publication) {
+            self.stats.reached.add(limit);
             self.stats.dropped_broker_full += 1;
         }
         self.deliver(now, publication, origin);
@@ -63,7 +65,7 @@ impl Broker {
     }
 
     /// Sets or clears the retained message of a publication's topic, if it says so.
-    fn retain(&mut self, publication: u32) -> Result<(), Full> {
+    fn retain(&mut self, publication: u32) -> Result<(), Limit> {
         let Some(stored) = self.publications.get(publication) else { return Ok(()) };
         //= [MQTT-3.3.1-8]
         if !stored.retain {
@@ -75,15 +77,17 @@ impl Broker {
             self.clear_retained(publication);
             return Ok(());
         }
-        let sequence = stored.sequence;
+        let (sequence, len) = (stored.sequence, stored.len());
+        self.check_retained(stored.topic(), len)?;
         //= [MQTT-3.3.1-5]
-        let before = self.retained.set(stored.topic(), publication)?;
+        let before = self.retained.set(stored.topic(), publication);
+        let before = before.map_err(|Full| Limit::Retained)?;
         self.publications.hold(publication);
+        self.retained.count_bytes(len, 0);
         self.name(publication);
         self.journal.change(&Change::Retained { sequence });
         if let Some(before) = before {
-            self.unname(before);
-            self.publications.release(before);
+            self.release_retained(before);
         }
         Ok(())
     }
@@ -94,8 +98,31 @@ impl Broker {
         let topic = stored.topic();
         let Some(before) = self.retained.remove(topic) else { return };
         self.journal.change(&Change::RetainedCleared { topic });
-        self.unname(before);
-        self.publications.release(before);
+        self.release_retained(before);
+    }
+
+    /// Whether a message of `len` bytes may be retained.
+    fn check_retained(&self, topic: TopicName<'_>, len: usize) -> Result<(), Limit> {
+        let limits = &self.config.limits;
+        if len > limits.retained_message_size as usize {
+            return Err(Limit::RetainedMessageSize);
+        }
+        let all = self.retained.message_bytes().saturating_add(len);
+        if all <= limits.retained_bytes {
+            return Ok(());
+        }
+        // What it replaces makes room.
+        let before = self.retained.get(topic).and_then(|key| self.publications.get(key));
+        let room = all - before.map_or(0, Publication::len) <= limits.retained_bytes;
+        if room { Ok(()) } else { Err(Limit::RetainedBytes) }
+    }
+
+    /// Lets go of a message that is not retained any more.
+    pub(crate) fn release_retained(&mut self, publication: u32) {
+        let len = self.publications.get(publication).map_or(0, Publication::len);
+        self.retained.count_bytes(0, len);
+        self.unname(publication);
+        self.publications.release(publication);
     }
 
     /// Queues a publication for everyone in `matches`.

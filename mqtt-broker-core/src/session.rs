@@ -70,6 +70,8 @@ pub(crate) struct Session {
     next_ended: u32,
     /// Those walks that wait until the client has read.
     pub(crate) parked: Walks,
+    /// Its share of messages is used up until then, and no earlier; see `Limits::publish_rate`.
+    pub(crate) paid_until: Instant,
     /// The last publication routed here, and its place among the copies: overlapping subscriptions of one
     /// client become one copy.
     pub(crate) routed: u64,
@@ -103,6 +105,7 @@ impl Session {
             ended: false,
             next_ended: NONE,
             parked: Walks::default(),
+            paid_until: Instant::default(),
             routed: 0,
             routed_place: NONE,
         }

@@ -95,7 +95,10 @@ impl EventLog {
 
 fn level_of(event: &Event) -> LogLevel {
     match event {
-        Event::Refused { .. } | Event::Closed { .. } | Event::Dropped { .. } => LogLevel::Warn,
+        Event::Refused { .. }
+        | Event::Closed { .. }
+        | Event::Dropped { .. }
+        | Event::LimitReached { .. } => LogLevel::Warn,
         Event::Connected { .. } | Event::Disconnected { .. } => LogLevel::Info,
         _ => LogLevel::Debug,
     }
@@ -177,6 +180,12 @@ impl Writer {
                     let client = Text(client_identifier);
                     let (topic, cause) = (Text(topic), cause.to_string());
                     warn!(%client, %topic, cause, "message dropped");
+                }
+            }
+            Event::LimitReached { limit, client_identifier, peer } => {
+                if self.drops.take(Instant::now()) {
+                    let client = Text(client_identifier);
+                    warn!(%client, %peer, limit = limit.name(), "limit reached");
                 }
             }
             Event::Subscribed { client_identifier, filter, qos } => {

@@ -46,8 +46,11 @@ impl Broker {
             }
         }
         let accepted = self.accept(now, &draft, None);
+        if let Err(limit) = accepted {
+            self.reached_by(limit, "", crate::boundary::Peer::default());
+        }
         self.settle(now);
-        accepted.map(|_| ()).map_err(|_| Error::Full("publications"))
+        accepted.map(|_| ()).map_err(|limit| Error::Full(limit.name()))
     }
 
     /// Disconnects the client of this identifier, with a reason code that a 5.0 client is told.

@@ -63,7 +63,7 @@ impl Broker {
         //= [MQTT-3.14.4-1]
         connection.state = State::Closing;
         self.timers.cancel(&mut connection.timer);
-        connection.question = None;
+        self.drop_question(index);
         //= [MQTT-3.14.0-1]
         if state == State::Connected {
             self.detach(now, index, reason);
@@ -113,6 +113,7 @@ impl Broker {
         if self.session_of(index).is_some() {
             self.detach(now, index, CloseReason::ConnectionLost);
         }
+        self.drop_question(index);
         if let Some(mut connection) = self.connections.remove(index) {
             self.timers.cancel(&mut connection.timer);
             for list in [connection.outgoing, connection.held] {
@@ -151,6 +152,7 @@ impl Broker {
         session.on_wire = 0;
         session.queued_messages -= core::mem::take(&mut session.live_messages);
         session.queued_bytes -= core::mem::take(&mut session.live_bytes);
+        self.stats.offline_bytes += session.queued_bytes as usize;
         session.ends_at = match session.expiry_interval {
             FOR_EVER => Instant::NEVER,
             seconds => now + core::time::Duration::from_secs(seconds.into()),

@@ -18,6 +18,7 @@ use super::policy::Ask;
 use super::topic_alias::TopicAliases;
 use crate::boundary::{CloseReason, Event, RefusalCause};
 use crate::broker::Broker;
+use crate::config::Limit;
 use crate::output::Pending;
 use crate::policy::{Policy, Verdict};
 use crate::time::Instant;
@@ -30,11 +31,18 @@ pub(super) struct Refusal {
     reason_code: ReasonCode,
     cause: RefusalCause,
     server_reference: Option<String>,
+    limit: Option<Limit>,
 }
 
 impl Refusal {
     pub(super) const fn new(reason_code: ReasonCode, cause: RefusalCause) -> Self {
-        Self { reason_code, cause, server_reference: None }
+        Self { reason_code, cause, server_reference: None, limit: None }
+    }
+
+    /// A refusal because of a limit.
+    pub(super) const fn at_limit(reason_code: ReasonCode, limit: Limit) -> Self {
+        let cause = RefusalCause::Limit(limit.name());
+        Self { reason_code, cause, server_reference: None, limit: Some(limit) }
     }
 
     /// The refusal that a verdict is, if it is one.
@@ -45,7 +53,8 @@ impl Refusal {
         };
         let reason_code =
             if *permanently { ReasonCode::SERVER_MOVED } else { ReasonCode::USE_ANOTHER_SERVER };
-        Some(Self { reason_code, cause, server_reference: Some(server_reference.clone()) })
+        let server_reference = Some(server_reference.clone());
+        Some(Self { reason_code, cause, server_reference, limit: None })
     }
 }
 
@@ -132,8 +141,14 @@ impl Broker {
             return Err(Refusal::new(code, RefusalCause::ClientIdentifier));
         }
         if let Some(will) = &connect.will {
-            if let Some(code) = self.unacceptable(will.topic, &will.properties, will.payload) {
-                return Err(Refusal::new(code, RefusalCause::Unsupported("this Will Message")));
+            match self.unacceptable(will.topic, &will.properties, will.payload) {
+                None => {}
+                Some((code, Some(limit))) => {
+                    return Err(Refusal::at_limit(code, limit));
+                }
+                Some((code, None)) => {
+                    return Err(Refusal::new(code, RefusalCause::Unsupported("this Will Message")));
+                }
             }
             //= [MQTT-3.2.2-12]
             if will.qos > self.config.maximum_qos {
@@ -190,10 +205,9 @@ impl Broker {
             Some(assigned) => assigned.as_str(),
             None => connect.client_identifier.as_str(),
         };
-        let opened =
-            self.open_session(now, index, client_identifier, connect).map_err(|limit| {
-                Refusal::new(ReasonCode::QUOTA_EXCEEDED, RefusalCause::Limit(limit))
-            })?;
+        let opened = self
+            .open_session(now, index, client_identifier, connect)
+            .map_err(|limit| Refusal::at_limit(ReasonCode::QUOTA_EXCEEDED, limit))?;
         self.take_parameters(now, index, connect);
         self.stats.connected += 1;
         //= [MQTT-3.1.4-5]
@@ -356,6 +370,9 @@ impl Broker {
             self.send_refusal(index, told, &cause.to_string(), reference);
         }
         self.stats.refused += 1;
+        if let Some(limit) = refusal.limit {
+            self.reached_by(limit, &client_identifier, peer);
+        }
         self.event(|_| Some(Event::Refused { client_identifier, peer, reason_code, cause }));
         if let Some(handle) = self.connections.handle(index) {
             //= [MQTT-3.2.2-7]

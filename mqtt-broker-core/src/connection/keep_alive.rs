@@ -27,6 +27,11 @@ impl Broker {
             self.deny_question(now, index);
             return;
         }
+        if let Some(connection) = self.connections.get_mut(index) {
+            if connection.throttled.take_if(|until| *until <= now).is_some() {
+                self.resume(index);
+            }
+        }
         let overdue = self.connection_deadline(now, index).is_some_and(|at| at <= now);
         let Some(connection) = self.connections.get(index) else { return };
         match connection.state {
@@ -47,6 +52,9 @@ impl Broker {
             return Some(deadline);
         }
         let connection = self.connections.get(index)?;
+        if let Some(until) = connection.throttled {
+            return Some(until);
+        }
         match connection.state {
             State::Opening | State::Authenticating => {
                 let timeout = Duration::from_secs(self.config.connect_timeout.into());

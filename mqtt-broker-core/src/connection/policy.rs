@@ -14,6 +14,7 @@ use smallvec::SmallVec;
 
 use crate::boundary::{ConnectionHandle, Request, Ticket};
 use crate::broker::Broker;
+use crate::config::Limit;
 use crate::connection::line::For;
 use crate::output::Pending;
 use crate::policy::{
@@ -106,6 +107,10 @@ impl Broker {
         if verdict != Verdict::Defer {
             return Some(verdict);
         }
+        if self.stats.deferred >= self.config.limits.deferred {
+            self.reached(Limit::Deferred, index);
+            return Some(Verdict::Deny(ReasonCode::QUOTA_EXCEEDED));
+        }
         self.defer(now, index, number, ask);
         None
     }
@@ -125,6 +130,7 @@ impl Broker {
             return;
         }
         question.ticket = None;
+        self.stats.deferred -= 1;
         let verdict = if verdict == Verdict::Defer { Verdict::DENY } else { verdict };
         question.answers.push((question.number, verdict));
         // The client was not heard meanwhile: its Keep Alive starts anew.
@@ -140,6 +146,14 @@ impl Broker {
             if connection.question.is_some() {
                 connection.question = None;
             }
+        }
+    }
+
+    /// The connection is over: nobody waits for an answer any more.
+    pub(super) fn drop_question(&mut self, index: u32) {
+        let Some(connection) = self.connections.get_mut(index) else { return };
+        if connection.question.take().is_some_and(|question| question.ticket.is_some()) {
+            self.stats.deferred -= 1;
         }
     }
 
@@ -167,7 +181,7 @@ impl Broker {
         let clogged = self.is_clogged(index) || stands(For::Turn) || stands(For::Room);
         let Some(connection) = self.connections.get_mut(index) else { return };
         let open = connection.question.as_ref().is_some_and(|question| question.ticket.is_some());
-        if connection.waiting && !open && !clogged {
+        if connection.waiting && !open && !clogged && connection.throttled.is_none() {
             connection.waiting = false;
             if let Some(handle) = self.connections.handle(index) {
                 self.outputs.push(Pending::Resume(handle));
@@ -186,6 +200,7 @@ impl Broker {
             Box::new(Question { ticket: None, deadline: now, number, answers: SmallVec::new() })
         });
         question.ticket = Some(ticket);
+        self.stats.deferred += 1;
         question.number = number;
         question.deadline = now + timeout;
         self.outputs.push(Pending::Decide(Box::new((Ticket(ticket), handle, request))));

@@ -10,11 +10,11 @@ use super::inbound::{Flow, Handled};
 use super::policy::Ask;
 use crate::boundary::CloseReason;
 use crate::broker::Broker;
+use crate::config::Limit;
 use crate::journal::SessionChange;
 use crate::policy::{Policy, Verdict};
 use crate::publication::Draft;
 use crate::session::queue::{AckKind, NONE};
-use crate::store::Full;
 use crate::time::Instant;
 
 impl Broker {
@@ -66,6 +66,9 @@ impl Broker {
     ) -> Handled {
         self.check_publish(publish)?;
         let key = self.session_of(index).unwrap_or(NONE);
+        if !self.is_within_rate(now, index, key)? {
+            return Ok(Flow::Wait);
+        }
         let qos = publish.delivery.qos();
         if let Delivery::ExactlyOnce { packet_identifier, .. } = publish.delivery {
             let session = self.sessions.get(key);
@@ -83,7 +86,12 @@ impl Broker {
             return Ok(Flow::Wait);
         }
         let verdict = match self.unacceptable(topic, &publish.properties, publish.payload) {
-            Some(reason_code) => Verdict::Deny(reason_code),
+            Some((reason_code, limit)) => {
+                if let Some(limit) = limit {
+                    self.reached(limit, index);
+                }
+                Verdict::Deny(reason_code)
+            }
             None => {
                 let (payload, retain) = (publish.payload, publish.retain);
                 let ask = Ask::Publish { connect: None, topic, payload, qos, retain };
@@ -94,6 +102,7 @@ impl Broker {
             }
         };
         self.stats.publish_received += 1;
+        self.spend_rate(now, key);
         let reason_code = match verdict.denial() {
             Some(reason_code) => {
                 self.stats.denied_publish += 1;
@@ -145,16 +154,28 @@ impl Broker {
         topic: TopicName<'_>,
         properties: &Properties<'_>,
         payload: &[u8],
-    ) -> Option<ReasonCode> {
-        if topic.levels().count() > usize::from(self.config.limits.topic_levels) {
-            return Some(ReasonCode::TOPIC_NAME_INVALID);
+    ) -> Option<(ReasonCode, Option<Limit>)> {
+        let limits = &self.config.limits;
+        if topic.as_bytes().len() > usize::from(limits.topic_bytes) {
+            return Some((ReasonCode::TOPIC_NAME_INVALID, Some(Limit::TopicBytes)));
+        }
+        if topic.levels().count() > usize::from(limits.topic_levels) {
+            return Some((ReasonCode::TOPIC_NAME_INVALID, Some(Limit::TopicLevels)));
+        }
+        if properties.encoded_len() > limits.user_property_bytes as usize {
+            let bytes = properties
+                .user_properties()
+                .map(|(name, value)| name.as_str().len() + value.as_str().len());
+            if bytes.sum::<usize>() > limits.user_property_bytes as usize {
+                return Some((ReasonCode::QUOTA_EXCEEDED, Some(Limit::UserPropertyBytes)));
+            }
         }
         let declared_text = properties.payload_format_indicator() == Some(true);
         if self.config.validate_payload_format
             && declared_text
             && core::str::from_utf8(payload).is_err()
         {
-            return Some(ReasonCode::PAYLOAD_FORMAT_INVALID);
+            return Some((ReasonCode::PAYLOAD_FORMAT_INVALID, None));
         }
         None
     }
@@ -178,8 +199,9 @@ impl Broker {
         match self.accept(now, &draft, Some(key)) {
             Ok(true) => Ok(ReasonCode::SUCCESS),
             Ok(false) => Ok(ReasonCode::NO_MATCHING_SUBSCRIBERS),
-            Err(Full) => {
+            Err(limit) => {
                 self.stats.dropped_broker_full += 1;
+                self.reached(limit, index);
                 let version = self.connections.get(index).map_or(Version::V5, |c| c.version);
                 // To acknowledge what is not kept would be a lie, and 3.x has no other word.
                 if version != Version::V5 && draft.qos > QoS::AtMostOnce {

@@ -14,6 +14,7 @@ use super::inbound::{Flow, Handled};
 use super::policy::Ask;
 use crate::boundary::{CloseReason, Event};
 use crate::broker::Broker;
+use crate::config::Limit;
 use crate::journal::SessionChange;
 use crate::policy::{Policy, Verdict};
 use crate::session::queue::NONE;
@@ -275,7 +276,10 @@ impl Broker {
         asked: SubscriptionOptions,
         identifier: Option<SubscriptionIdentifier>,
     ) -> Told {
-        if let Some((reason_code, words)) = self.unavailable(filter) {
+        if let Some((reason_code, words, limit)) = self.unavailable(filter) {
+            if let (Some(limit), Some(session)) = (limit, self.sessions.get(key)) {
+                self.reached(limit, session.connection);
+            }
             return refused(reason_code, words);
         }
         //= [MQTT-3.2.2-10]
@@ -286,12 +290,16 @@ impl Broker {
         };
         let full = session.subscriptions.len() >= self.config.limits.subscriptions_per_client;
         if full && self.subscriptions.get(filter, key).is_none() {
+            let index = session.connection;
+            self.reached(Limit::SubscriptionsPerClient, index);
             let words = "the limit `subscriptions_per_client` is reached";
             return refused(ReasonCode::QUOTA_EXCEEDED, words);
         }
         let list = &mut session.subscriptions;
         let subscribed = self.subscriptions.subscribe(list, filter, key, options, identifier);
         let Ok(subscribed) = subscribed else {
+            let index = session.connection;
+            self.reached(Limit::Subscriptions, index);
             let words = "the limit `subscriptions` is reached";
             return refused(ReasonCode::QUOTA_EXCEEDED, words);
         };
@@ -337,17 +345,24 @@ impl Broker {
     }
 
     /// Why no one can subscribe to this here.
-    fn unavailable(&self, filter: TopicFilter<'_>) -> Option<(ReasonCode, &'static str)> {
+    fn unavailable(
+        &self,
+        filter: TopicFilter<'_>,
+    ) -> Option<(ReasonCode, &'static str, Option<Limit>)> {
         if filter.is_shared() && !self.config.shared_subscriptions {
-            return Some((ReasonCode::SHARED_SUBSCRIPTIONS_NOT_SUPPORTED, ""));
+            return Some((ReasonCode::SHARED_SUBSCRIPTIONS_NOT_SUPPORTED, "", None));
         }
         //= 3.1.1 [MQTT-3.8.3-2]
         if filter.has_wildcard() && !self.config.wildcard_subscriptions {
-            return Some((ReasonCode::WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED, ""));
+            return Some((ReasonCode::WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED, "", None));
         }
-        let too_deep = filter.levels().count() > usize::from(self.config.limits.topic_levels);
-        too_deep
-            .then_some((ReasonCode::TOPIC_FILTER_INVALID, "more levels than `topic_levels` allows"))
+        let (limits, code) = (&self.config.limits, ReasonCode::TOPIC_FILTER_INVALID);
+        if filter.as_bytes().len() > usize::from(limits.topic_bytes) {
+            return Some((code, "longer than `topic_bytes` allows", Some(Limit::TopicBytes)));
+        }
+        let too_deep = filter.levels().count() > usize::from(limits.topic_levels);
+        let words = "more levels than `topic_levels` allows";
+        too_deep.then_some((code, words, Some(Limit::TopicLevels)))
     }
 }
 

@@ -17,6 +17,8 @@ impl Broker {
         let Some(state) = self.sessions.get_mut(session) else { return };
         self.timers.cancel(&mut state.timer);
         let will = state.will.take();
+        let queued = core::mem::take(&mut state.queued_bytes) as usize;
+        self.stats.offline_bytes = self.stats.offline_bytes.saturating_sub(queued);
         if state.number != 0 {
             self.journal.change(&Change::Session(state.number, SessionChange::Ended));
             self.journal.note_end(self.sessions.hash_of(session));

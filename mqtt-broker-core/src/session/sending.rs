@@ -73,6 +73,7 @@ impl Broker {
             let state = self.sessions.get_mut(session)?;
             state.queued_messages += 1;
             state.queued_bytes = state.queued_bytes.saturating_add(size);
+            self.stats.offline_bytes += if connected { 0 } else { size as usize };
             self.entries.push(&mut state.waiting, entry);
         }
         Some(entry)
@@ -191,6 +192,7 @@ impl Broker {
         let counter = match cause {
             DropCause::Expired => &mut self.stats.dropped_expired,
             DropCause::QueueFull => &mut self.stats.dropped_queue_full,
+            DropCause::OfflineFull => &mut self.stats.dropped_offline_full,
             DropCause::TooLarge => &mut self.stats.dropped_too_large,
             DropCause::Denied => &mut self.stats.denied_deliver,
             DropCause::BrokerFull => &mut self.stats.dropped_broker_full,
@@ -324,13 +326,16 @@ impl Broker {
             let fits = state.queued_bytes.saturating_add(size) <= bytes;
             let room =
                 if immediate { !live || fits } else { fits && state.waiting.len() < messages };
-            if room {
+            let offline = self.stats.offline_bytes.saturating_add(size as usize);
+            let offline_room = state.is_connected() || offline <= self.config.limits.offline_bytes;
+            if room && offline_room {
                 return true;
             }
+            let cause = if room { DropCause::OfflineFull } else { DropCause::QueueFull };
             let index = state.connection;
             match self.config.queue_overflow {
                 QueueOverflow::DropOldest if !state.waiting.is_empty() => {
-                    self.drop_oldest(session);
+                    self.drop_oldest(session, cause);
                     continue;
                 }
                 QueueOverflow::Disconnect => {
@@ -342,25 +347,27 @@ impl Broker {
                 }
                 QueueOverflow::DropOldest | QueueOverflow::DropNewest => {}
             }
-            self.dropped(session, publication, DropCause::QueueFull);
+            self.dropped(session, publication, cause);
             return false;
         }
     }
 
-    fn drop_oldest(&mut self, session: u32) {
+    fn drop_oldest(&mut self, session: u32, cause: DropCause) {
         let Some(state) = self.sessions.get_mut(session) else { return };
         let Some(entry) = self.entries.pop(&mut state.waiting) else { return };
         let size = self.size_of(entry);
         if let Some(state) = self.sessions.get_mut(session) {
             state.queued_messages = state.queued_messages.saturating_sub(1);
             state.queued_bytes = state.queued_bytes.saturating_sub(size);
+            let gone = if state.is_connected() { 0 } else { size as usize };
+            self.stats.offline_bytes = self.stats.offline_bytes.saturating_sub(gone);
         }
         if let Some(copy) = self.entries.copy_mut(entry) {
             let publication = copy.publication;
             if copy.journalled {
                 self.journal_session(session, SessionChange::Dropped);
             }
-            self.dropped(session, publication, DropCause::QueueFull);
+            self.dropped(session, publication, cause);
         }
         self.free_entry(entry);
     }

@@ -7,8 +7,10 @@ use mqtt_codec::{Connect, Version};
 use super::{FOR_EVER, Session};
 use crate::boundary::CloseReason;
 use crate::broker::{Broker, Timer};
+use crate::config::Limit;
 use crate::connection::State;
 use crate::journal::{Change, Life, SessionChange};
+use crate::store::Full;
 use crate::time::Instant;
 
 /// A Session that a CONNECT found or made.
@@ -28,13 +30,13 @@ impl Broker {
         index: u32,
         client_identifier: &str,
         connect: &Connect<'_>,
-    ) -> Result<Opened, &'static str> {
+    ) -> Result<Opened, Limit> {
         let mut found = self.sessions.find(client_identifier);
         if found.is_none() && self.sessions.len() >= self.config.limits.sessions {
-            return Err("sessions");
+            return Err(Limit::Sessions);
         }
         let will = match &connect.will {
-            Some(will) => Some(self.keep_will(will).map_err(|_| "publications")?),
+            Some(will) => Some(self.keep_will(will)?),
             None => None,
         };
         if let Some(session) = found {
@@ -48,12 +50,21 @@ impl Broker {
         let present = found.is_some();
         let session = match found {
             Some(session) => session,
-            None => self
-                .sessions
-                .insert(Session::new(client_identifier.into(), connect.version))
-                .map_err(|_| "sessions")?,
+            None => {
+                let new = Session::new(client_identifier.into(), connect.version);
+                match self.sessions.insert(new) {
+                    Ok(session) => session,
+                    Err(Full) => {
+                        if let Some(will) = &will {
+                            self.forget_will(will);
+                        }
+                        return Err(Limit::Sessions);
+                    }
+                }
+            }
         };
         if let Some(state) = self.sessions.get_mut(session) {
+            self.stats.offline_bytes -= if present { state.queued_bytes as usize } else { 0 };
             state.connection = index;
             state.version = connect.version;
             state.expiry_interval = expiry_interval;

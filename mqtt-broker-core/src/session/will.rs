@@ -6,9 +6,9 @@ use alloc::boxed::Box;
 use mqtt_codec::Will;
 
 use crate::broker::Broker;
+use crate::config::Limit;
 use crate::journal::{Change, SessionChange};
 use crate::publication::Draft;
-use crate::store::Full;
 use crate::time::{Duration, Instant};
 
 /// A Will Message that has not been published.
@@ -26,7 +26,10 @@ pub(crate) struct PendingWill {
 impl Broker {
     /// Stores the Will Message of a CONNECT.
     //= [MQTT-3.1.2-7]
-    pub(crate) fn keep_will(&mut self, will: &Will<'_>) -> Result<PendingWill, Full> {
+    pub(crate) fn keep_will(&mut self, will: &Will<'_>) -> Result<PendingWill, Limit> {
+        if self.stats.wills >= self.config.limits.wills {
+            return Err(Limit::Wills);
+        }
         let publication = self.publications.insert(&Draft {
             topic: will.topic,
             properties: &will.properties,
@@ -37,6 +40,7 @@ impl Broker {
             retain: will.retain,
             expires_at: Instant::NEVER,
         })?;
+        self.stats.wills += 1;
         Ok(PendingWill {
             publication,
             expiry_interval: will.properties.message_expiry_interval(),
@@ -48,8 +52,14 @@ impl Broker {
     /// Forgets the Will Message of a Session.
     pub(crate) fn discard_will(&mut self, session: u32) {
         if let Some(will) = self.take_will(session) {
-            self.publications.release(will.publication);
+            self.forget_will(&will);
         }
+    }
+
+    /// Lets go of a Will Message that no Session has.
+    pub(crate) fn forget_will(&mut self, will: &PendingWill) {
+        self.stats.wills = self.stats.wills.saturating_sub(1);
+        self.publications.release(will.publication);
     }
 
     /// Publishes the Will Message of a Session; it has one no longer.
@@ -80,6 +90,7 @@ impl Broker {
         will: &PendingWill,
         origin: Option<u32>,
     ) {
+        self.stats.wills = self.stats.wills.saturating_sub(1);
         let expires_at = self.expires_at(now, will.expiry_interval);
         self.publications.renew(will.publication, expires_at);
         // Routing may end connections whose Will Messages come in turn: they wait in line.

@@ -1,6 +1,6 @@
 //! `broker has …`: any field of the broker's configuration, in kebab case.
 
-use mqtt_broker_core::{Config, QueueOverflow};
+use mqtt_broker_core::{Config, Overrate, QueueOverflow};
 use mqtt_codec::QoS;
 
 use super::token::{Token, Value, tokens};
@@ -40,6 +40,13 @@ fn set(config: &mut Config, name: &str, value: &Value) -> Result<(), String> {
         "queue-messages" => config.queue_messages = value.number()?,
         "queue-bytes" => config.queue_bytes = value.number()?,
         "queue-overflow" => config.queue_overflow = overflow(value)?,
+        "publish-overrate" => {
+            config.publish_overrate = match value {
+                Value::Word(word) if word == "wait" => Overrate::Wait,
+                Value::Word(word) if word == "disconnect" => Overrate::Disconnect,
+                _ => return Err("wait or disconnect".into()),
+            };
+        }
         "queue-qos0" => config.queue_qos0 = value.boolean()?,
         "allow-empty-client-id" => config.allow_empty_client_id = value.boolean()?,
         "connect-timeout" => config.connect_timeout = value.number()?,
@@ -68,6 +75,15 @@ fn limit(config: &mut Config, name: &str, value: &Value) -> Result<(), String> {
     let limits = &mut config.limits;
     match name {
         "connections" => limits.connections = value.number()?,
+        "connections-per-address" => limits.connections_per_address = value.number()?,
+        "wills" => limits.wills = value.number()?,
+        "retained-bytes" => limits.retained_bytes = value.number()?,
+        "retained-message-size" => limits.retained_message_size = value.number()?,
+        "offline-bytes" => limits.offline_bytes = value.number()?,
+        "topic-bytes" => limits.topic_bytes = value.number()?,
+        "user-property-bytes" => limits.user_property_bytes = value.number()?,
+        "publish-rate" => limits.publish_rate = value.number()?,
+        "deferred" => limits.deferred = value.number()?,
         "sessions" => limits.sessions = value.number()?,
         "subscriptions" => limits.subscriptions = value.number()?,
         "subscriptions-per-client" => limits.subscriptions_per_client = value.number()?,

@@ -4,7 +4,7 @@
 use core::fmt;
 use core::ops::RangeInclusive;
 
-use mqtt_broker_core::{Config, QueueOverflow};
+use mqtt_broker_core::{Config, Overrate, QueueOverflow};
 use mqtt_codec::QoS;
 
 use super::value::{self, Value, grouped};
@@ -270,6 +270,21 @@ fn write_overflow(config: &mut Config, number: u64) -> Option<()> {
     Some(())
 }
 
+const OVERRATE_WORDS: &[&str] = &["wait", "disconnect"];
+
+fn read_overrate(config: &Config) -> u64 {
+    u64::from(config.publish_overrate == Overrate::Disconnect)
+}
+
+fn write_overrate(config: &mut Config, number: u64) -> Option<()> {
+    config.publish_overrate = match number {
+        0 => Overrate::Wait,
+        1 => Overrate::Disconnect,
+        _ => return None,
+    };
+    Some(())
+}
+
 fn read_maximum_qos(config: &Config) -> u64 {
     match config.maximum_qos {
         QoS::AtMostOnce => 0,
@@ -327,6 +342,11 @@ pub(crate) static KEYS: &[Key] = &[
     key!(Mqtt, queue_overflow, Kind::Word(OVERFLOW_WORDS), 0..=2,
         "What gives way when a message does not fit in a client's queue.",
         read_overflow, write_overflow),
+    key!(Mqtt, publish_rate, (config.limits.publish_rate), Count 0..=1_000_000,
+        "PUBLISH packets a second that one client may send; 0 is no bound."),
+    key!(Mqtt, publish_overrate, Kind::Word(OVERRATE_WORDS), 0..=1,
+        "What happens to a client that publishes faster: it is heard later, or disconnected.",
+        read_overrate, write_overrate),
     key!(Mqtt, queue_qos0, Flag 0..=1,
         "Whether QoS 0 messages wait for a client that is not connected."),
     key!(Mqtt, allow_empty_client_id, Flag 0..=1,
@@ -349,24 +369,40 @@ pub(crate) static KEYS: &[Key] = &[
     },
     key!(Mqtt, connections, (config.limits.connections), Count 1..=U32,
         "Network Connections open at once."),
+    key!(Mqtt, connections_per_address, (config.limits.connections_per_address), Count 1..=U32,
+        "Network Connections open at once from one address; of IPv6, from its first 64 bits."),
     key!(Mqtt, subscriptions_per_client, (config.limits.subscriptions_per_client), Count 0..=U32,
         "Subscriptions of one client."),
     key!(Mqtt, topic_levels, (config.limits.topic_levels), Count 1..=U16,
         "Levels of a Topic Name or Topic Filter."),
+    key!(Mqtt, topic_bytes, (config.limits.topic_bytes), Size 1..=U16,
+        "Bytes of a Topic Name or Topic Filter."),
+    key!(Mqtt, user_property_bytes, (config.limits.user_property_bytes), Size 0..=U32,
+        "Bytes of the User Properties of one message."),
+    key!(Mqtt, retained_message_size, (config.limits.retained_message_size), Size 0..=U32,
+        "Bytes of one retained message: topic, properties and payload."),
     key!(Limits, sessions, (config.limits.sessions), Count 1..=U32,
         "Sessions, connected or not."),
+    key!(Limits, wills, (config.limits.wills), Count 0..=U32,
+        "Will Messages that are kept."),
     key!(Limits, subscriptions, (config.limits.subscriptions), Count 0..=U32,
         "Subscriptions of all clients together."),
     key!(Limits, local_subscriptions, (config.limits.local_subscriptions), Count 0..=U32,
         "Subscriptions of the broker's own host."),
     key!(Limits, retained, (config.limits.retained), Count 0..=U32,
         "Retained messages."),
+    key!(Limits, retained_bytes, (config.limits.retained_bytes), Size 0..=(usize::MAX as u64),
+        "Bytes of all retained messages."),
     key!(Limits, publications, (config.limits.publications), Count 1..=U32,
         "Messages held at once: retained, queued, under way, and wills."),
     key!(Limits, publication_bytes, (config.limits.publication_bytes), Size 0..=(usize::MAX as u64),
         "Bytes of all messages held: topics, properties and payloads."),
     key!(Limits, entries, (config.limits.entries), Count 1..=U32,
         "Entries of all queues together: one for each copy that waits or is under way."),
+    key!(Limits, offline_bytes, (config.limits.offline_bytes), Size 0..=(usize::MAX as u64),
+        "Bytes that wait for clients that are not connected, all together."),
+    key!(Limits, deferred, (config.limits.deferred), Count 0..=U32,
+        "Questions about clients' rights that wait for their answer."),
     key!(Limits, connect_packet_size, (config.limits.connect_packet_size), Size 128..=LARGEST_PACKET,
         "The largest first packet of a connection."),
     key!(Limits, outgoing, (config.limits.outgoing), Size 128..=U32,

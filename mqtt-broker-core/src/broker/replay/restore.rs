@@ -9,6 +9,7 @@ use super::ReplayCause;
 use super::apply::Applied;
 use crate::boundary::Lsn;
 use crate::broker::Broker;
+use crate::publication::Publication;
 use crate::session::queue::{Copy, Item};
 use crate::session::will::PendingWill;
 
@@ -20,11 +21,12 @@ impl Broker {
         let Some(stored) = self.publications.get(publication) else { return Err(NO_MESSAGE) };
         let before = self.retained.set(stored.topic(), publication);
         let before = before.map_err(|_| ReplayCause::Limit("retained"))?;
+        let len = self.publications.get(publication).map_or(0, Publication::len);
         self.publications.hold(publication);
         self.name(publication);
+        self.retained.count_bytes(len, 0);
         if let Some(before) = before {
-            self.unname(before);
-            self.publications.release(before);
+            self.release_retained(before);
         }
         Ok(())
     }
@@ -33,6 +35,7 @@ impl Broker {
         self.discard_will(key);
         self.publications.hold(will.publication);
         self.name(will.publication);
+        self.stats.wills += 1;
         if let Some(state) = self.sessions.get_mut(key) {
             state.will = Some(Box::new(will));
         }
@@ -48,6 +51,7 @@ impl Broker {
         if let Some(state) = self.sessions.get_mut(key) {
             state.queued_messages += 1;
             state.queued_bytes = state.queued_bytes.saturating_add(size);
+            self.stats.offline_bytes += size as usize;
             self.entries.push(&mut state.waiting, entry);
         }
         Ok(())
@@ -113,6 +117,10 @@ impl Broker {
     pub(super) fn forget_session(&mut self, key: u32) {
         self.discard_will(key);
         self.sessions.end(key);
+        if let Some(state) = self.sessions.get_mut(key) {
+            let queued = core::mem::take(&mut state.queued_bytes) as usize;
+            self.stats.offline_bytes = self.stats.offline_bytes.saturating_sub(queued);
+        }
         self.free_ended(usize::MAX);
         // Who gets what it had as the member of a group is told by the changes that follow.
         while let Some((publication, _)) = self.orphans.pop_front() {
@@ -128,6 +136,8 @@ impl Broker {
         if let Some(state) = self.sessions.get_mut(key) {
             state.queued_messages = state.queued_messages.saturating_sub(1);
             state.queued_bytes = state.queued_bytes.saturating_sub(size);
+            let left = self.stats.offline_bytes.saturating_sub(size as usize);
+            self.stats.offline_bytes = left;
         }
         Ok(entry)
     }
