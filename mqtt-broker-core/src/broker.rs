@@ -90,6 +90,8 @@ pub struct Broker {
     pub(crate) serial: u64,
     /// Tells the runs of one broker apart, so that none assigns what another has.
     pub(crate) salt: u64,
+    /// How many of those who wait for room are to look again.
+    pub(crate) making_room: u32,
     pub(crate) shutting_down: bool,
     pub(crate) recorder: Option<Box<Recorder>>,
     /// The first connection that shutdown has yet to close.
@@ -133,6 +135,7 @@ impl Broker {
             lent: None,
             serial: 0,
             salt: 0,
+            making_room: 0,
             shutting_down: false,
             recorder: (config.recording > 0)
                 .then(|| Box::new(Recorder::new(config.recording, config.seed))),

@@ -202,6 +202,8 @@ impl Connections {
     pub(crate) fn remove(&mut self, index: u32) -> Option<Connection> {
         self.step_out(For::Turn, index);
         self.step_out(For::Durable, index);
+        self.step_out(For::Room, index);
+        self.step_out(For::Host, index);
         let connection = self.slots.remove(index)?;
         self.addresses.leave(&connection.peer);
         Some(connection)

@@ -55,10 +55,11 @@ impl Outputs {
         }
     }
 
-    /// Whether the message was taken; if not, its reference is still the caller's.
+    /// Whether the message was taken; if not, its reference is still the caller's. Those that
+    /// `has_window` are bounded by it.
     #[must_use]
-    pub(crate) fn push_message(&mut self, message: LocalCopy) -> bool {
-        let room = self.has_room();
+    pub(crate) fn push_message(&mut self, message: LocalCopy, has_window: bool) -> bool {
+        let room = has_window || self.has_room();
         if room {
             self.optional += 1;
             self.queue.push_back(Pending::Message(message));
@@ -77,6 +78,11 @@ impl Outputs {
     /// Whether half the room for messages is free: a long replay goes on then.
     pub(crate) const fn is_roomy(&self) -> bool {
         self.optional < self.limit / 2
+    }
+
+    /// A message that there was no room for elsewhere.
+    pub(crate) fn drop_message(&mut self) {
+        self.dropped += 1;
     }
 
     pub(crate) const fn dropped(&self) -> u64 {

@@ -27,7 +27,7 @@ use crate::policy::{
 use crate::time::Instant;
 
 /// The version of the form of a recording.
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 
 /// Writes a recording.
 pub(crate) struct Recorder {

@@ -79,4 +79,4 @@ pub use handle::{BlockingHandle, Handle};
 pub use message::Message;
 pub use server::{Server, Serving};
 pub use shutdown::ShutdownHandle;
-pub use subscription::{Subscribe, Subscription};
+pub use subscription::{OnFull, Subscribe, Subscription};

@@ -16,6 +16,8 @@ pub(crate) enum Source {
     Listener(usize),
     /// A handle sent a command.
     Commands,
+    /// The program has taken messages that others wait for room of.
+    Taken,
     /// The armed timer fired.
     Timer,
     /// Somebody asked for shutdown.

@@ -159,6 +159,7 @@ impl Shard {
                 Source::Commands => {
                     self.serve_commands(now);
                 }
+                Source::Taken => self.note_taken(now),
                 Source::Timer => self.timer.armed = None,
                 Source::Shutdown => self.shut_down(now),
             }
@@ -263,7 +264,7 @@ impl Shard {
                 }
                 Output::Decide(ticket, _, request) => self.decide(now, ticket, request),
                 Output::Message(local, message) => {
-                    let receiver = self.receivers.get(&local);
+                    let receiver = self.receivers.get_mut(&local);
                     if receiver.is_some_and(|receiver| !receiver.deliver(&message)) {
                         self.unsubscribe(now, local);
                     }

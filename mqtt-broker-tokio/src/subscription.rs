@@ -1,5 +1,7 @@
 //! The host's own subscriptions: what is asked for, and the stream of what arrives.
 
+use core::future::poll_fn;
+use core::num::NonZeroU32;
 use core::pin::Pin;
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::task::{Context, Poll};
@@ -8,11 +10,12 @@ use std::sync::Arc;
 use futures_core::Stream;
 use mqtt_broker_core::LocalSubscription;
 use mqtt_codec::{QoS, RetainHandling, SubscriptionIdentifier, SubscriptionOptions};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 use crate::blocking::block_on;
 use crate::command::Command;
 use crate::message::Message;
+use crate::ready::{ReadyList, Source};
 
 /// A subscription to make with [`Handle::subscribe`](crate::Handle::subscribe): a Topic Filter, and
 /// what may be said about it. A plain string is one with the defaults.
@@ -22,6 +25,22 @@ pub struct Subscribe {
     pub(crate) options: SubscriptionOptions,
     pub(crate) identifier: Option<SubscriptionIdentifier>,
     pub(crate) capacity: usize,
+    pub(crate) on_full: OnFull,
+}
+
+/// What happens to a message for a [`Subscription`] that is full.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnFull {
+    /// It is lost and [counted](Subscription::lost). A slow program holds up nobody else.
+    #[default]
+    Lose,
+    /// Its publisher waits: the broker reads nothing more from that client until the program has
+    /// taken some. A program that stops taking messages stops every client that publishes to the
+    /// subscription. Only what cannot wait is lost and counted in
+    /// [`Stats::dropped_outputs`](crate::Stats::dropped_outputs): Will Messages, and what the
+    /// program itself publishes.
+    Wait,
 }
 
 impl Subscribe {
@@ -31,15 +50,33 @@ impl Subscribe {
     pub fn to(filter: impl Into<String>) -> Self {
         let options =
             SubscriptionOptions { maximum_qos: QoS::ExactlyOnce, ..SubscriptionOptions::default() };
-        Self { filter: filter.into(), options, identifier: None, capacity: 1024 }
+        Self {
+            filter: filter.into(),
+            options,
+            identifier: None,
+            capacity: 1024,
+            on_full: OnFull::Lose,
+        }
     }
 
-    /// How many messages may wait to be taken; at least 1. When as many wait, further ones are lost
-    /// and [counted](Subscription::lost): a slow program holds up nobody else.
+    /// How many messages may wait to be taken; at least 1.
     #[must_use]
     pub fn capacity(mut self, messages: usize) -> Self {
-        self.capacity = messages.max(1);
+        self.capacity = messages.clamp(1, Semaphore::MAX_PERMITS);
         self
+    }
+
+    /// What happens when as many wait. Without it, further ones are lost and counted.
+    #[must_use]
+    pub fn on_full(mut self, on_full: OnFull) -> Self {
+        self.on_full = on_full;
+        self
+    }
+
+    /// The window that the broker keeps to.
+    pub(crate) fn window(&self) -> Option<NonZeroU32> {
+        let size = u32::try_from(self.capacity).unwrap_or(u32::MAX);
+        NonZeroU32::new(size).filter(|_| self.on_full == OnFull::Wait)
     }
 
     /// A number that its messages carry, for a program that puts several subscriptions together.
@@ -86,14 +123,16 @@ impl From<String> for Subscribe {
 /// The messages of one of the host's own subscriptions, a [`Stream`]. It ends when the server shuts
 /// down; dropping it unsubscribes.
 ///
-/// It holds a bounded number of messages, see [`Subscribe::capacity`]. What arrives while it is full
-/// is lost and counted, and never slows the broker or another subscriber.
+/// It holds a bounded number of messages, see [`Subscribe::capacity`]. What becomes of those that
+/// arrive while it is full is the program's choice: see [`OnFull`].
 #[derive(Debug)]
 pub struct Subscription {
     messages: mpsc::Receiver<Message>,
     lost: Arc<AtomicU64>,
     local: LocalSubscription,
     commands: mpsc::Sender<Command>,
+    /// Whom to tell that there is room; those who wait for it look when half is free.
+    room: Option<(Arc<ReadyList>, usize)>,
 }
 
 impl Subscription {
@@ -101,17 +140,18 @@ impl Subscription {
     ///
     /// Cancel safe: a message is not lost if the future is dropped.
     pub async fn recv(&mut self) -> Option<Message> {
-        self.messages.recv().await
+        poll_fn(|cx| self.poll_recv(cx)).await
     }
 
     /// The next message, waiting on this thread; for threads that run no async code.
     pub fn blocking_recv(&mut self) -> Option<Message> {
-        block_on(self.messages.recv())
+        block_on(self.recv())
     }
 
     /// The next message if there is one now.
     pub fn try_recv(&mut self) -> Option<Message> {
-        self.messages.try_recv().ok()
+        let message = self.messages.try_recv().ok();
+        self.took(message)
     }
 
     /// How many messages were lost so far because this subscription was full.
@@ -119,48 +159,91 @@ impl Subscription {
     pub fn lost(&self) -> u64 {
         self.lost.load(Ordering::Relaxed)
     }
+
+    fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+        self.messages.poll_recv(cx).map(|message| self.took(message))
+    }
+
+    fn took(&self, message: Option<Message>) -> Option<Message> {
+        if let Some((ready, half)) = &self.room {
+            if message.is_some() && self.messages.len() < *half {
+                ready.push(Source::Taken);
+            }
+        }
+        message
+    }
 }
 
 impl Stream for Subscription {
     type Item = Message;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Message>> {
-        self.messages.poll_recv(cx)
+        self.poll_recv(cx)
     }
 }
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        // With the channel full, the broker notices at the next message that nobody takes it.
-        let _ = self.commands.try_send(Command::Unsubscribe(self.local));
+        // With the channel full, the broker notices at the next message that nobody takes it, or
+        // when it looks for room.
+        if self.commands.try_send(Command::Unsubscribe(self.local)).is_err() {
+            self.messages.close();
+            if let Some((ready, _)) = &self.room {
+                ready.push(Source::Taken);
+            }
+        }
     }
 }
+
+/// Nobody takes the messages any more.
+pub(crate) struct Closed;
 
 /// The broker's side of a [`Subscription`].
 #[derive(Debug)]
 pub(crate) struct Receiver {
     messages: mpsc::Sender<Message>,
     lost: Arc<AtomicU64>,
+    /// Messages handed over that the broker counts as not taken, if it does count.
+    pending: Option<usize>,
 }
 
 impl Receiver {
     /// Both sides of a subscription that the broker knows as `local`.
     pub(crate) fn pair(
         local: LocalSubscription,
-        capacity: usize,
+        subscribe: &Subscribe,
         commands: mpsc::Sender<Command>,
+        ready: &Arc<ReadyList>,
     ) -> (Self, Subscription) {
-        let (sender, messages) = mpsc::channel(capacity);
+        let (sender, messages) = mpsc::channel(subscribe.capacity);
         let lost = Arc::new(AtomicU64::new(0));
-        let receiver = Self { messages: sender, lost: Arc::clone(&lost) };
-        (receiver, Subscription { messages, lost, local, commands })
+        let waits = subscribe.on_full == OnFull::Wait;
+        let pending = waits.then_some(0);
+        let receiver = Self { messages: sender, lost: Arc::clone(&lost), pending };
+        let room = waits.then(|| (Arc::clone(ready), subscribe.capacity.div_ceil(2)));
+        (receiver, Subscription { messages, lost, local, commands, room })
+    }
+
+    /// How many messages were taken since this was last asked, of one whose publishers wait; an
+    /// error if the subscription was dropped.
+    pub(crate) fn taken(&mut self) -> Result<u32, Closed> {
+        let Some(pending) = &mut self.pending else { return Ok(0) };
+        if self.messages.is_closed() {
+            return Err(Closed);
+        }
+        let left = self.messages.max_capacity() - self.messages.capacity();
+        let taken = core::mem::replace(pending, left).saturating_sub(left);
+        Ok(u32::try_from(taken).unwrap_or(u32::MAX))
     }
 
     /// Hands over a message. False: the subscription was dropped.
-    pub(crate) fn deliver(&self, message: &mqtt_broker_core::Message<'_>) -> bool {
+    pub(crate) fn deliver(&mut self, message: &mqtt_broker_core::Message<'_>) -> bool {
         match self.messages.try_reserve() {
             Ok(permit) => {
                 permit.send(Message::received(message));
+                if let Some(pending) = &mut self.pending {
+                    *pending += 1;
+                }
                 true
             }
             Err(mpsc::error::TrySendError::Full(())) => {

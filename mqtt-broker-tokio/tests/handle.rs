@@ -10,7 +10,7 @@ use std::thread;
 
 use client::{Client, Running};
 use futures_core::Stream;
-use mqtt_broker_tokio::{Message, QoS, ReasonCode, Subscribe, Version};
+use mqtt_broker_tokio::{Message, OnFull, QoS, ReasonCode, Subscribe, Version};
 use mqtt_codec::Packet;
 
 #[test]
@@ -110,6 +110,35 @@ fn a_subscription_that_nobody_reads_loses_and_counts() {
     drop((subscription, end));
     assert_eq!(handle.stats().unwrap().subscriptions, 0, "dropping it unsubscribes");
     server.stop(());
+}
+
+#[test]
+fn a_publisher_waits_for_a_slow_subscription_and_nobody_else_does() {
+    let server = Running::start();
+    let handle = server.handle.blocking();
+    let slow = Subscribe::to("t").capacity(2).on_full(OnFull::Wait);
+    let mut subscription = handle.subscribe(slow).unwrap();
+    let mut publisher = Client::connect(server.address, Version::V5, "p");
+    for count in 0..100_u8 {
+        publisher.publish("t", &[count]);
+    }
+    let mut other = Client::connect(server.address, Version::V5, "o");
+    other.subscribe("u", QoS::AtMostOnce);
+    other.publish("u", b"served");
+    assert_eq!(other.receive().1, b"served");
+    assert!(handle.stats().unwrap().publish_received < 100);
+    for count in 0..100_u8 {
+        assert_eq!(subscription.blocking_recv().unwrap().payload, [count]);
+    }
+    assert_eq!((subscription.lost(), handle.stats().unwrap().dropped_outputs), (0, 0));
+
+    for count in 0..10_u8 {
+        publisher.publish("t", &[count]);
+    }
+    drop(subscription);
+    publisher.subscribe("end", QoS::AtMostOnce);
+    assert_eq!(handle.stats().unwrap().publish_received, 111, "nobody waits for what is dropped");
+    server.stop((publisher, other));
 }
 
 #[test]

@@ -81,6 +81,9 @@ fn impossible(script: &Script, at: usize) -> Option<&'static str> {
     }
     match &script.lines[at].action {
         Action::Wait(_) => Some("time passes, and the real clock cannot be turned"),
+        Action::Host(Wish::SubscribeWithin(..) | Wish::Take(..)) => {
+            Some("a program takes messages by receiving them")
+        }
         Action::Host(Wish::Publish(message)) if served::message::published(message).is_err() => {
             Some("the binding's messages have no such property")
         }

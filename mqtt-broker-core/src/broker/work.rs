@@ -63,6 +63,7 @@ impl Broker {
     pub(super) fn has_work(&self) -> bool {
         self.replays.is_ready()
             || self.releasing > 0
+            || self.making_room > 0
             || self.sessions.first_ended().is_some()
             || !self.discarded.is_empty()
             || self.shut_from.is_some()
@@ -100,7 +101,13 @@ impl Broker {
     /// Lets input go on that was put off.
     pub(super) fn resume_turns(&mut self) {
         for _ in 0..RESUMED {
-            let Some(index) = self.connections.take_first(For::Turn) else { return };
+            let Some(index) = self.connections.take_first(For::Turn) else { break };
+            self.work.add(1);
+            self.resume(index);
+        }
+        for _ in 0..RESUMED.min(self.making_room) {
+            self.making_room -= 1;
+            let Some(index) = self.connections.take_first(For::Host) else { break };
             self.work.add(1);
             self.resume(index);
         }

@@ -23,6 +23,8 @@ pub(super) enum Flow {
     Wait,
     /// It is not done with, and goes on in a later turn.
     Turn,
+    /// It was not taken: its connection stands in a line for room, and it comes again.
+    Line,
 }
 
 /// A packet that ends its connection.
@@ -74,6 +76,7 @@ impl Broker {
                 Ok(Flow::Next) => {}
                 Ok(Flow::Wait) => return self.wait(now, index, bytes.len() - rest.len(), len),
                 Ok(Flow::Turn) => return self.wait_for_turn(now, index, bytes.len() - rest.len()),
+                Ok(Flow::Line) => return self.wait(now, index, bytes.len() - rest.len(), 0),
                 Err(reason) => self.close(now, index, reason),
             }
             self.settle(now);
@@ -110,7 +113,7 @@ impl Broker {
         };
         if self.journal.is_full() && self.may_record(state, index, &packet) {
             self.wait_for_room(index);
-            return Ok(Flow::Wait);
+            return Ok(Flow::Line);
         }
         let flow = match &packet {
             //= [MQTT-3.1.0-1]

@@ -12,10 +12,12 @@ pub(crate) enum For {
     Durable,
     /// Their input waits for room in the journal.
     Room,
+    /// What they publish is for a subscription of the host that has no room.
+    Host,
 }
 
 /// How many lines there are.
-pub(super) const LINES: usize = 3;
+pub(super) const LINES: usize = 4;
 
 /// The ends of one line. It goes through the connections themselves, so that it takes no memory of
 /// its own and nobody stands in it who is gone.
@@ -48,20 +50,22 @@ impl Default for Place {
 
 impl For {
     const fn of<T>(self, all: &[T; LINES]) -> &T {
-        let [turn, durable, room] = all;
+        let [turn, durable, room, host] = all;
         match self {
             Self::Turn => turn,
             Self::Durable => durable,
             Self::Room => room,
+            Self::Host => host,
         }
     }
 
     const fn of_mut<T>(self, all: &mut [T; LINES]) -> &mut T {
-        let [turn, durable, room] = all;
+        let [turn, durable, room, host] = all;
         match self {
             Self::Turn => turn,
             Self::Durable => durable,
             Self::Room => room,
+            Self::Host => host,
         }
     }
 }

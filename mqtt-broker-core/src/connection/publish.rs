@@ -83,7 +83,10 @@ impl Broker {
         self.check_receive_maximum(index, key, qos)?;
         if self.journal.is_half_full() && self.would_record(key, qos, publish.retain, topic) {
             self.wait_for_room(index);
-            return Ok(Flow::Wait);
+            return Ok(Flow::Line);
+        }
+        if self.wait_for_host(index, topic) {
+            return Ok(Flow::Line);
         }
         let verdict = match self.unacceptable(topic, &publish.properties, publish.payload) {
             Some((reason_code, limit)) => {

@@ -54,6 +54,12 @@ pub(crate) enum Call<'a> {
         filter: TopicFilter<'a>,
         options: SubscriptionOptions,
         identifier: Option<SubscriptionIdentifier>,
+        /// 0 is none.
+        window: u32,
+    },
+    Taken {
+        subscription: LocalSubscription,
+        messages: u32,
     },
     Unsubscribe(LocalSubscription),
     Kick {
@@ -97,14 +103,12 @@ impl<'a> Call<'a> {
             }
             Self::Durable(lsn) => put.kind(11).number(lsn.0),
             Self::Publish { packet } => put.kind(12).bytes(packet),
-            Self::Subscribe { filter, options, identifier } => {
+            Self::Subscribe { filter, options, identifier, window } => {
                 let identifier = identifier.map_or(0, |identifier| identifier.get().into());
                 put.kind(13).bytes(filter.as_bytes()).number(options.as_u8().into());
-                put.number(identifier)
+                put.number(identifier).number((*window).into())
             }
-            Self::Unsubscribe(local) => {
-                put.kind(14).number(local.index.into()).number(local.generation.into())
-            }
+            Self::Unsubscribe(local) => put.kind(14).local(*local),
             Self::Kick { client, reason_code } => {
                 put.kind(15).bytes(client.as_bytes()).number(reason_code.value().into())
             }
@@ -118,6 +122,9 @@ impl<'a> Call<'a> {
             }
             Self::Resolve(ticket, verdict) => put.kind(19).number(ticket.0).verdict(verdict),
             Self::Shutdown => put.kind(20),
+            Self::Taken { subscription, messages } => {
+                put.kind(21).local(*subscription).number((*messages).into())
+            }
         };
     }
 
@@ -143,11 +150,9 @@ impl<'a> Call<'a> {
                 filter: get.filter()?,
                 options: SubscriptionOptions::from_u8(get.small()?).ok()?,
                 identifier: SubscriptionIdentifier::new(get.u32()?),
+                window: get.u32()?,
             },
-            14 => {
-                let (index, generation) = (get.u32()?, get.u32()?);
-                Self::Unsubscribe(LocalSubscription { index, generation })
-            }
+            14 => Self::Unsubscribe(get.local()?),
             15 => Self::Kick { client: get.text()?, reason_code: get.reason_code()? },
             16 => Self::Redirect {
                 client: get.text()?,
@@ -158,6 +163,7 @@ impl<'a> Call<'a> {
             18 => Self::RemoveSubscription { client: get.text()?, filter: get.filter()? },
             19 => Self::Resolve(Ticket(get.number()?), get.verdict()?),
             20 => Self::Shutdown,
+            21 => Self::Taken { subscription: get.local()?, messages: get.u32()? },
             _ => return None,
         };
         *bytes = get.0;
@@ -198,6 +204,10 @@ impl Put<'_> {
 
     fn connection(&mut self, connection: ConnectionHandle) -> &mut Self {
         self.number(connection.index.into()).number(connection.generation.into())
+    }
+
+    fn local(&mut self, local: LocalSubscription) -> &mut Self {
+        self.number(local.index.into()).number(local.generation.into())
     }
 
     fn verdict(&mut self, verdict: &Verdict) -> &mut Self {
@@ -272,6 +282,10 @@ impl<'a> Get<'a> {
 
     fn connection(&mut self) -> Option<ConnectionHandle> {
         Some(ConnectionHandle { index: self.u32()?, generation: self.u32()? })
+    }
+
+    fn local(&mut self) -> Option<LocalSubscription> {
+        Some(LocalSubscription { index: self.u32()?, generation: self.u32()? })
     }
 
     fn verdict(&mut self) -> Option<Verdict> {

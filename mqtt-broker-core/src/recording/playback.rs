@@ -3,6 +3,7 @@
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::fmt;
+use core::num::NonZeroU32;
 
 use mqtt_codec::{Framed, Packet, Sender, Version, frame};
 
@@ -216,8 +217,16 @@ impl<V: FnMut(Instant, &Step<'_>)> Player<V> {
         (self.visit)(now, &Step::Host(&alloc::format!("{wish:?}")));
         match wish {
             Call::Publish { packet } => self.publish(packet),
-            Call::Subscribe { filter, options, identifier } => {
-                let _ = self.broker.subscribe(now, filter, options, identifier);
+            Call::Subscribe { filter, options, identifier, window } => {
+                let _ = match NonZeroU32::new(window) {
+                    None => self.broker.subscribe(now, filter, options, identifier),
+                    Some(window) => {
+                        self.broker.subscribe_within(now, filter, options, identifier, window)
+                    }
+                };
+            }
+            Call::Taken { subscription, messages } => {
+                self.broker.taken(now, subscription, messages);
             }
             Call::Unsubscribe(local) => self.broker.unsubscribe(now, local),
             Call::Kick { client, reason_code } => {

@@ -211,6 +211,11 @@ impl Broker {
         self.replays.ready = others;
     }
 
+    /// Lets the walks in a line go on.
+    pub(crate) fn go_on_replaying(&mut self, parked: Walks) {
+        self.replays.append_ready(parked);
+    }
+
     /// The Session has ended; its walks are ended in their turn, and it keeps its key until then.
     pub(crate) fn abandon_replays(&mut self, session: u32) {
         self.make_parked_ready(session);
@@ -233,10 +238,12 @@ impl Broker {
             return;
         }
         let subscriber = replay.subscriber;
-        let kept = match self.sessions.get_mut(subscriber) {
-            Some(session) if slice == Slice::NoRoom => {
-                self.replays.push(&mut session.parked, replay)
-            }
+        let parked = match self.locals.parked(subscriber) {
+            None => self.sessions.get_mut(subscriber).map(|session| &mut session.parked),
+            parked => parked,
+        };
+        let kept = match parked {
+            Some(parked) if slice == Slice::NoRoom => self.replays.push(parked, replay),
             _ => self.replays.make_ready(replay),
         };
         // No memory for a walk: the subscriber does without the rest of it.
@@ -305,7 +312,7 @@ impl Broker {
     /// Whether the subscriber can be given more: half its queue stays free for live messages.
     fn has_room(&self, subscriber: Subscriber) -> bool {
         if is_local(subscriber) {
-            return self.outputs.is_roomy();
+            return self.locals.is_roomy(subscriber).unwrap_or_else(|| self.outputs.is_roomy());
         }
         let Some(session) = self.sessions.get(subscriber) else { return false };
         session.queued_messages < (self.config.queue_messages / 2).max(1)

@@ -1,5 +1,7 @@
 //! `host …`: what the program around the broker wishes.
 
+use core::num::NonZeroU32;
+
 use mqtt_broker_core::{ApplicationMessage, Verdict};
 use mqtt_codec::{
     Properties, QoS, ReasonCode, SubscriptionIdentifier, SubscriptionOptions, TopicFilter,
@@ -19,6 +21,15 @@ pub(crate) enum Wish {
     Publish(ApplicationMessage<'static>),
     /// `subscribes "a/#" q1 sub-id=3`
     Subscribe(TopicFilter<'static>, SubscriptionOptions, Option<SubscriptionIdentifier>),
+    /// `subscribes "a/#" q1 sub-id=3 window=2`
+    SubscribeWithin(
+        TopicFilter<'static>,
+        SubscriptionOptions,
+        Option<SubscriptionIdentifier>,
+        NonZeroU32,
+    ),
+    /// `takes 2 of "a/#"`
+    Take(u32, String),
     /// `unsubscribes "a/#"`
     Unsubscribe(String),
     /// `kicks "alice" 0x98 Administrative action`
@@ -45,11 +56,22 @@ impl Wish {
         let wish = match verb.as_str() {
             "publishes" => publication(fields)?,
             "subscribes" => {
+                let window: Option<NonZeroU32> =
+                    fields.value("window").map(|value| value.number()).transpose()?;
                 let (filter, options) = subscription(&mut fields)?;
                 let identifier = Properties::new(keep(properties(&mut fields)?));
                 let identifier = identifier.subscription_identifiers().next();
-                Self::Subscribe(filter, options, identifier)
+                match window {
+                    None => Self::Subscribe(filter, options, identifier),
+                    Some(window) => Self::SubscribeWithin(filter, options, identifier, window),
+                }
             }
+            "takes" => match (fields.next(), fields.flag("of"), fields.text()) {
+                (Some(Token::Word(count)), true, Some(filter)) => {
+                    Self::Take(count.parse().map_err(|_| "how many?")?, filter)
+                }
+                _ => return Err("`takes 2 of \"a/#\"`".into()),
+            },
             "unsubscribes" => Self::Unsubscribe(fields.text().ok_or("from what?")?),
             "kicks" => {
                 let name = fields.text().ok_or("kicks whom?")?;

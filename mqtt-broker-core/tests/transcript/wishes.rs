@@ -28,6 +28,16 @@ impl Wishes {
                 let made = broker.subscribe(now, *filter, *options, *identifier);
                 made.map(|made| self.subscriptions.push((filter.to_string(), made)))
             }
+            Wish::SubscribeWithin(filter, options, identifier, window) => {
+                let made = broker.subscribe_within(now, *filter, *options, *identifier, *window);
+                made.map(|made| self.subscriptions.push((filter.to_string(), made)))
+            }
+            Wish::Take(messages, filter) => {
+                let known = self.subscriptions.iter().find(|(known, _)| known == filter);
+                let (_, made) = known.ok_or("of what?")?;
+                broker.taken(now, *made, *messages);
+                Ok(())
+            }
             Wish::Unsubscribe(filter) => {
                 let known = self.subscriptions.iter().position(|(known, _)| known == filter);
                 let (_, made) = self.subscriptions.remove(known.ok_or("from what?")?);

@@ -10,7 +10,7 @@ use crate::command::Command;
 use crate::error::Error;
 use crate::message::Message;
 use crate::ready::Source;
-use crate::subscription::{Receiver, Subscribe, Subscription};
+use crate::subscription::{Closed, Receiver, Subscribe, Subscription};
 
 /// Commands that are done in one turn before the connections have theirs.
 const COMMAND_BATCH: usize = 256;
@@ -62,6 +62,21 @@ impl Shard {
         }
     }
 
+    /// Tells the broker what the program has taken of what others wait for.
+    pub(super) fn note_taken(&mut self, now: Instant) {
+        let mut closed = Vec::new();
+        for (&local, receiver) in &mut self.receivers {
+            match receiver.taken() {
+                Ok(0) => {}
+                Ok(messages) => self.parts.broker.taken(now, local, messages),
+                Err(Closed) => closed.push(local),
+            }
+        }
+        for local in closed {
+            self.unsubscribe(now, local);
+        }
+    }
+
     fn publish(&mut self, now: Instant, message: &Message) -> Result<(), Error> {
         let broker = &mut self.parts.broker;
         message.lend(|message| broker.publish(now, message))?.map_err(Error::refused)
@@ -70,13 +85,16 @@ impl Shard {
     fn subscribe(&mut self, now: Instant, subscribe: &Subscribe) -> Result<Subscription, Error> {
         let filter = TopicFilter::new(&subscribe.filter)
             .map_err(|error| Error::invalid("the Topic Filter", error))?;
-        let local = self
-            .parts
-            .broker
-            .subscribe(now, filter, subscribe.options, subscribe.identifier)
-            .map_err(Error::refused)?;
+        let (options, identifier) = (subscribe.options, subscribe.identifier);
+        let broker = &mut self.parts.broker;
+        let made = match subscribe.window() {
+            None => broker.subscribe(now, filter, options, identifier),
+            Some(window) => broker.subscribe_within(now, filter, options, identifier, window),
+        };
+        let local = made.map_err(Error::refused)?;
         let commands = self.parts.command_sender.clone();
-        let (receiver, subscription) = Receiver::pair(local, subscribe.capacity, commands);
+        let (receiver, subscription) =
+            Receiver::pair(local, subscribe, commands, &self.parts.ready);
         self.receivers.insert(local, receiver);
         Ok(subscription)
     }

@@ -275,6 +275,13 @@ impl Subject for World {
                 let made = self.handle.subscribe(subscribe);
                 made.map(|made| self.subscriptions.push((filter.to_string(), made)))
             }
+            Wish::SubscribeWithin(filter, options, identifier, window) => {
+                let what = format!("{filter} {options:?} {identifier:?}");
+                return Err(format!("the runner takes all messages, not {window} of {what}"));
+            }
+            Wish::Take(messages, filter) => {
+                return Err(format!("the runner takes all messages, not {messages} of {filter}"));
+            }
             Wish::Unsubscribe(filter) => {
                 self.subscriptions.retain(|(known, _)| known != filter);
                 Ok(())
