@@ -208,7 +208,7 @@ pub struct Limits {
     /// addresses have 32 bits.
     pub publication_bytes: usize,
     /// Queue entries of all Sessions together: one for each copy that waits or is under way, and
-    /// each acknowledgement not yet sent. Default 16 Mi.
+    /// each acknowledgement not yet sent. An eighth is for answers, whatever waits. Default 16 Mi.
     pub entries: u32,
     /// Bytes that wait for Sessions without a connection, all together, counted as for
     /// [`Config::queue_bytes`]. Default 512 MiB; 16 KiB where addresses have 32 bits.

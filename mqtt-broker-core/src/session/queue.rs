@@ -133,13 +133,30 @@ impl List {
 /// All entries of all lists, with the few parts that are too large for one.
 pub(crate) struct Entries {
     slots: Slab<Entry>,
+    /// Messages get none beyond this many: who keeps them waiting must not keep anybody from being
+    /// answered.
+    for_messages: u32,
     identifiers: Slab<Vec<SubscriptionIdentifier>>,
     packets: Slab<Box<[u8]>>,
 }
 
 impl Entries {
     pub(crate) const fn new(limit: u32) -> Self {
-        Self { slots: Slab::new(limit), identifiers: Slab::new(limit), packets: Slab::new(limit) }
+        Self {
+            slots: Slab::new(limit),
+            for_messages: limit - limit / 8,
+            identifiers: Slab::new(limit),
+            packets: Slab::new(limit),
+        }
+    }
+
+    /// Makes an entry of a copy, in no list.
+    #[inline]
+    pub(crate) fn insert_message(&mut self, copy: Copy, lsn: Lsn) -> Result<u32, Full> {
+        if self.slots.len() >= self.for_messages {
+            return Err(Full);
+        }
+        self.insert(Item::Message(copy), lsn)
     }
 
     /// Makes an entry that is in no list.

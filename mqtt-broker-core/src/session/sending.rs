@@ -47,7 +47,7 @@ impl Broker {
         if !self.make_room(session, message.publication, size, immediate, live) {
             return None;
         }
-        let item = Item::Message(Copy {
+        let copy = Copy {
             publication: message.publication,
             identifiers: message.identifiers,
             group: message.group,
@@ -58,8 +58,8 @@ impl Broker {
             journalled: false,
             linked: false,
             packet_identifier: None,
-        });
-        let Ok(entry) = self.entries.insert(item, message.not_before) else {
+        };
+        let Ok(entry) = self.entries.insert_message(copy, message.not_before) else {
             self.dropped(session, message.publication, DropCause::BrokerFull);
             return None;
         };
