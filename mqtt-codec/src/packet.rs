@@ -174,8 +174,8 @@ impl Packet<'_> {
             Self::Suback(packet) => packet.encode(version, out),
             Self::Unsubscribe(packet) => packet.encode(version, out),
             Self::Unsuback(packet) => packet.encode(version, out),
-            Self::Pingreq => start(PacketType::Pingreq, 0, out).map(|(len, _)| len),
-            Self::Pingresp => start(PacketType::Pingresp, 0, out).map(|(len, _)| len),
+            Self::Pingreq => encode_empty(PacketType::Pingreq, out),
+            Self::Pingresp => encode_empty(PacketType::Pingresp, out),
             Self::Disconnect(packet) => packet.encode(version, out),
             Self::Auth(packet) => packet.encode(version, out),
         }
@@ -228,6 +228,12 @@ fn empty<'a>(frame: Frame<'a>, packet: Packet<'a>) -> Result<Packet<'a>, DecodeE
     if frame.body.is_empty() { Ok(packet) } else { Err(DecodeError::TrailingBytes) }
 }
 
+/// Writes a packet that is a fixed header.
+#[inline(never)]
+fn encode_empty(packet_type: PacketType, out: &mut [u8]) -> Result<usize, EncodeError> {
+    start(packet_type, 0, out).map(|(len, _)| len)
+}
+
 /// The length of a packet with this Remaining Length.
 #[inline(always)]
 fn packet_len(remaining: usize) -> usize {
@@ -259,8 +265,7 @@ fn start_with(
     let needed = packet_len(remaining) - elsewhere;
     let out = out.get_mut(..needed).ok_or(EncodeError::BufferTooSmall { needed })?;
     let mut writer = Writer::new(out);
-    writer.u8(first);
-    writer.variable_byte_integer(len);
+    writer.fixed_header(first, len);
     Ok((needed, writer))
 }
 

@@ -23,8 +23,15 @@ impl<'a> Writer<'a> {
 
     #[inline(always)]
     pub(crate) fn array<const N: usize>(&mut self, bytes: [u8; N]) {
+        self.put(|to: &mut [u8; N]| *to = bytes);
+    }
+
+    /// Has the next `N` bytes written. What is put together in one array first and stored then takes
+    /// longer than a store for each of its parts.
+    #[inline(always)]
+    fn put<const N: usize>(&mut self, write: impl FnOnce(&mut [u8; N])) {
         if let Some((head, tail)) = core::mem::take(&mut self.0).split_first_chunk_mut::<N>() {
-            *head = bytes;
+            write(head);
             self.0 = tail;
         } else {
             debug_assert!(false, "a packet was measured too short");
@@ -44,23 +51,60 @@ impl<'a> Writer<'a> {
     /// A property of two bytes: its identifier, then the value.
     #[cfg_attr(target_pointer_width = "64", inline(always))]
     pub(crate) fn id_u16(&mut self, identifier: u8, value: u16) {
-        let [a, b] = value.to_be_bytes();
-        self.array([identifier, a, b]);
+        self.put(|[first, rest @ ..]: &mut [u8; 3]| {
+            (*first, *rest) = (identifier, value.to_be_bytes());
+        });
     }
 
     /// A property of four bytes: its identifier, then the value.
     #[cfg_attr(target_pointer_width = "64", inline(always))]
     pub(crate) fn id_u32(&mut self, identifier: u8, value: u32) {
-        let [a, b, c, d] = value.to_be_bytes();
-        self.array([identifier, a, b, c, d]);
+        self.put(|[first, rest @ ..]: &mut [u8; 5]| {
+            (*first, *rest) = (identifier, value.to_be_bytes());
+        });
     }
 
     /// A property of Binary Data or a UTF-8 Encoded String: its identifier, then length and bytes.
     #[cfg_attr(target_pointer_width = "64", inline(always))]
     pub(crate) fn id_binary(&mut self, identifier: u8, bytes: &[u8]) {
-        let [.., high, low] = bytes.len().to_be_bytes();
-        self.array([identifier, high, low]);
-        self.bytes(bytes);
+        self.put_around(bytes, |[first, len @ ..]: &mut [u8; 3], [], length| {
+            (*first, *len) = (identifier, length);
+        });
+    }
+
+    /// Binary Data, or a UTF-8 Encoded String: its length in two bytes, then the bytes.
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
+    pub(crate) fn binary(&mut self, bytes: &[u8]) {
+        self.put_around(bytes, |len, [], length| *len = length);
+    }
+
+    /// Binary Data, or a UTF-8 Encoded String, and the byte after it.
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
+    pub(crate) fn binary_and(&mut self, bytes: &[u8], after: u8) {
+        self.put_around(bytes, |len, [last], length| (*len, *last) = (length, after));
+    }
+
+    /// Writes a field, and has the `N` bytes before and the `M` after it written, with one look at what
+    /// is left. The length of the field in two bytes is given to whoever does it.
+    #[inline(always)]
+    fn put_around<const N: usize, const M: usize>(
+        &mut self,
+        bytes: &[u8],
+        write: impl FnOnce(&mut [u8; N], &mut [u8; M], [u8; 2]),
+    ) {
+        let all = core::mem::take(&mut self.0).split_at_mut_checked(N + bytes.len() + M);
+        let Some((all, tail)) = all else {
+            debug_assert!(false, "a packet was measured too short");
+            return;
+        };
+        if let Some((before, rest)) = all.split_first_chunk_mut::<N>() {
+            if let Some((middle, after)) = rest.split_last_chunk_mut::<M>() {
+                let [.., high, low] = bytes.len().to_be_bytes();
+                write(before, after, [high, low]);
+                copy(middle, bytes);
+            }
+        }
+        self.0 = tail;
     }
 
     #[cfg_attr(target_pointer_width = "64", inline(always))]
@@ -84,14 +128,6 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Binary Data, or a UTF-8 Encoded String: its length in two bytes, then the bytes.
-    #[cfg_attr(target_pointer_width = "64", inline(always))]
-    pub(crate) fn binary(&mut self, bytes: &[u8]) {
-        let [.., high, low] = bytes.len().to_be_bytes();
-        self.array([high, low]);
-        self.bytes(bytes);
-    }
-
     #[cfg_attr(target_pointer_width = "64", inline(always))]
     pub(crate) fn variable_byte_integer(&mut self, value: u32) {
         let [a, b, c, d] = variable_byte_integer::encode(value);
@@ -102,6 +138,18 @@ impl<'a> Writer<'a> {
             _ => self.array([a, b, c, d]),
         }
     }
+
+    /// The fixed header of a packet: its first byte and its Remaining Length.
+    #[inline(always)]
+    pub(crate) fn fixed_header(&mut self, first: u8, len: u32) {
+        let [a, b, c, d] = variable_byte_integer::encode(len);
+        match len {
+            0..0x80 => self.array([first, a]),
+            0x80..0x4000 => self.array([first, a, b]),
+            0x4000..0x20_0000 => self.array([first, a, b, c]),
+            _ => self.array([first, a, b, c, d]),
+        }
+    }
 }
 
 /// Copies between slices of one length. Up to 32 bytes, two words that may overlap take less time than
@@ -109,9 +157,10 @@ impl<'a> Writer<'a> {
 #[cfg_attr(target_pointer_width = "64", inline(always))]
 fn copy(to: &mut [u8], from: &[u8]) {
     match from.len() {
-        4..8 if WIDE => copy_ends::<4>(to, from),
-        8..16 if WIDE => copy_ends::<8>(to, from),
         16..=32 if WIDE => copy_ends::<16>(to, from),
+        8..16 if WIDE => copy_ends::<8>(to, from),
+        4..8 if WIDE => copy_ends::<4>(to, from),
+        2..4 if WIDE => copy_ends::<2>(to, from),
         // `copy_from_slice` could panic where the lengths are not seen to be equal.
         _ => to.iter_mut().zip(from).for_each(|(to, from)| *to = *from),
     }

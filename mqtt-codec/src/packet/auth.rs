@@ -47,6 +47,7 @@ impl<'a> Auth<'a> {
     /// # Errors
     /// [`EncodeError::NotInThisVersion`] in 3.x, [`EncodeError::BufferTooSmall`],
     /// [`EncodeError::PacketTooLarge`], and what decoding the packet would answer.
+    #[inline(never)]
     pub fn encode(&self, version: Version, out: &mut [u8]) -> Result<usize, EncodeError> {
         if version < Version::V5 {
             return Err(EncodeError::NotInThisVersion);

@@ -61,6 +61,7 @@ impl<'a> Connack<'a> {
     /// # Errors
     /// [`EncodeError::BufferTooSmall`], [`EncodeError::NotInThisVersion`] for a Reason Code without a return
     /// code of 3.x, and what decoding the packet would answer.
+    #[inline(never)]
     pub fn encode(&self, version: Version, out: &mut [u8]) -> Result<usize, EncodeError> {
         if self.session_present && self.reason_code != ReasonCode::SUCCESS {
             return Err(DecodeError::SessionPresentOnRefusal.into());

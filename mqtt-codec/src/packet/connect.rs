@@ -123,10 +123,13 @@ impl<'a> Connect<'a> {
     pub fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
         self.check()?;
         let (len, mut writer) = start(PacketType::Connect, self.remaining_len(), out)?;
-        writer.binary(self.version.protocol_name().as_bytes());
-        writer.u8(self.version.level());
-        writer.u8(self.flags());
-        writer.u16(self.keep_alive);
+        let (level, flags, [high, low]) =
+            (self.version.level(), self.flags(), self.keep_alive.to_be_bytes());
+        match self.version {
+            Version::V3_1 => writer.array(*b"\0\x06MQIsdp"),
+            Version::V3_1_1 | Version::V5 => writer.array(*b"\0\x04MQTT"),
+        }
+        writer.array([level, flags, high, low]);
         if self.version == Version::V5 {
             writer = self.properties.write(writer);
         }

@@ -60,6 +60,7 @@ impl<'a> Disconnect<'a> {
     /// # Errors
     /// [`EncodeError::BufferTooSmall`], [`EncodeError::PacketTooLarge`], and what decoding the packet would
     /// answer.
+    #[inline(never)]
     pub fn encode(&self, version: Version, out: &mut [u8]) -> Result<usize, EncodeError> {
         if version == Version::V5 {
             check_reason_code(PacketType::Disconnect, self.reason_code)?;

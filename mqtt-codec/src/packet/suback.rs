@@ -182,6 +182,7 @@ impl<'a> Suback<'a> {
     /// # Errors
     /// [`EncodeError::BufferTooSmall`], [`EncodeError::PacketTooLarge`], and what decoding the packet would
     /// answer.
+    #[inline(never)]
     pub fn encode(&self, version: Version, out: &mut [u8]) -> Result<usize, EncodeError> {
         if self.reason_codes.is_empty() {
             return Err(DecodeError::NoSubackReasonCode.into());

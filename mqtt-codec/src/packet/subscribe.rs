@@ -355,8 +355,7 @@ impl<'a> Subscribe<'a> {
             _ => QOS,
         };
         self.subscriptions.for_each(|filter, options| {
-            writer.binary(filter.as_bytes());
-            writer.u8(options.as_u8() & mask);
+            writer.binary_and(filter.as_bytes(), options.as_u8() & mask);
         });
         debug_assert_eq!(writer.remaining(), 0);
         Ok(len)

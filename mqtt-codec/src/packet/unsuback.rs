@@ -54,6 +54,7 @@ impl<'a> Unsuback<'a> {
     /// # Errors
     /// [`EncodeError::BufferTooSmall`], [`EncodeError::PacketTooLarge`], and what decoding the packet would
     /// answer.
+    #[inline(never)]
     pub fn encode(&self, version: Version, out: &mut [u8]) -> Result<usize, EncodeError> {
         if version == Version::V5 {
             if self.reason_codes.is_empty() {

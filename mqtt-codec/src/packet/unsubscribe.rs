@@ -188,6 +188,7 @@ impl<'a> Unsubscribe<'a> {
     /// # Errors
     /// [`EncodeError::BufferTooSmall`], [`EncodeError::PacketTooLarge`], and what decoding the packet would
     /// answer.
+    #[inline(never)]
     pub fn encode(&self, version: Version, out: &mut [u8]) -> Result<usize, EncodeError> {
         self.filters.check(version)?;
         if version == Version::V5 {
