@@ -9,7 +9,6 @@ mod timeout;
 mod views;
 mod work;
 
-use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -93,7 +92,7 @@ pub struct Broker {
     /// How many of those who wait for room are to look again.
     pub(crate) making_room: u32,
     pub(crate) shutting_down: bool,
-    pub(crate) recorder: Option<Box<Recorder>>,
+    pub(crate) recorder: Recorder,
     /// The first connection that shutdown has yet to close.
     pub(crate) shut_from: Option<u32>,
 }
@@ -137,8 +136,7 @@ impl Broker {
             salt: 0,
             making_room: 0,
             shutting_down: false,
-            recorder: (config.recording > 0)
-                .then(|| Box::new(Recorder::new(config.recording, config.seed))),
+            recorder: Recorder::new(&config),
             shut_from: None,
             config,
         }
@@ -190,7 +188,7 @@ impl Broker {
         policy: &mut dyn Policy,
     ) -> Received {
         self.work.begin();
-        if self.recorder.is_some() {
+        if self.recorder.is_on() {
             return self.receive_recorded(now, connection, bytes, policy);
         }
         self.input(now, connection, bytes, policy)
@@ -198,9 +196,7 @@ impl Broker {
 
     /// The transport is gone, by whatever cause. The handle is stale from here on.
     pub fn handle_eof(&mut self, now: Instant, connection: ConnectionHandle) {
-        if let Some(recorder) = &mut self.recorder {
-            recorder.eof(now, connection);
-        }
+        self.recorder.eof(now, connection);
         self.work.begin();
         if let Some(index) = self.connections.resolve(connection) {
             self.connection_ended(now, index);
@@ -211,9 +207,7 @@ impl Broker {
     /// [`durable`](Self::durable). Only with [`Config::journal`].
     pub fn poll_journal(&mut self) -> Option<Record<'_>> {
         let record = self.journal.poll()?;
-        if let Some(recorder) = &mut self.recorder {
-            recorder.record(record.bytes);
-        }
+        self.recorder.record(record.bytes);
         Some(record)
     }
 
@@ -222,9 +216,7 @@ impl Broker {
     pub fn poll_output(&mut self) -> Option<Output<'_>> {
         self.take_back_lent();
         let pending = self.outputs.pop();
-        if let Some(recorder) = &mut self.recorder {
-            recorder.output(pending.as_ref());
-        }
+        self.recorder.output(pending.as_ref());
         let output = match pending? {
             Pending::Transmit(connection) => Output::Transmit(connection),
             Pending::Close(connection, reason) => Output::Close(connection, reason),
@@ -274,7 +266,7 @@ impl Broker {
     ) -> Option<Transmit<'_>> {
         self.take_back_lent();
         self.work.begin();
-        let (len, lent) = if self.recorder.is_some() {
+        let (len, lent) = if self.recorder.is_on() {
             self.transmit_recorded(now, connection, buffer, policy)?
         } else {
             self.transmit(now, self.connections.resolve(connection)?, buffer, policy)?
@@ -285,9 +277,7 @@ impl Broker {
         let publication = self.publications.get(lent.publication)?;
         let payload = if lent.whole_tail { publication.tail() } else { publication.payload() };
         self.stats.bytes_sent += payload.len() as u64;
-        if let Some(recorder) = &mut self.recorder {
-            recorder.sent(payload);
-        }
+        self.recorder.sent(payload);
         Some(Transmit { len, payload })
     }
 
@@ -304,7 +294,7 @@ impl Broker {
     /// Everything up to and including `lsn` is durable: what waited for it may leave. If that is
     /// much, it leaves in several turns.
     pub fn durable(&mut self, lsn: Lsn) {
-        self.record_call(&Call::Durable(lsn));
+        self.recorder.call(&Call::Durable(lsn));
         self.work.begin();
         self.journal.durable(lsn);
         self.releasing = self.connections.waiting_for(For::Durable);

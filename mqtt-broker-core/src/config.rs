@@ -45,6 +45,7 @@ pub struct Config {
 
     /// Write down every call, for [`poll_recording`](crate::Broker::poll_recording): at most this
     /// many bytes in all; then the recording ends and the broker goes on. Default 0: nothing is.
+    #[cfg(feature = "recording")]
     pub recording: u64,
 
     /// QoS 1 and 2 PUBLISH packets a client may have unacknowledged; 1 to 65,535. Told to 5.0
@@ -119,6 +120,7 @@ impl Default for Config {
             seed: 0,
             journal: false,
             events: true,
+            #[cfg(feature = "recording")]
             recording: 0,
             receive_maximum: 1024,
             maximum_packet_size: (1 << 20) + 65_536 * 2,

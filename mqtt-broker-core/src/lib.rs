@@ -179,5 +179,6 @@ pub use self::policy::{
     AllowAll, AuthenticateRequest, AuthenticationStep, Client, ConnectRequest, DeliverRequest,
     Policy, PublishRequest, SubscribeRequest, UnsubscribeRequest, Verdict,
 };
+#[cfg(feature = "recording")]
 pub use self::recording::{PlaybackError, Played, Step, play};
 pub use self::time::{Duration, Instant};

@@ -5,6 +5,7 @@ use core::future::Future;
 use core::hash::{BuildHasher, Hasher};
 use core::time::Duration;
 use std::hash::RandomState;
+#[cfg(feature = "recording")]
 use std::io;
 
 use mqtt_broker_core::{AllowAll, Config, Event, Policy, Request, Verdict};
@@ -20,6 +21,7 @@ pub struct Builder {
     config: Config,
     hooks: Hooks,
     shutdown_grace: Duration,
+    #[cfg(feature = "recording")]
     recording: u64,
 }
 
@@ -32,9 +34,11 @@ impl Builder {
                 policy: Box::new(AllowAll),
                 events: None,
                 decide: None,
+                #[cfg(feature = "recording")]
                 recording: None,
             },
             shutdown_grace: Duration::from_secs(3),
+            #[cfg(feature = "recording")]
             recording: 0,
         }
     }
@@ -95,6 +99,7 @@ impl Builder {
     /// [`play`](mqtt_broker_core::play): a tool to find out what went wrong. It holds what clients
     /// sent, passwords too. `sink` is written to on the broker's thread once a turn, so a slow one
     /// slows the broker; when it fails, the recording ends there and the broker goes on.
+    #[cfg(feature = "recording")]
     #[must_use]
     pub fn record(mut self, limit: u64, sink: impl io::Write + Send + 'static) -> Self {
         self.recording = limit;
@@ -122,7 +127,10 @@ impl Builder {
         }
         self.config.events &= self.hooks.events.is_some();
         self.config.journal = false;
-        self.config.recording = self.recording;
+        #[cfg(feature = "recording")]
+        {
+            self.config.recording = self.recording;
+        }
         Ok(Server::new(listeners, self.config, self.hooks, self.shutdown_grace))
     }
 }

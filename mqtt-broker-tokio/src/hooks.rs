@@ -2,6 +2,7 @@
 
 use core::future::Future;
 use core::pin::Pin;
+#[cfg(feature = "recording")]
 use std::io;
 
 use mqtt_broker_core::{Event, Policy, Request, Verdict};
@@ -16,6 +17,7 @@ pub(crate) type OnEvent = Box<dyn FnMut(&Event) + Send>;
 pub(crate) type OnDecide = Box<dyn FnMut(Request) -> Deciding + Send>;
 
 /// Takes a recording.
+#[cfg(feature = "recording")]
 pub(crate) type Sink = Box<dyn io::Write + Send>;
 
 /// Called by the loop on the broker's thread.
@@ -23,5 +25,6 @@ pub(crate) struct Hooks {
     pub(crate) policy: Box<dyn Policy + Send>,
     pub(crate) events: Option<OnEvent>,
     pub(crate) decide: Option<OnDecide>,
+    #[cfg(feature = "recording")]
     pub(crate) recording: Option<Sink>,
 }

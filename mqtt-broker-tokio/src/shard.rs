@@ -176,6 +176,7 @@ impl Shard {
             // What was sent may have made room: more input is welcome, events are told.
             self.drain_outputs(now);
         }
+        #[cfg(feature = "recording")]
         self.record();
         !self.again.is_empty() || self.arm_timer(now)
     }
@@ -342,6 +343,7 @@ impl Shard {
     }
 
     /// Writes down what this turn did, if that is wanted.
+    #[cfg(feature = "recording")]
     fn record(&mut self) {
         let Some(sink) = &mut self.parts.hooks.recording else { return };
         let Some(bytes) = self.parts.broker.poll_recording() else { return };
@@ -357,6 +359,7 @@ impl Shard {
             self.end(now, index);
         }
         self.drain_outputs(now);
+        #[cfg(feature = "recording")]
         self.record();
     }
 

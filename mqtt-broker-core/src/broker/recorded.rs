@@ -1,5 +1,6 @@
 //! The broker's side of a recording: calls are written down as they are made.
 
+#[cfg(feature = "recording")]
 use alloc::vec::Vec;
 
 use mqtt_codec::{Delivery, Packet, PacketIdentifier, Publish, QoS, Version};
@@ -12,37 +13,32 @@ use crate::recording::{Call, Overheard};
 use crate::time::Instant;
 
 impl Broker {
+    #[cfg(feature = "recording")]
     /// What has been recorded since the last call; `None` if nothing has, or if
     /// [`Config::recording`](crate::Config::recording) is off or used up. All of it, one after the
     /// other, is what [`play`](crate::play) plays.
     pub fn poll_recording(&mut self) -> Option<Vec<u8>> {
-        self.recorder.as_mut()?.take()
+        self.recorder.take()
     }
 
+    #[cfg(feature = "recording")]
     /// A hash of all outputs so far, while a recording is made: that of its playback is the same.
     #[must_use]
     pub fn output_hash(&self) -> Option<u64> {
-        self.recorder.as_ref().map(|recorder| recorder.output_hash())
+        self.recorder.output_hash()
     }
 
     /// Records a call, if calls are recorded.
     #[inline]
     pub(crate) fn record(&mut self, now: Instant, call: &Call<'_>) {
-        if let Some(recorder) = &mut self.recorder {
-            recorder.call_at(now, call);
-        }
-    }
-
-    #[inline]
-    pub(super) fn record_call(&mut self, call: &Call<'_>) {
-        if let Some(recorder) = &mut self.recorder {
-            recorder.call(call);
-        }
+        self.recorder.call_at(now, call);
     }
 
     /// Records what the host publishes. What is no PUBLISH is refused, and changes nothing.
     pub(super) fn record_publish(&mut self, now: Instant, message: &ApplicationMessage<'_>) {
-        let Some(recorder) = &mut self.recorder else { return };
+        if !self.recorder.is_on() {
+            return;
+        }
         let identifier = (message.qos > QoS::AtMostOnce).then_some(PacketIdentifier::MIN);
         let Some(delivery) = Delivery::new(message.qos, false, identifier) else { return };
         let publish = Packet::Publish(Publish {
@@ -54,7 +50,7 @@ impl Broker {
         });
         let mut packet = alloc::vec![0; publish.encoded_len(Version::V5)];
         if publish.encode(Version::V5, &mut packet).is_ok() {
-            recorder.call_at(now, &Call::Publish { packet: &packet });
+            self.recorder.call_at(now, &Call::Publish { packet: &packet });
         }
     }
 
@@ -67,9 +63,7 @@ impl Broker {
     ) -> Received {
         let mut policy = Overheard::new(policy);
         let received = self.input(now, connection, bytes, &mut policy);
-        if let Some(recorder) = &mut self.recorder {
-            recorder.input(now, connection, bytes, received.consumed, &policy.verdicts);
-        }
+        self.recorder.input(now, connection, bytes, received.consumed, &policy.verdicts);
         received
     }
 
@@ -83,11 +77,9 @@ impl Broker {
         let mut policy = Overheard::new(policy);
         let index = self.connections.resolve(connection);
         let sent = index.and_then(|index| self.transmit(now, index, buffer, &mut policy));
-        if let Some(recorder) = &mut self.recorder {
-            recorder.transmit(now, connection, buffer.len(), &policy.verdicts);
-            let len = sent.as_ref().map_or(0, |(len, _)| *len);
-            recorder.sent(buffer.get(..len).unwrap_or_default());
-        }
+        self.recorder.transmit(now, connection, buffer.len(), &policy.verdicts);
+        let len = sent.as_ref().map_or(0, |(len, _)| *len);
+        self.recorder.sent(buffer.get(..len).unwrap_or_default());
         sent
     }
 }

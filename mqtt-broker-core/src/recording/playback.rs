@@ -7,8 +7,8 @@ use core::num::NonZeroU32;
 
 use mqtt_codec::{Framed, Packet, Sender, Version, frame};
 
-use super::VERSION;
 use super::call::Call;
+use super::recorder::VERSION;
 use crate::boundary::{ApplicationMessage, ConnectionHandle, Event, Output, Peer};
 use crate::broker::Broker;
 use crate::config::Config;
