@@ -75,6 +75,48 @@ fn the_printed_configuration_is_a_good_file() {
     assert_eq!(stdout(&output), "ok\n", "{}", stderr(&output));
 }
 
+/// What the standard leaves to the server, each with a value that is not the default.
+const CHOICES: [(&str, &str); 22] = [
+    ("receive_maximum", "10"),
+    ("maximum_packet_size", "\"1000 B\""),
+    ("topic_alias_maximum", "3"),
+    ("maximum_qos", "1"),
+    ("retain_available", "false"),
+    ("wildcard_subscriptions", "false"),
+    ("shared_subscriptions", "false"),
+    ("subscription_identifiers", "false"),
+    ("server_keep_alive", "\"30s\""),
+    ("session_expiry_maximum", "\"1h\""),
+    ("message_expiry_maximum", "\"1h\""),
+    ("inflight_messages", "5"),
+    ("queue_messages", "6"),
+    ("queue_bytes", "\"7000 B\""),
+    ("queue_overflow", "\"drop-oldest\""),
+    ("queue_qos0", "true"),
+    ("allow_empty_client_id", "false"),
+    ("connect_timeout", "\"5s\""),
+    ("connections", "8"),
+    ("subscriptions_per_client", "9"),
+    ("topic_levels", "11"),
+    ("validate_payload_format", "true"),
+];
+
+#[test]
+fn every_choice_of_the_server_is_a_key_and_an_argument() {
+    let settings = CHOICES.map(|(key, value)| format!("mqtt.{key}={}", value.trim_matches('"')));
+    let sets = settings.iter().flat_map(|setting| ["--set", setting]);
+    let output = run(&["config"].into_iter().chain(sets).collect::<Vec<_>>());
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let text = stdout(&output);
+    let section = text.split("\n[").find(|section| section.starts_with("mqtt]")).unwrap();
+    for (key, value) in CHOICES {
+        let line = format!("\n{key} = {value}\n");
+        let (before, _) = section.split_once(&line).unwrap_or_else(|| panic!("{line}{section}"));
+        let documented = before.lines().rev().take_while(|line| line.starts_with("# ")).count();
+        assert!(documented >= 2, "{key}: what it is, and what it takes");
+    }
+}
+
 #[test]
 fn the_version_is_told() {
     let output = run(&["--version"]);

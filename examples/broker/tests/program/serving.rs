@@ -31,6 +31,43 @@ fn a_message_reaches_a_subscriber_in_every_version() {
 }
 
 #[test]
+fn what_is_set_is_what_clients_are_told() {
+    let settings = [
+        "receive_maximum=10",
+        "maximum_packet_size=1000",
+        "topic_alias_maximum=3",
+        "maximum_qos=1",
+        "retain_available=false",
+        "wildcard_subscriptions=false",
+        "shared_subscriptions=false",
+        "subscription_identifiers=false",
+        "server_keep_alive=30s",
+        "connections=1",
+    ]
+    .map(|setting| format!("mqtt.{setting}"));
+    let sets: Vec<&str> = settings.iter().flat_map(|setting| ["--set", setting]).collect();
+    let broker = start(&sets);
+    let (_client, connack) = Client::connect(broker.address(), Version::V5, "c");
+    for told in [
+        "receive-maximum=10",
+        "maximum-packet-size=1000",
+        "alias-maximum=3",
+        "maximum-qos=1",
+        "retain-available=0",
+        "wildcard-available=0",
+        "shared-available=0",
+        "sub-id-available=0",
+        "server-keep-alive=30",
+    ] {
+        assert!(connack.contains(told), "{told} is not in {connack}");
+    }
+    let mut second = std::net::TcpStream::connect(broker.address()).unwrap();
+    let mut nothing = Vec::new();
+    let read = std::io::Read::read_to_end(&mut second, &mut nothing);
+    assert!(matches!(read, Ok(0) | Err(_)), "one connection is one");
+}
+
+#[test]
 fn clients_that_come_and_go_are_logged() {
     let broker = start(&[]);
     let client = Client::connected(broker.address(), Version::V5, "visitor");
