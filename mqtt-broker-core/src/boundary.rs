@@ -138,6 +138,9 @@ pub enum Output<'a> {
     Decide(Ticket, ConnectionHandle, Request),
     /// An Application Message for one of the host's own subscriptions.
     Message(LocalSubscription, Message<'a>),
+    /// The [snapshot](crate::Broker::snapshot) that begins with this record is durable as a whole:
+    /// every record before it may be deleted, and a replay begins with it.
+    Snapshot(Lsn),
     /// Something happened that a log, a metric or a hook may want. Only with
     /// [`Config::events`](crate::Config::events).
     Event(Event),

@@ -4,6 +4,7 @@ mod durability;
 mod host;
 mod recorded;
 mod replay;
+mod snapshot;
 mod state;
 mod timeout;
 mod views;
@@ -37,6 +38,7 @@ use crate::time::Instant;
 use crate::timers::Timers;
 
 pub use self::replay::{Replay, ReplayCause, ReplayError};
+use self::snapshot::Snapshot;
 pub(crate) use self::timeout::Timer;
 pub(crate) use self::work::Work;
 
@@ -92,6 +94,7 @@ pub struct Broker {
     /// How many of those who wait for room are to look again.
     pub(crate) making_room: u32,
     pub(crate) shutting_down: bool,
+    snapshot: Option<Snapshot>,
     pub(crate) recorder: Recorder,
     /// The first connection that shutdown has yet to close.
     pub(crate) shut_from: Option<u32>,
@@ -136,6 +139,7 @@ impl Broker {
             salt: 0,
             making_room: 0,
             shutting_down: false,
+            snapshot: None,
             recorder: Recorder::new(&config),
             shut_from: None,
             config,
@@ -225,6 +229,7 @@ impl Broker {
                 let (ticket, connection, request) = *question;
                 Output::Decide(ticket, connection, request)
             }
+            Pending::Snapshot(begun) => Output::Snapshot(begun),
             Pending::Event(event) => Output::Event(*event),
             Pending::Message(copy) => {
                 self.lent = Some(copy.publication);
@@ -300,6 +305,7 @@ impl Broker {
         self.releasing = self.connections.waiting_for(For::Durable);
         self.release_durable();
         self.give_room();
+        self.release_snapshot();
     }
 
     /// Tells an event, if the host wants them. The closure runs only then.

@@ -116,6 +116,17 @@ impl Journal {
         }
     }
 
+    /// Takes the journal out while it is told of what is beside it.
+    pub(crate) fn take(&mut self) -> Self {
+        core::mem::replace(self, Self::new(false, 0))
+    }
+
+    /// Whether there is something in the record being made.
+    #[inline]
+    pub(crate) fn is_open(&self) -> bool {
+        self.bytes.len() > self.open
+    }
+
     /// Whether there is a journal: what lasts is counted, and changes of it are recorded.
     #[inline]
     pub(crate) const fn is_enabled(&self) -> bool {
@@ -137,7 +148,7 @@ impl Journal {
     /// changed nothing that lasts.
     #[inline]
     pub(crate) fn gate(&self) -> Lsn {
-        if self.bytes.len() > self.open { self.open_lsn() } else { Lsn(0) }
+        if self.is_open() { self.open_lsn() } else { Lsn(0) }
     }
 
     /// The number of the record being made, or of the next one.
@@ -215,7 +226,7 @@ impl Journal {
     /// Ends the record being made, if there is anything in it.
     #[inline]
     pub(crate) fn commit(&mut self, now: Instant) {
-        if self.bytes.len() > self.open {
+        if self.is_open() {
             self.commit_as(now, Kind::Changes);
         }
     }

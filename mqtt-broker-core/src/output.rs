@@ -5,7 +5,9 @@ use alloc::collections::VecDeque;
 
 use mqtt_codec::{QoS, SubscriptionIdentifier};
 
-use crate::boundary::{CloseReason, ConnectionHandle, Event, LocalSubscription, Request, Ticket};
+use crate::boundary::{
+    CloseReason, ConnectionHandle, Event, LocalSubscription, Lsn, Request, Ticket,
+};
 
 /// One output that waits.
 #[derive(Debug)]
@@ -13,6 +15,7 @@ pub(crate) enum Pending {
     Transmit(ConnectionHandle),
     Close(ConnectionHandle, CloseReason),
     Resume(ConnectionHandle),
+    Snapshot(Lsn),
     Decide(Box<(Ticket, ConnectionHandle, Request)>),
     Event(Box<Event>),
     Message(LocalCopy),

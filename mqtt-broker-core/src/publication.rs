@@ -193,10 +193,6 @@ impl Publications {
         }
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Publication> {
-        self.slots.from(0).map(|(_, publication)| publication)
-    }
-
     pub(crate) const fn len(&self) -> u32 {
         self.slots.len()
     }

@@ -188,6 +188,11 @@ impl Sessions {
         self.queue_ended(key);
     }
 
+    /// Beyond the last place that a Session has or had.
+    pub(crate) fn places(&self) -> u32 {
+        self.slots.places()
+    }
+
     /// The Session that ended first of those that still hold something.
     pub(crate) fn first_ended(&self) -> Option<u32> {
         let (first, _) = self.ended;

@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 
 use mqtt_codec::{SubscriptionIdentifier, SubscriptionOptions, TopicFilter};
 
+use crate::journal::SessionChange;
 use crate::store::Full;
 use crate::topic_tree::{TopicTree, levels};
 pub(crate) use matching::{Match, Matches};
@@ -120,6 +121,19 @@ impl Subscriptions {
         self.table.of_subscriber(list).map(|subscription| Held { all: self, subscription })
     }
 
+    /// Begins a walk over the subscriptions of one subscriber, in place of any other.
+    pub(crate) fn begin_walk(&mut self, list: &SubscriberList) {
+        self.table.begin_walk(list);
+    }
+
+    /// The next subscription of the walk. One that is there throughout comes exactly once; one that
+    /// is made meanwhile does not come.
+    pub(crate) fn walk(&mut self) -> Option<Held<'_>> {
+        let key = self.table.walk()?;
+        let subscription = self.table.get(key)?;
+        Some(Held { all: self, subscription })
+    }
+
     /// The options and the identifier of one subscription.
     pub(crate) fn get(
         &self,
@@ -227,9 +241,15 @@ impl Held<'_> {
         self.subscription.options.unwrap_or_default()
     }
 
-    /// The serial of the share group; 0 if there is none.
-    pub(crate) fn group(&self) -> u32 {
-        self.subscription.site.as_group().map_or(0, |key| self.all.serial(GroupKey::new(key)))
+    /// The change that makes it; `filter` is its own.
+    pub(crate) fn subscribed<'a>(&self, filter: TopicFilter<'a>) -> SessionChange<'a> {
+        let group = self.subscription.site.as_group();
+        SessionChange::Subscribed {
+            filter,
+            options: self.options(),
+            identifier: self.identifier(),
+            group: group.map_or(0, |key| self.all.serial(GroupKey::new(key))),
+        }
     }
 
     pub(crate) const fn identifier(&self) -> Option<SubscriptionIdentifier> {

@@ -11,6 +11,7 @@ use super::{Broker, Timer};
 use crate::boundary::Lsn;
 use crate::config::Config;
 use crate::journal::{Change, Frame, Kind, NoFrame};
+use crate::recording::Recorder;
 use crate::session::queue::{LOST, NONE};
 use crate::session::{FOR_EVER, Session};
 use crate::time::{Duration, Instant};
@@ -155,6 +156,9 @@ impl Replay {
                     broker.publications.release(publication);
                 }
                 broker.journal.end_replay(self.last);
+                // What it has begun with would not be in a recording.
+                broker.config.recording = 0;
+                broker.recorder = Recorder::new(&broker.config);
                 broker.salt = now.0.rotate_left(32) ^ self.last.0;
                 broker.journal.change(&Change::Restarted);
                 broker.journal.commit(now);
@@ -193,7 +197,9 @@ impl Replay {
         }
         self.decode_all(&frame)?;
         if self.phase == Phase::Start {
-            self.phase = if begins { Phase::Snapshot } else { Phase::Changes };
+            // Before the first record of all there was nothing to tell of.
+            let told = begins && header.lsn != Lsn(1);
+            self.phase = if told { Phase::Snapshot } else { Phase::Changes };
         }
         // What is told is known already, unless the replay began here.
         if header.kind == Kind::Changes || self.phase == Phase::Snapshot {

@@ -1,5 +1,6 @@
 //! What lasts, told in the words of the journal that would make it from nothing.
 
+use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Write;
@@ -36,15 +37,38 @@ impl Broker {
             filters.sort();
             lines.extend(filters);
         }
-        let from = lines.len();
-        for publication in self.publications.iter().filter(|stored| stored.named > 0) {
+        let mut named: BTreeMap<u64, u32> = BTreeMap::new();
+        for publication in self.named() {
+            let stored = self.publications.get(publication);
+            named.extend(stored.map(|stored| (stored.sequence, publication)));
+        }
+        for publication in named.values().filter_map(|key| self.publications.get(*key)) {
             line(&mut lines, &Change::Published(Published::from(publication)));
         }
+        let from = lines.len();
         for publication in self.retained.iter().filter_map(|key| self.publications.get(key)) {
             line(&mut lines, &Change::Retained { sequence: publication.sequence });
         }
         lines.get_mut(from..).unwrap_or_default().sort();
         lines.concat()
+    }
+
+    /// The publications that something names that lasts; some of them more than once.
+    fn named(&self) -> impl Iterator<Item = u32> {
+        let journalled = self.sessions.from(0).filter(|(_, session)| session.number != 0);
+        let of_sessions = journalled.flat_map(|(_, session)| self.named_by(session));
+        of_sessions.chain(self.retained.iter())
+    }
+
+    /// The publications that a Session names in the journal.
+    pub(super) fn named_by(&self, session: &Session) -> impl Iterator<Item = u32> {
+        let waiting = self.entries.of_list(&session.waiting);
+        let under_way = session.in_flight.iter().filter_map(|entry| self.entries.get(entry));
+        let copies = under_way.chain(waiting).filter_map(|entry| match &entry.item {
+            Item::Message(copy) if copy.journalled => Some(copy.publication),
+            _ => None,
+        });
+        copies.chain(session.will.as_ref().map(|will| will.publication))
     }
 
     /// Tells of a Session, but not of its subscriptions.
@@ -127,12 +151,7 @@ impl Broker {
         filter.clear();
         held.write_filter(filter);
         let filter = TopicFilter::assume_valid(filter);
-        let subscribed = SessionChange::Subscribed {
-            filter,
-            options: held.options(),
-            identifier: held.identifier(),
-            group: held.group(),
-        };
+        let subscribed = held.subscribed(filter);
         session.is_journalled.then_some(Change::Session(session.number, subscribed))
     }
 }

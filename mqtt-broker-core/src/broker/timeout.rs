@@ -48,5 +48,6 @@ impl Broker {
         self.run_replays(now);
         self.give_room();
         self.settle(now);
+        self.run_snapshot(now);
     }
 }

@@ -69,6 +69,7 @@ impl Broker {
             || self.shut_from.is_some()
             || self.connections.waiting_for(For::Turn) > 0
             || self.has_room_to_give()
+            || self.is_snapshot_ready()
     }
 
     /// Lets what became durable go, as far as this call goes.

@@ -1,7 +1,7 @@
 //! [`Host`]: what the program around a driver gives and is told.
 
 use crate::boundary::{
-    CloseReason, ConnectionHandle, Event, LocalSubscription, Message, Peer, Request, Ticket,
+    CloseReason, ConnectionHandle, Event, LocalSubscription, Lsn, Message, Peer, Request, Ticket,
 };
 use crate::journal::Record;
 use crate::policy::{Policy, Verdict};
@@ -53,5 +53,11 @@ pub trait Host: Policy {
     /// whatever depends on it is held back.
     fn record(&mut self, record: Record<'_>) {
         let _ = record;
+    }
+
+    /// The [snapshot](crate::Broker::snapshot) that begins with this record is durable: the
+    /// journal before it may be deleted.
+    fn snapshot(&mut self, begun: Lsn) {
+        let _ = begun;
     }
 }

@@ -113,6 +113,7 @@ impl<H: Host> Shared<H> {
                     }
                 }
                 Output::Message(subscription, message) => self.host.message(subscription, &message),
+                Output::Snapshot(lsn) => self.host.snapshot(lsn),
                 Output::Event(event) => self.host.event(event),
             }
         }

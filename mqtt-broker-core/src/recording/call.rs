@@ -80,4 +80,5 @@ pub(crate) enum Call<'a> {
     },
     Resolve(Ticket, Verdict),
     Shutdown,
+    Snapshot,
 }

@@ -243,6 +243,9 @@ impl<V: FnMut(Instant, &Step<'_>)> Player<V> {
             }
             Call::Resolve(ticket, verdict) => self.broker.resolve(now, ticket, verdict),
             Call::Shutdown => self.broker.shutdown(now),
+            Call::Snapshot => {
+                self.broker.snapshot(now);
+            }
             _ => {}
         }
     }

@@ -22,6 +22,8 @@ pub(crate) struct Scan {
     ends: SmallVec<[u16; 8]>,
     /// Whether the last level is `#`.
     multi_level: bool,
+    /// Whether wildcards lead to system topics.
+    with_system: bool,
     node: u32,
     /// How many levels `node` is below the root.
     depth: usize,
@@ -77,12 +79,27 @@ impl Retained {
             filter: filter.into(),
             ends,
             multi_level,
+            with_system: false,
             node: ROOT,
             depth: 0,
             next: Move::Find,
         };
         self.pin(scan.node);
         scan
+    }
+
+    /// Starts a scan of all there is.
+    pub(crate) fn scan_all(&mut self) -> Scan {
+        self.pin(ROOT);
+        Scan {
+            filter: Box::default(),
+            ends: SmallVec::new(),
+            multi_level: true,
+            with_system: true,
+            node: ROOT,
+            depth: 0,
+            next: Move::Find,
+        }
     }
 
     /// Goes on until the scan has found something or `budget` is zero.
@@ -165,8 +182,10 @@ impl Retained {
     fn arrive(&self, scan: &mut Scan, node: u32) {
         scan.node = node;
         //= [MQTT-4.7.2-1]
-        let pass_over =
-            scan.depth == 1 && matches!(scan.select(0), Select::All) && self.tree.is_system(node);
+        let pass_over = !scan.with_system
+            && scan.depth == 1
+            && matches!(scan.select(0), Select::All)
+            && self.tree.is_system(node);
         scan.next = if pass_over { Move::Leave } else { Move::Find };
     }
 

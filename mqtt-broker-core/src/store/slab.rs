@@ -102,6 +102,11 @@ impl<T> Slab<T> {
         self.from(key).next()
     }
 
+    /// One more than the largest key there ever was.
+    pub(crate) const fn places(&self) -> u32 {
+        self.slots.len()
+    }
+
     /// The heap memory held, in bytes, without what the values hold themselves.
     pub(crate) fn bytes(&self) -> usize {
         self.slots.bytes()

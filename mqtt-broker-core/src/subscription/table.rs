@@ -130,6 +130,8 @@ pub(super) struct Table {
     /// Keyed by site and subscriber.
     pub(super) index: Index,
     seed: SharedSeed,
+    /// The next subscription of a walk over those of one subscriber.
+    walk: Option<Key>,
 }
 
 impl Table {
@@ -142,7 +144,12 @@ impl Table {
     pub(super) const fn new(seed: u64, limit: u32) -> Self {
         let limit = limit.saturating_mul(2);
         let limit = if limit < Self::MAXIMUM { limit } else { Self::MAXIMUM };
-        Self { slab: Slab::new(limit), index: Index::new(), seed: SharedSeed::from_u64(seed) }
+        Self {
+            slab: Slab::new(limit),
+            index: Index::new(),
+            seed: SharedSeed::from_u64(seed),
+            walk: None,
+        }
     }
 
     #[inline]
@@ -172,6 +179,16 @@ impl Table {
             next = subscription.in_subscriber.next;
             Some(subscription)
         })
+    }
+
+    pub(super) fn begin_walk(&mut self, list: &SubscriberList) {
+        self.walk = list.first;
+    }
+
+    pub(super) fn walk(&mut self) -> Option<u32> {
+        let key = self.walk?;
+        self.walk = self.slab.get(key.get())?.in_subscriber.next;
+        Some(key.get())
     }
 
     /// The subscription of `subscriber` at `site`, whose list is given.
@@ -249,6 +266,9 @@ impl Table {
         let Some(subscriber) = subscriber else { return };
         subscriber.len -= 1;
         let Links { next, previous } = removed.in_subscriber;
+        if self.walk == Some(Key::new(key)) {
+            self.walk = next;
+        }
         match previous.and_then(|previous| self.slab.get_mut(previous.get())) {
             Some(before) => before.in_subscriber.next = next,
             None => subscriber.first = next,

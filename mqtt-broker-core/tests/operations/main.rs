@@ -84,6 +84,14 @@ enum Operation {
         client: usize,
     },
     Sync,
+    Snapshot,
+    /// The broker stops, and comes back after so many milliseconds (or as many earlier) with so many
+    /// hundredths of what was not durable.
+    Crash {
+        milliseconds: u64,
+        set_back: bool,
+        kept: usize,
+    },
 }
 
 fn qos() -> impl Strategy<Value = QoS> {
@@ -122,6 +130,17 @@ fn operation() -> impl Strategy<Value = Operation> {
         1 => client.clone().prop_map(|client| O::Kick { client }),
         1 => client.prop_map(|client| O::Remove { client }),
         3 => Just(O::Sync),
+    ]
+}
+
+/// With a journal that is kept.
+fn operation_on_disk() -> impl Strategy<Value = Operation> {
+    use Operation as O;
+    prop_oneof![
+        60 => operation(),
+        2 => Just(O::Snapshot),
+        1 => (0..3000u64, any::<bool>(), 0..=100usize).prop_map(
+            |(milliseconds, set_back, kept)| O::Crash { milliseconds, set_back, kept }),
     ]
 }
 

@@ -105,6 +105,10 @@ impl World {
                 self.broker.remove_session(self.now, CLIENTS[client]);
             }
             O::Sync => self.sync(),
+            O::Snapshot => {
+                self.broker.snapshot(self.now);
+            }
+            O::Crash { milliseconds, set_back, kept } => self.crash(milliseconds, set_back, kept),
         }
     }
 
@@ -298,6 +302,22 @@ impl World {
         self.write();
         self.journal.durable = self.journal.written;
         self.broker.durable(self.journal.durable);
+    }
+
+    fn crash(&mut self, milliseconds: u64, set_back: bool, kept: usize) {
+        self.write();
+        let (durable, written) = (self.journal.durable.0, self.journal.written.0);
+        let kept = durable + (written - durable) * kept as u64 / 100;
+        self.journal.records.truncate(usize::try_from(kept).unwrap());
+        let mut replay = Broker::replay(self.broker.config().clone());
+        for record in &self.journal.records {
+            replay.apply(record).unwrap();
+        }
+        let away = milliseconds * 1000;
+        self.now = Instant(if set_back { self.now.0 - away } else { self.now.0 + away });
+        let journal = core::mem::take(&mut self.journal);
+        *self = Self::around(replay.finish(self.now).unwrap(), self.now);
+        self.journal = Disk { written: Lsn(kept), durable: Lsn(kept), ..journal };
     }
 
     fn cut(&mut self, client: usize) {

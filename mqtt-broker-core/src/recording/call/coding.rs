@@ -50,6 +50,7 @@ impl<'a> Call<'a> {
             }
             Self::Resolve(ticket, verdict) => put.kind(19).number(ticket.0).verdict(verdict),
             Self::Shutdown => put.kind(20),
+            Self::Snapshot => put.kind(22),
             Self::Taken { subscription, messages } => {
                 put.kind(21).local(*subscription).number((*messages).into())
             }
@@ -92,6 +93,7 @@ impl<'a> Call<'a> {
             19 => Self::Resolve(Ticket(get.number()?), get.verdict()?),
             20 => Self::Shutdown,
             21 => Self::Taken { subscription: get.local()?, messages: get.u32()? },
+            22 => Self::Snapshot,
             _ => return None,
         };
         *bytes = get.0;
