@@ -157,8 +157,7 @@ impl Replay {
                 }
                 broker.journal.end_replay(self.last);
                 // What it has begun with would not be in a recording.
-                broker.config.recording = 0;
-                broker.recorder = Recorder::new(&broker.config);
+                broker.recorder = Recorder::off();
                 broker.salt = now.0.rotate_left(32) ^ self.last.0;
                 broker.journal.change(&Change::Restarted);
                 broker.journal.commit(now);

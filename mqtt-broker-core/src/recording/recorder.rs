@@ -20,6 +20,11 @@ impl Recorder {
     }
 
     #[inline]
+    /// One that writes nothing.
+    pub(crate) const fn off() -> Self {
+        Self(None)
+    }
+
     pub(crate) const fn is_on(&self) -> bool {
         self.0.is_some()
     }
