@@ -19,12 +19,12 @@ impl Recorder {
         Self((recording > 0).then(|| Box::new(Writer::new(recording, seed))))
     }
 
-    #[inline]
     /// One that writes nothing.
     pub(crate) const fn off() -> Self {
         Self(None)
     }
 
+    #[inline]
     pub(crate) const fn is_on(&self) -> bool {
         self.0.is_some()
     }
