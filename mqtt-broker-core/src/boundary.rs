@@ -247,6 +247,29 @@ pub enum Request {
     },
 }
 
+impl Request {
+    /// The bytes of its own copies.
+    pub(crate) fn heap(&self) -> usize {
+        match self {
+            Self::Connect { client_identifier, user_name, password, .. } => {
+                client_identifier.capacity()
+                    + user_name.as_ref().map_or(0, String::capacity)
+                    + password.as_ref().map_or(0, Vec::capacity)
+            }
+            Self::Authenticate { client_identifier, method, data, .. } => {
+                client_identifier.capacity() + method.capacity() + data.capacity()
+            }
+            Self::Publish { client_identifier, topic, .. } => {
+                client_identifier.capacity() + topic.capacity()
+            }
+            Self::Subscribe { client_identifier, filter, .. }
+            | Self::Unsubscribe { client_identifier, filter } => {
+                client_identifier.capacity() + filter.capacity()
+            }
+        }
+    }
+}
+
 /// Why a Network Connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -1,6 +1,7 @@
 //! [`Broker`]: one value that speaks MQTT and knows no socket.
 
 mod durability;
+mod held;
 mod host;
 mod recorded;
 mod replay;
@@ -33,10 +34,12 @@ use crate::routing::local::Locals;
 use crate::routing::replay::Replays;
 use crate::session::Sessions;
 use crate::session::queue::{Entries, List};
+use crate::store::Account;
 use crate::subscription::{Matches, Subscriptions};
 use crate::time::Instant;
 use crate::timers::Timers;
 
+pub(crate) use self::held::{NEWCOMER, bytes_of, queue_bytes};
 pub use self::replay::{Replay, ReplayCause, ReplayError};
 use self::snapshot::Snapshot;
 pub(crate) use self::timeout::Timer;
@@ -55,6 +58,8 @@ const SEED_BITS: u64 = 0x243f_6a88_85a3_08d3;
 /// Outputs may be drained late: any number of `handle_*` calls may come first.
 pub struct Broker {
     pub(crate) config: Config,
+    /// All that is held.
+    pub(crate) account: Account,
     pub(crate) connections: Connections,
     pub(crate) sessions: Sessions,
     pub(crate) entries: Entries,
@@ -68,6 +73,8 @@ pub struct Broker {
     pub(crate) outputs: Outputs,
     pub(crate) stats: Stats,
     pub(crate) work: Work,
+    /// What the account has of lists that lie beside the tables.
+    counted_aside: usize,
     /// Reused by every routing.
     pub(crate) matches: Matches,
     pub(crate) deliveries: Vec<Delivery>,
@@ -112,24 +119,30 @@ impl Broker {
     pub fn new(config: Config) -> Self {
         // A seed of few bits, such as the default, would make a poor key.
         let (seed, limits) = (config.seed ^ SEED_BITS, &config.limits);
+        let account = Account::new(limits.memory);
         Self {
-            connections: Connections::new(seed, limits),
-            sessions: Sessions::new(seed, limits.sessions),
-            entries: Entries::new(limits.entries),
-            publications: Publications::new(limits.publications, limits.publication_bytes),
-            subscriptions: Subscriptions::new(seed, limits.subscriptions),
-            retained: Retained::new(seed, limits.retained),
-            replays: Replays::new(),
-            locals: Locals::new(limits.local_subscriptions),
-            timers: Timers::new(),
+            connections: Connections::new(&account, seed, limits),
+            sessions: Sessions::new(&account, seed, limits.sessions),
+            entries: Entries::new(&account, limits.entries),
+            publications: Publications::new(
+                &account,
+                limits.publications,
+                limits.publication_bytes,
+            ),
+            subscriptions: Subscriptions::new(&account, seed, limits.subscriptions),
+            retained: Retained::new(&account, seed, limits.retained),
+            replays: Replays::new(&account),
+            locals: Locals::new(&account, limits.local_subscriptions),
+            timers: Timers::new(&account),
             journal: Journal::new(config.journal, limits.journal_bytes),
-            outputs: Outputs::new(limits.outputs),
+            outputs: Outputs::new(&account, limits.outputs),
             stats: Stats::default(),
             matches: Matches::default(),
             deliveries: Vec::new(),
             more_identifiers: Vec::new(),
             releasing: 0,
             work: Work::default(),
+            counted_aside: 0,
             discarded: List::default(),
             closing: VecDeque::new(),
             wills: VecDeque::new(),
@@ -142,6 +155,7 @@ impl Broker {
             snapshot: None,
             recorder: Recorder::new(&config),
             shut_from: None,
+            account,
             config,
         }
     }
@@ -166,9 +180,11 @@ impl Broker {
         if self.shutting_down {
             return Err(Error::Full("connections"));
         }
-        let handle = match self.connections.insert(peer, now) {
+        let admitted = self.admit_new(0);
+        let handle = match admitted.and_then(|()| self.connections.insert(peer, now)) {
             Ok(handle) => handle,
             Err(limit) => {
+                let limit = self.full(limit);
                 self.reached_by(limit, "", peer);
                 return Err(Error::Full(limit.name()));
             }
@@ -210,6 +226,10 @@ impl Broker {
     /// What the journal must keep next, in order. Write it, make it durable, then tell
     /// [`durable`](Self::durable). Only with [`Config::journal`].
     pub fn poll_journal(&mut self) -> Option<Record<'_>> {
+        if self.journal.reclaim() {
+            self.recount_aside();
+            return None;
+        }
         let record = self.journal.poll()?;
         self.recorder.record(record.bytes);
         Some(record)
@@ -357,7 +377,15 @@ impl Broker {
                 }
             }
         }
+        self.trim_lists();
+        self.commit(now);
+    }
+
+    /// Ends the record being made, and counts what has grown.
+    #[inline]
+    pub(crate) fn commit(&mut self, now: Instant) {
         self.journal.commit(now);
+        self.recount_aside();
     }
 
     /// Whether the connection in this slot is connected, and to which Session.

@@ -21,6 +21,7 @@ pub use self::limit::{Limit, Reached};
 /// | [`Limits::retained`], [`Limits::retained_bytes`], [`Limits::retained_message_size`], [`Limits::publications`], [`Limits::publication_bytes`] | PUBACK or PUBREC 0x97 (3.x: close); QoS 0: dropped and counted |
 /// | [`Limits::user_property_bytes`] | PUBACK or PUBREC 0x97, of a Will Message CONNACK 0x97; QoS 0: dropped and counted |
 /// | [`Limits::entries`], [`Limits::offline_bytes`], [`Config::queue_messages`], [`Config::queue_bytes`] | the subscriber's copy is dropped and counted |
+/// | [`Limits::memory`] | as for the limit on what was asked for: [`Error::Full`](crate::Error::Full), CONNACK, SUBACK, PUBACK or PUBREC 0x97 (3.x as above); copies are dropped and counted |
 /// | [`Limits::deferred`] | what was asked for is denied with 0x97 |
 /// | [`Limits::publish_rate`] | the connection's input waits, or DISCONNECT 0x96 Message rate too high (3.x: close), as [`Config::publish_overrate`] says |
 /// | [`Config::maximum_packet_size`] | DISCONNECT 0x95 Packet too large (3.x: close) |
@@ -179,6 +180,17 @@ pub enum Overrate {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
+    /// Bytes of all that the broker holds at the end of any call: the sum of what it has asked of the
+    /// allocator, with the spare room of its tables. Default 2 GiB; 128 KiB where addresses have 32
+    /// bits.
+    ///
+    /// Near the ceiling the broker sheds, in this order: from three quarters on, QoS 0 copies that
+    /// would have to wait behind others; from seven eighths on, messages for Sessions without a
+    /// connection, the new ones or, with [`QueueOverflow::DropOldest`], their oldest; from fifteen
+    /// sixteenths on, new connections, Sessions, subscriptions and retained messages; from
+    /// thirty-one thirty-seconds on, all that can be refused. While one message is routed, the
+    /// broker takes up to 64 bytes more for each subscription that matches it.
+    pub memory: usize,
     /// Network Connections open at once, with those that have not sent CONNECT yet. Default 1 Mi.
     pub connections: u32,
     /// Network Connections open at once from one [`Peer::address`](crate::Peer), whatever its port;
@@ -246,6 +258,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            memory: if usize::BITS > 32 { 2 << 30 } else { 128 << 10 },
             connections: 1 << 20,
             connections_per_address: u32::MAX,
             sessions: 1 << 20,
@@ -291,6 +304,8 @@ pub struct Stats {
     pub publication_bytes: usize,
     /// Queue entries held now.
     pub entries: u32,
+    /// Bytes of everything held now, which [`Limits::memory`] bounds.
+    pub memory: usize,
     /// Bytes of journal records that are not durable.
     pub journal_bytes: usize,
     /// Bytes of retained messages held now.

@@ -41,7 +41,7 @@ use self::topic_alias::TopicAliases;
 use crate::boundary::{ConnectionHandle, Lsn, Peer};
 use crate::config::{Limit, Limits};
 use crate::session::queue::{List, NONE};
-use crate::store::{Full, Slab};
+use crate::store::{Account, Full, Slab};
 use crate::time::Instant;
 use crate::timers::TimerSlot;
 
@@ -105,6 +105,8 @@ pub(crate) struct Connection {
     /// A SUBSCRIBE or UNSUBSCRIBE that takes more than one turn.
     pub(crate) progress: Option<Box<Progress>>,
     places: [Place; LINES],
+    /// What the account has of what it holds itself.
+    pub(crate) counted: usize,
 }
 
 impl Connection {
@@ -138,7 +140,20 @@ impl Connection {
             partial: None,
             progress: None,
             places: [Place::default(); LINES],
+            counted: 0,
         }
+    }
+
+    /// What it holds beside the tables, in bytes.
+    pub(crate) fn heap(&self) -> usize {
+        self.aliases.as_ref().map_or(0, |aliases| size_of_val(&**aliases) + aliases.heap())
+            + self
+                .question
+                .as_ref()
+                .map_or(0, |question| size_of_val(&**question) + question.heap())
+            + self.authentication.as_ref().map_or(0, |kept| size_of_val(&**kept) + kept.heap())
+            + self.partial.as_ref().map_or(0, |partial| size_of_val(&**partial) + partial.heap())
+            + self.progress.as_ref().map_or(0, |kept| size_of_val(&**kept) + kept.heap())
     }
 
     /// Whether anything is ready to be sent.
@@ -156,10 +171,10 @@ pub(crate) struct Connections {
 }
 
 impl Connections {
-    pub(crate) fn new(seed: u64, limits: &Limits) -> Self {
+    pub(crate) fn new(account: &Account, seed: u64, limits: &Limits) -> Self {
         Self {
-            slots: Slab::new(limits.connections),
-            addresses: Addresses::new(seed, limits.connections_per_address),
+            slots: Slab::new(account, limits.connections),
+            addresses: Addresses::new(account, seed, limits.connections_per_address),
             generation: 0,
             lines: [Line::default(); LINES],
         }

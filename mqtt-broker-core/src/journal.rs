@@ -16,6 +16,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use crate::boundary::Lsn;
+use crate::broker::{bytes_of, queue_bytes};
 use crate::time::Instant;
 pub(crate) use change::{Change, Life, Published, SessionChange};
 use frame::HEADER;
@@ -223,6 +224,13 @@ impl Journal {
         self.ended.get(&client).copied().unwrap_or_default()
     }
 
+    /// The memory held, in bytes; of the map, what it can be at most.
+    pub(crate) fn heap(&self) -> usize {
+        const OF_A_NODE: usize = 64;
+        let map = if self.ended.is_empty() { 0 } else { (self.ended.len() + 8) * OF_A_NODE };
+        bytes_of(&self.bytes) + queue_bytes(&self.pending) + queue_bytes(&self.ended_at) + map
+    }
+
     /// Ends the record being made, if there is anything in it.
     #[inline]
     pub(crate) fn commit(&mut self, now: Instant) {
@@ -247,16 +255,21 @@ impl Journal {
         lsn
     }
 
-    pub(crate) fn poll(&mut self) -> Option<Record<'_>> {
-        if self.taken == self.open {
-            // All that is whole has been handed out.
-            self.bytes.drain(..self.open);
-            (self.taken, self.open) = (0, 0);
-            if self.bytes.is_empty() && self.bytes.capacity() > SPARE {
-                self.bytes = Vec::new();
-            }
-            return None;
+    /// If all that is whole has been handed out, its memory is used again.
+    pub(crate) fn reclaim(&mut self) -> bool {
+        if self.taken < self.open {
+            return false;
         }
+        self.bytes.drain(..self.open);
+        (self.taken, self.open) = (0, 0);
+        if self.bytes.is_empty() && self.bytes.capacity() > SPARE {
+            self.bytes = Vec::new();
+        }
+        true
+    }
+
+    /// The next record that is whole.
+    pub(crate) fn poll(&mut self) -> Option<Record<'_>> {
         let frame = Frame::split(self.bytes.get(self.taken..self.open)?)?;
         self.taken += frame.bytes.len();
         Some(Record::of(&frame))

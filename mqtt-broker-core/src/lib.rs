@@ -134,13 +134,9 @@
 //!
 //! # Durability
 //!
-//! With [`Config::journal`], state changes come out of [`poll_journal`](Broker::poll_journal) as
-//! [`Record`]s. The host appends them to a file, and says [`durable`](Broker::durable) once they are
-//! on disk; whatever acknowledges them is held back until then. QoS 0 and PINGRESP wait for nothing.
-//!
-//! After a restart [`Records`] finds them again, and [`Broker::replay`] makes the broker from them.
-//! [`Broker::snapshot`] lets the host delete what is old. The format and its guarantees are in
-//! `docs/design/0002-journal.md`.
+//! With [`Config::journal`], state changes come out of [`poll_journal`](Broker::poll_journal), and
+//! whatever acknowledges them is held back until the host has said
+//! [`durable`](Broker::durable). QoS 0 and PINGRESP wait for nothing.
 
 #![no_std]
 #![forbid(unsafe_code)]

@@ -8,6 +8,7 @@ use mqtt_codec::{QoS, SubscriptionIdentifier};
 use crate::boundary::{
     CloseReason, ConnectionHandle, Event, LocalSubscription, Lsn, Request, Ticket,
 };
+use crate::store::Account;
 
 /// One output that waits.
 #[derive(Debug)]
@@ -21,8 +22,8 @@ pub(crate) enum Pending {
     Message(LocalCopy),
 }
 
-#[derive(Debug)]
 /// A copy of a publication, with a reference, for one of the host's subscriptions.
+#[derive(Debug)]
 pub(crate) struct LocalCopy {
     pub(crate) subscription: LocalSubscription,
     pub(crate) publication: u32,
@@ -30,6 +31,21 @@ pub(crate) struct LocalCopy {
     pub(crate) retain: bool,
     pub(crate) expiry_left: Option<u32>,
     pub(crate) identifier: Option<SubscriptionIdentifier>,
+}
+
+impl Pending {
+    /// The memory it holds beside its place in the queue, in bytes.
+    fn heap(&self) -> usize {
+        match self {
+            Self::Transmit(_)
+            | Self::Close(..)
+            | Self::Resume(_)
+            | Self::Snapshot(_)
+            | Self::Message(_) => 0,
+            Self::Decide(question) => size_of_val(&**question) + question.2.heap(),
+            Self::Event(event) => size_of_val(&**event) + event.heap(),
+        }
+    }
 }
 
 /// The queue. Outputs about connections are bounded by the connections; events and messages are
@@ -40,22 +56,35 @@ pub(crate) struct Outputs {
     optional: u32,
     limit: u32,
     dropped: u64,
+    account: Account,
 }
 
+/// A queue with no more room than this is kept when it is empty.
+const KEPT: usize = 64;
+
 impl Outputs {
-    pub(crate) const fn new(limit: u32) -> Self {
-        Self { queue: VecDeque::new(), optional: 0, limit, dropped: 0 }
+    pub(crate) fn new(account: &Account, limit: u32) -> Self {
+        let account = account.clone();
+        Self { queue: VecDeque::new(), optional: 0, limit, dropped: 0, account }
     }
 
+    /// Outputs about connections are never refused: each has few of them.
     pub(crate) fn push(&mut self, output: Pending) {
-        self.queue.push_back(output);
+        self.account.take_anyway(output.heap());
+        self.push_back(output);
     }
 
     pub(crate) fn push_event(&mut self, event: Event) {
-        if self.has_room() {
-            self.optional += 1;
-            self.queue.push_back(Pending::Event(Box::new(event)));
+        let event = Pending::Event(Box::new(event));
+        if !self.has_room() {
+            return;
         }
+        if self.account.take(event.heap()).is_err() {
+            self.dropped += 1;
+            return;
+        }
+        self.optional += 1;
+        self.push_back(event);
     }
 
     /// Whether the message was taken; if not, its reference is still the caller's. Those that
@@ -65,7 +94,7 @@ impl Outputs {
         let room = has_window || self.has_room();
         if room {
             self.optional += 1;
-            self.queue.push_back(Pending::Message(message));
+            self.push_back(Pending::Message(message));
         }
         room
     }
@@ -75,7 +104,22 @@ impl Outputs {
         if matches!(output, Pending::Event(_) | Pending::Message(_)) {
             self.optional -= 1;
         }
+        self.account.give(output.heap());
+        if self.queue.is_empty() && self.queue.capacity() > KEPT {
+            self.account.give(self.queue.capacity() * size_of::<Pending>());
+            self.queue = VecDeque::new();
+        }
         Some(output)
+    }
+
+    fn push_back(&mut self, output: Pending) {
+        if self.queue.len() == self.queue.capacity() {
+            let before = self.queue.capacity();
+            self.queue.reserve_exact(before.max(KEPT));
+            let size = size_of::<Pending>();
+            self.account.change(before * size, self.queue.capacity() * size);
+        }
+        self.queue.push_back(output);
     }
 
     /// Whether half the room for messages is free: a long replay goes on then.

@@ -10,13 +10,15 @@ use mqtt_codec::{PassThrough, Properties, QoS, TopicName};
 
 use crate::config::Limit;
 use crate::journal::Published;
-use crate::store::{Full, Slab};
+use crate::store::{Account, Full, Slab, grow};
 use crate::time::Instant;
 
 /// The largest buffer that is kept for the next publication when one is released.
 const SPARE_BUFFER: usize = 2048;
 /// How many bytes of such buffers are kept, at most.
 const SPARE_BYTES: usize = 256 << 10;
+/// How many such buffers are kept, at most.
+const SPARES: usize = 1024;
 
 /// The broker's Application Messages under small keys.
 pub(crate) struct Publications {
@@ -27,6 +29,8 @@ pub(crate) struct Publications {
     spare_limit: usize,
     bytes: usize,
     bytes_limit: usize,
+    limit: u32,
+    account: Account,
     /// Counts publications; never used again.
     sequence: u64,
 }
@@ -62,14 +66,16 @@ pub(crate) struct Draft<'a> {
 }
 
 impl Publications {
-    pub(crate) fn new(limit: u32, bytes_limit: usize) -> Self {
+    pub(crate) fn new(account: &Account, limit: u32, bytes_limit: usize) -> Self {
         Self {
-            slots: Slab::new(limit),
+            slots: Slab::new(account, limit),
             spare: Vec::new(),
             spare_bytes: 0,
             spare_limit: SPARE_BYTES.min(bytes_limit / 16),
             bytes: 0,
             bytes_limit,
+            limit,
+            account: account.clone(),
             sequence: 0,
         }
     }
@@ -86,8 +92,7 @@ impl Publications {
         if self.bytes.saturating_add(len) > self.bytes_limit {
             return Err(Limit::PublicationBytes);
         }
-        let mut buffer = self.take_buffer(len);
-        buffer.try_reserve_exact(len).map_err(|_| Limit::Memory)?;
+        let mut buffer = self.take_buffer(len).map_err(|Full| Limit::Memory)?;
         buffer.extend_from_slice(topic);
         if properties_len > 0 {
             buffer.resize(topic.len() + properties_len, 0);
@@ -124,8 +129,7 @@ impl Publications {
         if self.bytes.saturating_add(len) > self.bytes_limit {
             return Err(Limit::PublicationBytes);
         }
-        let mut buffer = Vec::new();
-        buffer.try_reserve_exact(len).map_err(|_| Limit::Memory)?;
+        let mut buffer = self.take_buffer(len).map_err(|Full| Limit::Memory)?;
         for part in [topic, properties, published.payload] {
             buffer.extend_from_slice(part);
         }
@@ -145,8 +149,12 @@ impl Publications {
     }
 
     fn store(&mut self, publication: Publication) -> Result<u32, Limit> {
-        let len = publication.len();
-        let key = self.slots.insert(publication).map_err(|Full| Limit::Publications)?;
+        let (len, capacity) = (publication.len(), publication.buffer.capacity());
+        let key = self.slots.insert(publication).map_err(|Full| {
+            self.account.give(capacity);
+            let full = self.slots.len() >= self.limit;
+            if full { Limit::Publications } else { Limit::Memory }
+        })?;
         self.bytes += len;
         Ok(key)
     }
@@ -211,21 +219,40 @@ impl Publications {
         let mut buffer = publication.buffer;
         self.bytes -= buffer.len();
         let capacity = buffer.capacity();
-        if capacity <= SPARE_BUFFER && self.spare_bytes + capacity <= self.spare_limit {
+        let keep = capacity <= SPARE_BUFFER && self.spare_bytes + capacity <= self.spare_limit;
+        if keep && self.has_place() {
             buffer.clear();
             self.spare_bytes += capacity;
             self.spare.push(buffer);
+        } else {
+            self.account.give(capacity);
         }
     }
 
-    fn take_buffer(&mut self, len: usize) -> Vec<u8> {
-        if len > SPARE_BUFFER {
-            return Vec::new();
+    /// Whether one more buffer can be kept.
+    fn has_place(&mut self) -> bool {
+        let len = self.spare.len();
+        len < self.spare.capacity()
+            || (len < SPARES && grow(&mut self.spare, len.max(16), &self.account).is_ok())
+    }
+
+    /// An empty buffer with room for `len` bytes, which are in the account.
+    fn take_buffer(&mut self, len: usize) -> Result<Vec<u8>, Full> {
+        let mut buffer = Vec::new();
+        if let Some(spare) = self.spare.pop_if(|_| len <= SPARE_BUFFER) {
+            self.spare_bytes -= spare.capacity();
+            // A buffer much larger than the message would be memory put to no use.
+            if spare.capacity() > len * 2 + 64 {
+                self.account.give(spare.capacity());
+            } else {
+                buffer = spare;
+            }
         }
-        let Some(buffer) = self.spare.pop() else { return Vec::new() };
-        self.spare_bytes -= buffer.capacity();
-        // A buffer much larger than the message would be memory that no account shows.
-        if buffer.capacity() > len * 2 + 64 { Vec::new() } else { buffer }
+        if buffer.capacity() < len {
+            let before = buffer.capacity();
+            grow(&mut buffer, len, &self.account).inspect_err(|_| self.account.give(before))?;
+        }
+        Ok(buffer)
     }
 }
 

@@ -4,7 +4,7 @@ mod scan;
 
 use mqtt_codec::TopicName;
 
-use crate::store::{Full, Key};
+use crate::store::{Account, Full, Key};
 use crate::topic_tree::{Filed, Ordered, TopicTree, levels};
 pub(crate) use scan::{Scan, Step};
 
@@ -15,6 +15,7 @@ pub(crate) struct Retained {
     limit: u32,
     /// Of the messages themselves.
     message_bytes: usize,
+    account: Account,
 }
 
 /// What is filed under a path of levels.
@@ -37,9 +38,9 @@ const NODES_PER_TOPIC: u32 = 8;
 
 impl Retained {
     /// Room for the retained messages of `limit` Topic Names. `seed` keys the hashes.
-    pub(crate) fn new(seed: u64, limit: u32) -> Self {
-        let tree = TopicTree::new(seed, limit.saturating_mul(NODES_PER_TOPIC));
-        Self { tree, len: 0, limit, message_bytes: 0 }
+    pub(crate) fn new(account: &Account, seed: u64, limit: u32) -> Self {
+        let tree = TopicTree::new(account, seed, limit.saturating_mul(NODES_PER_TOPIC));
+        Self { tree, len: 0, limit, message_bytes: 0, account: account.clone() }
     }
 
     /// Retains `publication` for a Topic Name, and answers the one it replaces.

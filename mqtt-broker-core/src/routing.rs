@@ -12,7 +12,7 @@ use crate::config::Limit;
 use crate::journal::Change;
 use crate::publication::{Draft, Publication};
 use crate::session::sending::Addressed;
-use crate::store::Full;
+use crate::store::{Claim, Full};
 use crate::subscription::{GroupKey, Match, Preference};
 use crate::time::Instant;
 
@@ -41,6 +41,12 @@ impl Broker {
         if !matched && !draft.retain {
             return Ok(false);
         }
+        if !matched && draft.payload.is_empty() {
+            // Nothing has to be kept to forget what is.
+            self.clear_retained(draft.topic);
+            return Ok(false);
+        }
+        self.admit_routing(self.matches.subscribers.len() + self.matches.groups.len())?;
         let publication = self.publications.insert(draft)?;
         let taken = self.retain(publication);
         if taken.is_ok() {
@@ -74,14 +80,14 @@ impl Broker {
         if stored.payload().is_empty() {
             //= [MQTT-3.3.1-6]
             //= [MQTT-3.3.1-7]
-            self.clear_retained(publication);
+            self.clear_retained_like(publication);
             return Ok(());
         }
         let (sequence, len) = (stored.sequence, stored.len());
         self.check_retained(stored.topic(), len)?;
         //= [MQTT-3.3.1-5]
         let before = self.retained.set(stored.topic(), publication);
-        let before = before.map_err(|Full| Limit::Retained)?;
+        let before = before.map_err(|Full| self.full(Limit::Retained))?;
         self.publications.hold(publication);
         self.retained.count_bytes(len, 0);
         self.name(publication);
@@ -92,12 +98,18 @@ impl Broker {
         Ok(())
     }
 
-    /// Forgets the retained message of the topic of this publication.
-    pub(crate) fn clear_retained(&mut self, publication: u32) {
-        let Some(stored) = self.publications.get(publication) else { return };
-        let topic = stored.topic();
+    /// Forgets the retained message of a topic.
+    pub(crate) fn clear_retained(&mut self, topic: TopicName<'_>) {
         let Some(before) = self.retained.remove(topic) else { return };
         self.journal.change(&Change::RetainedCleared { topic });
+        self.release_retained(before);
+    }
+
+    /// Forgets the retained message of the topic of this publication.
+    pub(crate) fn clear_retained_like(&mut self, publication: u32) {
+        let Some(stored) = self.publications.get(publication) else { return };
+        let Some(before) = self.retained.remove(stored.topic()) else { return };
+        self.journal.change(&Change::RetainedCleared { topic: stored.topic() });
         self.release_retained(before);
     }
 
@@ -108,13 +120,16 @@ impl Broker {
             return Err(Limit::RetainedMessageSize);
         }
         let all = self.retained.message_bytes().saturating_add(len);
-        if all <= limits.retained_bytes {
+        let admitted = self.account.admits(Claim::New, topic.as_bytes().len());
+        if all <= limits.retained_bytes && admitted {
             return Ok(());
         }
         // What it replaces makes room.
         let before = self.retained.get(topic).and_then(|key| self.publications.get(key));
-        let room = all - before.map_or(0, Publication::len) <= limits.retained_bytes;
-        if room { Ok(()) } else { Err(Limit::RetainedBytes) }
+        if all - before.map_or(0, Publication::len) > limits.retained_bytes {
+            return Err(Limit::RetainedBytes);
+        }
+        if admitted || before.is_some() { Ok(()) } else { Err(Limit::Memory) }
     }
 
     /// Lets go of a message that is not retained any more.

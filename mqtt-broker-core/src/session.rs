@@ -20,7 +20,7 @@ use self::receiving::ReceivedIdentifiers;
 use self::will::PendingWill;
 use crate::boundary::Lsn;
 use crate::routing::replay::Walks;
-use crate::store::{Full, Index, Slab};
+use crate::store::{Account, Full, Index, Slab};
 use crate::subscription::SubscriberList;
 use crate::time::Instant;
 use crate::timers::TimerSlot;
@@ -70,6 +70,8 @@ pub(crate) struct Session {
     next_ended: u32,
     /// Those walks that wait until the client has read.
     pub(crate) parked: Walks,
+    /// What the account has of what it holds itself.
+    pub(crate) counted: usize,
     /// Its share of messages is used up until then, and no earlier; see `Limits::publish_rate`.
     pub(crate) paid_until: Instant,
     /// The last publication routed here, and its place among the copies: overlapping subscriptions of one
@@ -105,10 +107,20 @@ impl Session {
             ended: false,
             next_ended: NONE,
             parked: Walks::default(),
+            counted: 0,
             paid_until: Instant::default(),
             routed: 0,
             routed_place: NONE,
         }
+    }
+
+    /// What it holds beside the tables, in bytes.
+    pub(crate) fn heap(&self) -> usize {
+        self.client_identifier.len()
+            + self.user_name.as_ref().map_or(0, |name| name.len())
+            + self.in_flight.bytes()
+            + self.received.bytes()
+            + self.will.as_ref().map_or(0, |will| size_of_val(&**will))
     }
 
     pub(crate) const fn is_connected(&self) -> bool {
@@ -134,11 +146,11 @@ pub(crate) struct Sessions {
 }
 
 impl Sessions {
-    pub(crate) fn new(seed: u64, limit: u32) -> Self {
+    pub(crate) fn new(account: &Account, seed: u64, limit: u32) -> Self {
         Self {
             // One that has ended must not keep its successor out.
-            slots: Slab::new(u32::MAX),
-            by_client: Index::new(),
+            slots: Slab::new(account, u32::MAX),
+            by_client: Index::new(account),
             seed: FixedState::with_seed(seed),
             len: 0,
             limit,
@@ -200,10 +212,9 @@ impl Sessions {
     }
 
     /// Forgets the first of those that have ended.
-    pub(crate) fn remove_first_ended(&mut self) {
-        if let Some(key) = self.unqueue_ended() {
-            self.slots.remove(key);
-        }
+    pub(crate) fn remove_first_ended(&mut self) -> Option<Session> {
+        let key = self.unqueue_ended()?;
+        self.slots.remove(key)
     }
 
     /// The first of those that have ended comes last.

@@ -1,11 +1,13 @@
 //! The containers that grow, and what they answer when they may not: [`Full`].
 
+mod account;
 mod chunks;
 mod index;
 mod key;
 mod slab;
 
-use chunks::Chunks;
+pub(crate) use account::{Account, Claim, boxed};
+pub(crate) use chunks::{Chunks, grow};
 pub(crate) use index::Index;
 pub(crate) use key::Key;
 pub(crate) use slab::Slab;

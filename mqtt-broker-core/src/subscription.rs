@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use mqtt_codec::{SubscriptionIdentifier, SubscriptionOptions, TopicFilter};
 
 use crate::journal::SessionChange;
-use crate::store::Full;
+use crate::store::{Account, Full};
 use crate::topic_tree::{TopicTree, levels};
 pub(crate) use matching::{Match, Matches};
 use shared::Groups;
@@ -47,11 +47,11 @@ const NODES_PER_SUBSCRIPTION: u32 = 8;
 
 impl Subscriptions {
     /// Room for `limit` subscriptions. `seed` keys the hashes.
-    pub(crate) fn new(seed: u64, limit: u32) -> Self {
+    pub(crate) fn new(account: &Account, seed: u64, limit: u32) -> Self {
         Self {
-            tree: TopicTree::new(seed, limit.saturating_mul(NODES_PER_SUBSCRIPTION)),
-            table: Table::new(seed, limit),
-            groups: Groups::new(seed, limit),
+            tree: TopicTree::new(account, seed, limit.saturating_mul(NODES_PER_SUBSCRIPTION)),
+            table: Table::new(account, seed, limit),
+            groups: Groups::new(account, seed, limit),
             len: 0,
             limit,
         }

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use crate::store::{Key, Slab};
+use crate::store::{Account, Chunks, Key, Slab};
 use crate::time::Instant;
 
 /// Deadlines, each with a `K` that says what it is for.
@@ -10,7 +10,7 @@ use crate::time::Instant;
 /// A heap with four children to a place; each timer knows its place, so that arming it again and
 /// cancelling it leave nothing behind. All three take time logarithmic in the number of timers.
 pub(crate) struct Timers<K: Copy> {
-    heap: Vec<Entry>,
+    heap: Chunks<Entry>,
     armed: Slab<Timer<K>>,
     next_sequence: u32,
     next_generation: u32,
@@ -49,8 +49,9 @@ impl Entry {
 }
 
 impl<K: Copy> Timers<K> {
-    pub(crate) const fn new() -> Self {
-        Self { heap: Vec::new(), armed: Slab::new(u32::MAX), next_sequence: 0, next_generation: 0 }
+    pub(crate) fn new(account: &Account) -> Self {
+        let (heap, armed) = (Chunks::new(account), Slab::new(account, u32::MAX));
+        Self { heap, armed, next_sequence: 0, next_generation: 0 }
     }
 
     /// Arms the timer of `slot`, or moves it to another deadline if it is armed.
@@ -60,7 +61,7 @@ impl<K: Copy> Timers<K> {
         let sequence = self.take_sequence();
         if let Some(timer) = Self::timer_of(&mut self.armed, slot) {
             timer.what = what;
-            let place = timer.place as usize;
+            let place = timer.place;
             if let Some(entry) = self.heap.get_mut(place) {
                 entry.deadline = deadline;
                 entry.sequence = sequence;
@@ -70,13 +71,13 @@ impl<K: Copy> Timers<K> {
         }
         let generation = self.next_generation;
         let place = self.heap.len();
-        let Ok(stored_place) = u32::try_from(place) else { return };
-        let Ok(key) = self.armed.insert(Timer { what, place: stored_place, generation }) else {
+        let Ok(key) = self.armed.insert(Timer { what, place, generation }) else { return };
+        if self.heap.push(Entry { deadline, sequence, timer: key }).is_err() {
+            self.armed.remove(key);
             return;
-        };
+        }
         self.next_generation = generation.wrapping_add(1);
         *slot = TimerSlot { key: Some(Key::new(key)), generation };
-        self.heap.push(Entry { deadline, sequence, timer: key });
         self.restore(place);
     }
 
@@ -86,20 +87,20 @@ impl<K: Copy> Timers<K> {
         let key = core::mem::take(slot).key;
         if let (Some(place), Some(key)) = (timer, key) {
             self.armed.remove(key.get());
-            self.take_out(place as usize);
+            self.take_out(place);
         }
     }
 
     /// The earliest deadline.
     pub(crate) fn next(&self) -> Option<Instant> {
-        self.heap.first().map(|entry| entry.deadline)
+        self.heap.get(0).map(|entry| entry.deadline)
     }
 
     /// Disarms the earliest timer whose deadline is at or before `now`, and answers what it was for.
     ///
     /// Equal deadlines come in the order in which they were armed.
     pub(crate) fn pop_due(&mut self, now: Instant) -> Option<K> {
-        let first = *self.heap.first()?;
+        let first = *self.heap.get(0)?;
         if first.deadline > now {
             return None;
         }
@@ -114,18 +115,18 @@ impl<K: Copy> Timers<K> {
         if timer.generation != slot.generation {
             return None;
         }
-        self.heap.get(timer.place as usize).map(|entry| entry.deadline)
+        self.heap.get(timer.place).map(|entry| entry.deadline)
     }
 
     /// How many timers are armed.
     #[cfg(test)]
     pub(crate) const fn len(&self) -> usize {
-        self.heap.len()
+        self.heap.len() as usize
     }
 
     /// The heap memory held, in bytes.
     pub(crate) fn bytes(&self) -> usize {
-        self.heap.capacity() * size_of::<Entry>() + self.armed.bytes()
+        self.heap.bytes() + self.armed.bytes()
     }
 
     fn timer_of<'a>(armed: &'a mut Slab<Timer<K>>, slot: &TimerSlot) -> Option<&'a mut Timer<K>> {
@@ -144,27 +145,27 @@ impl<K: Copy> Timers<K> {
 
     /// Numbers the entries 0, 1, 2... in due order. A sorted array is a heap, so no sift follows.
     fn renumber(&mut self) {
-        self.heap.sort_unstable_by_key(|entry| (entry.deadline, entry.sequence));
+        let mut entries: Vec<Entry> = self.heap.from(0).map(|(_, entry)| *entry).collect();
+        entries.sort_unstable_by_key(|entry| (entry.deadline, entry.sequence));
         self.next_sequence = 0;
-        for entry in &mut self.heap {
-            entry.sequence = self.next_sequence;
-            if let Some(timer) = self.armed.get_mut(entry.timer) {
-                timer.place = self.next_sequence;
-            }
+        for entry in entries {
+            let sequence = self.next_sequence;
+            self.put(sequence, Entry { sequence, ..entry });
             self.next_sequence += 1;
         }
     }
 
     /// Removes the entry at `place`; the last entry of the heap takes its place.
-    fn take_out(&mut self, place: usize) {
+    fn take_out(&mut self, place: u32) {
+        let Some(last) = self.heap.pop() else { return };
         if place < self.heap.len() {
-            self.heap.swap_remove(place);
+            self.put(place, last);
             self.restore(place);
         }
     }
 
     /// Moves the entry at `place` to where it belongs, and tells the timers that moved.
-    fn restore(&mut self, place: usize) {
+    fn restore(&mut self, place: u32) {
         let Some(&entry) = self.heap.get(place) else { return };
         let mut hole = place;
         while hole > 0 {
@@ -186,11 +187,11 @@ impl<K: Copy> Timers<K> {
     }
 
     /// The child of `place` that is due first.
-    fn first_child(&self, place: usize) -> Option<(usize, Entry)> {
-        let start = place * 4 + 1;
-        let children = self.heap.get(start..self.heap.len().min(start + 4))?;
-        let mut first: Option<(usize, Entry)> = None;
-        for (index, entry) in (start..).zip(children) {
+    fn first_child(&self, place: u32) -> Option<(u32, Entry)> {
+        let start = place.checked_mul(4)?.checked_add(1)?;
+        let mut first: Option<(u32, Entry)> = None;
+        for index in start..start.saturating_add(4) {
+            let Some(entry) = self.heap.get(index) else { break };
             if first.is_none_or(|(_, least)| entry.precedes(&least)) {
                 first = Some((index, *entry));
             }
@@ -198,11 +199,11 @@ impl<K: Copy> Timers<K> {
         first
     }
 
-    fn put(&mut self, place: usize, entry: Entry) {
+    fn put(&mut self, place: u32, entry: Entry) {
         if let Some(spot) = self.heap.get_mut(place) {
             *spot = entry;
         }
-        if let (Some(timer), Ok(place)) = (self.armed.get_mut(entry.timer), u32::try_from(place)) {
+        if let Some(timer) = self.armed.get_mut(entry.timer) {
             timer.place = place;
         }
     }

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use foldhash::SharedSeed;
 use smallvec::SmallVec;
 
-use crate::store::{Full, Index, Key, Slab};
+use crate::store::{Account, Full, Index, Key, Slab};
 pub(crate) use level::Level;
 use level::Texts;
 use node::{Children, Node};
@@ -47,15 +47,15 @@ pub(crate) fn levels(path: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 impl<V: Filed, S: Siblings> TopicTree<V, S> {
     /// An empty tree of at most `limit` nodes (and never more than [`Children::MAXIMUM`]).
-    pub(crate) fn new(seed: u64, limit: u32) -> Self {
+    pub(crate) fn new(account: &Account, seed: u64, limit: u32) -> Self {
         let limit = limit.min(Children::MAXIMUM);
-        let mut nodes = Slab::new(limit.saturating_add(1));
+        let mut nodes = Slab::new(account, limit.saturating_add(1));
         // The first key of a slab is 0, `ROOT`.
         let _ = nodes.insert(Node::new(ROOT, Level::new(&[]).text()));
         Self {
             nodes,
-            texts: Texts::new(limit),
-            index: Index::new(),
+            texts: Texts::new(account, limit),
+            index: Index::new(account),
             seed: SharedSeed::from_u64(seed),
         }
     }
@@ -239,6 +239,11 @@ impl<V: Filed, S: Siblings> TopicTree<V, S> {
         let Node { text, .. } = self.nodes.remove(key)?;
         self.texts.remove(&text);
         self.nodes.get_mut(parent)?.children = siblings.without(&text);
+        if self.nodes.len() == 1 {
+            // Only then does the slab give its memory back.
+            let root = self.nodes.remove(ROOT)?;
+            let _ = self.nodes.insert(root);
+        }
         Some(parent)
     }
 }

@@ -99,6 +99,27 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// The bytes of its texts.
+    pub(crate) fn heap(&self) -> usize {
+        match self {
+            Self::Connected { client_identifier, .. }
+            | Self::Refused { client_identifier, .. }
+            | Self::Disconnected { client_identifier, .. }
+            | Self::SessionEnded { client_identifier }
+            | Self::LimitReached { client_identifier, .. } => client_identifier.capacity(),
+            Self::Subscribed { client_identifier, filter, .. }
+            | Self::Unsubscribed { client_identifier, filter } => {
+                client_identifier.capacity() + filter.capacity()
+            }
+            Self::Dropped { client_identifier, topic, .. } => {
+                client_identifier.capacity() + topic.capacity()
+            }
+            Self::Closed { .. } => 0,
+        }
+    }
+}
+
 /// Why a CONNECT was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -18,7 +18,9 @@ impl Broker {
     /// [`Config::recording`](crate::Config::recording) is off or used up. All of it, one after the
     /// other, is what [`play`](crate::play) plays.
     pub fn poll_recording(&mut self) -> Option<Vec<u8>> {
-        self.recorder.take()
+        let taken = self.recorder.take();
+        self.recount_aside();
+        taken
     }
 
     #[cfg(feature = "recording")]

@@ -149,6 +149,7 @@ impl Replay {
             Phase::Changes => {
                 self.restart(now);
                 for key in self.sessions.values() {
+                    self.broker.recount_session(*key);
                     self.broker.session_due(*key);
                 }
                 let mut broker = self.broker;

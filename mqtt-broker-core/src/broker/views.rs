@@ -108,6 +108,7 @@ impl Broker {
             publication_bytes: self.publications.bytes(),
             entries: self.entries.len(),
             journal_bytes: self.journal.pending_bytes(),
+            memory: self.account.held(),
             retained_bytes: self.retained.message_bytes(),
             table_bytes: self.table_bytes(),
             steps: self.work.total(),

@@ -6,7 +6,7 @@ use core::net::IpAddr;
 use foldhash::quality::FixedState;
 
 use crate::boundary::Peer;
-use crate::store::{Full, Index, Slab};
+use crate::store::{Account, Full, Index, Slab};
 
 /// Counts connections by the address they come from, if there is a limit to them. Its memory
 /// follows the connections: an address that has none is forgotten.
@@ -23,8 +23,8 @@ struct Count {
 }
 
 impl Addresses {
-    pub(crate) fn new(seed: u64, limit: u32) -> Self {
-        let (counts, index) = (Slab::new(u32::MAX), Index::new());
+    pub(crate) fn new(account: &Account, seed: u64, limit: u32) -> Self {
+        let (counts, index) = (Slab::new(account, u32::MAX), Index::new(account));
         Self { counts, index, seed: FixedState::with_seed(seed), limit }
     }
 

@@ -31,6 +31,13 @@ pub(crate) struct Authentication {
     challenged: bool,
 }
 
+impl Authentication {
+    /// The bytes it holds.
+    pub(super) fn heap(&self) -> usize {
+        self.method.len() + self.connect.len()
+    }
+}
+
 impl Broker {
     /// Accepts a CONNECT without an Authentication Method; begins the exchange of one that has it.
     /// `bytes` is the whole packet. `None` while a verdict is awaited.

@@ -116,6 +116,7 @@ impl Broker {
         self.drop_question(index);
         if let Some(mut connection) = self.connections.remove(index) {
             self.timers.cancel(&mut connection.timer);
+            self.account.give(connection.counted);
             for list in [connection.outgoing, connection.held] {
                 self.discard(list);
             }

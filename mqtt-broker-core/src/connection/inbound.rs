@@ -39,6 +39,21 @@ impl Broker {
         bytes: &[u8],
         policy: &mut dyn Policy,
     ) -> Received {
+        let received = self.take_packets(now, index, bytes, policy);
+        self.recount_connection(index);
+        if !self.closing.is_empty() {
+            self.settle(now);
+        }
+        received
+    }
+
+    fn take_packets(
+        &mut self,
+        now: Instant,
+        index: u32,
+        bytes: &[u8],
+        policy: &mut dyn Policy,
+    ) -> Received {
         let mut rest = bytes;
         while !rest.is_empty() {
             let Some(connection) = self.connections.get(index) else { break };
@@ -179,7 +194,7 @@ impl Broker {
     }
 
     fn wait(&mut self, now: Instant, index: u32, consumed: usize, needed: usize) -> Received {
-        self.journal.commit(now);
+        self.commit(now);
         if let Some(connection) = self.connections.get_mut(index) {
             connection.waiting = true;
         }

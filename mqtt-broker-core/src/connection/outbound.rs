@@ -27,6 +27,13 @@ pub(crate) struct Partial {
     whole_tail: bool,
 }
 
+impl Partial {
+    /// The bytes it holds.
+    pub(super) fn heap(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
 /// A publication lent with a write; the hold on it goes with it.
 pub(crate) struct Lent {
     pub(crate) publication: u32,
@@ -77,6 +84,7 @@ impl Broker {
                 }
             }
         }
+        self.recount_connection(index);
         self.settle(now);
         let connection = self.connections.get_mut(index)?;
         if len == 0 && lent.is_none() {

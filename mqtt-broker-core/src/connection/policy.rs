@@ -34,6 +34,14 @@ pub(crate) struct Question {
     answers: SmallVec<[(u32, Verdict); 1]>,
 }
 
+impl Question {
+    /// The bytes it holds, without what the host put into its verdicts.
+    pub(super) fn heap(&self) -> usize {
+        let spilled = self.answers.spilled();
+        if spilled { self.answers.capacity() * size_of::<(u32, Verdict)>() } else { 0 }
+    }
+}
+
 /// One question, as the policy sees it.
 #[derive(Clone, Copy)]
 pub(super) enum Ask<'a> {
@@ -135,6 +143,7 @@ impl Broker {
         question.answers.push((question.number, verdict));
         // The client was not heard meanwhile: its Keep Alive starts anew.
         connection.last_received = now;
+        self.recount_connection(index);
         self.resume(index);
         self.arm_connection_timer(now, index);
     }

@@ -199,7 +199,11 @@ impl Broker {
             retain: publish.retain,
             expires_at: self.expires_at(now, publish.properties.message_expiry_interval()),
         };
-        match self.accept(now, &draft, Some(key)) {
+        // What is to be remembered of it must have room before it is anybody's.
+        let growth = self.sessions.get(key).map_or(0, |session| session.received.growth());
+        let room = draft.qos < QoS::ExactlyOnce || growth == 0 || self.account.has_room(growth);
+        let room = room.then_some(()).ok_or(Limit::Memory);
+        match room.and_then(|()| self.accept(now, &draft, Some(key))) {
             Ok(true) => Ok(ReasonCode::SUCCESS),
             Ok(false) => Ok(ReasonCode::NO_MATCHING_SUBSCRIBERS),
             Err(limit) => {
@@ -247,7 +251,11 @@ impl Broker {
 
     fn remember_received(&mut self, key: u32, packet_identifier: PacketIdentifier) {
         let Some(session) = self.sessions.get_mut(key) else { return };
+        let growth = session.received.growth();
         session.received.insert(packet_identifier);
+        if growth > 0 {
+            self.recount_session(key);
+        }
         self.journal_session(key, SessionChange::Received(packet_identifier));
     }
 }

@@ -13,11 +13,12 @@ use super::answers::Answerable;
 use super::inbound::{Flow, Handled};
 use super::policy::Ask;
 use crate::boundary::{CloseReason, Event};
-use crate::broker::Broker;
+use crate::broker::{Broker, NEWCOMER};
 use crate::config::Limit;
 use crate::journal::SessionChange;
 use crate::policy::{Policy, Verdict};
 use crate::session::queue::NONE;
+use crate::store::Claim;
 use crate::time::Instant;
 
 /// How many steps of Topic Filters of one packet a turn takes; the rest of a longer list has other
@@ -51,6 +52,17 @@ pub(crate) struct Progress {
     words: &'static str,
     /// The packet is answered; of so many of its filters the retained messages are on their way.
     replayed: Option<usize>,
+}
+
+impl Progress {
+    /// The bytes it holds.
+    pub(super) fn heap(&self) -> usize {
+        let (outcomes, turns) = (&self.outcomes, &self.turns);
+        let outcomes =
+            if outcomes.spilled() { outcomes.capacity() * size_of::<Outcome>() } else { 0 };
+        let turns = if turns.spilled() { turns.capacity() * size_of::<(usize, u64)>() } else { 0 };
+        outcomes + turns
+    }
 }
 
 impl Broker {
@@ -295,12 +307,21 @@ impl Broker {
             let words = "the limit `subscriptions_per_client` is reached";
             return refused(ReasonCode::QUOTA_EXCEEDED, words);
         }
+        let admitted = self.account.admits(Claim::New, NEWCOMER + filter.as_bytes().len());
         let list = &mut session.subscriptions;
-        let subscribed = self.subscriptions.subscribe(list, filter, key, options, identifier);
+        let subscribed = if admitted || self.subscriptions.get(filter, key).is_some() {
+            self.subscriptions.subscribe(list, filter, key, options, identifier)
+        } else {
+            self.account.refuse()
+        };
         let Ok(subscribed) = subscribed else {
             let index = session.connection;
-            self.reached(Limit::Subscriptions, index);
-            let words = "the limit `subscriptions` is reached";
+            let limit = self.full(Limit::Subscriptions);
+            self.reached(limit, index);
+            let words = match limit {
+                Limit::Memory => "the limit `memory` is reached",
+                _ => "the limit `subscriptions` is reached",
+            };
             return refused(ReasonCode::QUOTA_EXCEEDED, words);
         };
         let group = self.subscriptions.group_of(filter);

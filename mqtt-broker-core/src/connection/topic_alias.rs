@@ -21,6 +21,8 @@ pub(crate) struct TopicAliases {
     sent_maximum: u16,
     /// Counts uses, to find the one least recently used.
     uses: u32,
+    /// Of the topics in both tables.
+    topic_bytes: usize,
 }
 
 struct Sent {
@@ -43,6 +45,13 @@ impl TopicAliases {
     //= [MQTT-3.3.2-7]
     pub(crate) fn new(received_maximum: u16, sent_maximum: u16) -> Self {
         Self { received_maximum, sent_maximum, ..Self::default() }
+    }
+
+    /// The bytes of both tables.
+    pub(crate) fn heap(&self) -> usize {
+        self.topic_bytes
+            + self.received.capacity() * size_of::<Option<Box<[u8]>>>()
+            + self.sent.capacity() * size_of::<Sent>()
     }
 
     /// Whether the client may use this alias.
@@ -70,6 +79,8 @@ impl TopicAliases {
         if let Some(slot) = self.received.get_mut(place) {
             // The same again, as some clients send it every time, allocates nothing.
             if slot.as_deref() != Some(topic.as_bytes()) {
+                self.topic_bytes -= slot.as_ref().map_or(0, |topic| topic.len());
+                self.topic_bytes += topic.as_bytes().len();
                 *slot = Some(topic.as_bytes().into());
             }
         }
@@ -95,6 +106,7 @@ impl TopicAliases {
         //= [MQTT-3.1.2-26]
         //= [MQTT-3.3.2-11]
         let place = if self.sent.len() < usize::from(self.sent_maximum) {
+            self.topic_bytes += name.len();
             self.sent.push(entry);
             self.sent.len() - 1
         } else {
@@ -102,6 +114,7 @@ impl TopicAliases {
             let oldest = (0..).zip(&self.sent).max_by_key(|(_, sent)| age(sent));
             let Some((place, _)) = oldest else { return Outgoing::Name };
             if let Some(sent) = self.sent.get_mut(place) {
+                self.topic_bytes = self.topic_bytes + name.len() - sent.topic.len();
                 *sent = entry;
             }
             place

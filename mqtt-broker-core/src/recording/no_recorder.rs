@@ -21,6 +21,11 @@ impl Recorder {
     }
 
     #[inline(always)]
+    pub(crate) const fn heap(&self) -> usize {
+        0
+    }
+
+    #[inline(always)]
     pub(crate) const fn is_on(&self) -> bool {
         false
     }

@@ -24,6 +24,14 @@ impl Recorder {
         Self(None)
     }
 
+    /// The memory held, in bytes.
+    pub(crate) fn heap(&self) -> usize {
+        let Some(writer) = &self.0 else { return 0 };
+        size_of_val(&**writer)
+            + writer.bytes.capacity()
+            + writer.left.capacity() * size_of::<usize>()
+    }
+
     #[inline]
     pub(crate) const fn is_on(&self) -> bool {
         self.0.is_some()

@@ -85,6 +85,8 @@ impl Retained {
             next: Move::Find,
         };
         self.pin(scan.node);
+        // A scan is as long as a filter, and there are few of them: it is not refused.
+        self.account.take_anyway(scan.bytes());
         scan
     }
 
@@ -127,6 +129,7 @@ impl Retained {
     /// Ends a scan wherever it stands.
     #[expect(clippy::needless_pass_by_value, reason = "a scan that was ended cannot be used")]
     pub(crate) fn end(&mut self, scan: Scan) {
+        self.account.give(scan.bytes());
         self.release(scan.node);
     }
 
@@ -204,6 +207,11 @@ impl Retained {
 }
 
 impl Scan {
+    fn bytes(&self) -> usize {
+        let ends = if self.ends.spilled() { self.ends.capacity() * size_of::<u16>() } else { 0 };
+        self.filter.len() + ends
+    }
+
     /// Whether the filter matches the node that the scan stands at, given that it got there.
     fn is_match(&self) -> bool {
         self.depth == self.ends.len() || (self.multi_level && self.depth > self.ends.len())

@@ -1,5 +1,6 @@
 //! Tests of the retained messages: the rules of scanning, and a naive model.
 
+use crate::store::Account;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::String;
@@ -46,7 +47,7 @@ fn sorted(retained: &mut Retained, filter: &str) -> Vec<u32> {
 }
 
 fn filled(topics: &[&str]) -> Retained {
-    let mut retained = Retained::new(3, 1000);
+    let mut retained = Retained::new(&Account::default(), 3, 1000);
     for (publication, topic) in (0..).zip(topics) {
         assert_eq!(retained.set(name(topic), publication), Ok(None));
     }
@@ -68,7 +69,7 @@ fn the_last_publication_of_a_topic_is_the_one_retained() {
 
 #[test]
 fn full_changes_nothing() {
-    let mut retained = Retained::new(3, 1);
+    let mut retained = Retained::new(&Account::default(), 3, 1);
     retained.set(name("a/b"), 1).unwrap();
     assert_eq!(retained.set(name("a/b/c"), 2), Err(Full));
     assert_eq!(retained.set(name("a"), 2), Err(Full));
@@ -175,7 +176,7 @@ fn an_abandoned_scan_keeps_nothing_once_ended() {
 
 #[test]
 fn the_deepest_topic_needs_no_stack() {
-    let mut retained = Retained::new(3, 20_000);
+    let mut retained = Retained::new(&Account::default(), 3, 20_000);
     let topic = "/".repeat(65_535);
     retained.set(name(&topic), 1).unwrap();
     assert_eq!(scan(&mut retained, "#"), [1]);
@@ -304,7 +305,7 @@ proptest! {
         operations in prop::collection::vec(operation(), 0..300),
     ) {
         let mut world = World {
-            retained: Retained::new(3, 1000),
+            retained: Retained::new(&Account::default(), 3, 1000),
             model: BTreeMap::new(),
             running: Vec::new(),
             publications: Vec::new(),

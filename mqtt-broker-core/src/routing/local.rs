@@ -11,7 +11,7 @@ use crate::broker::Broker;
 use crate::connection::line::For;
 use crate::output::LocalCopy;
 use crate::recording::Call;
-use crate::store::Slab;
+use crate::store::{Account, Slab};
 use crate::subscription::{Subscriber, SubscriberList};
 use crate::time::Instant;
 
@@ -60,8 +60,8 @@ impl Window {
 }
 
 impl Locals {
-    pub(crate) fn new(limit: u32) -> Self {
-        Self { slots: Slab::new(limit.min(LOCAL)), generation: 0, full: 0 }
+    pub(crate) fn new(account: &Account, limit: u32) -> Self {
+        Self { slots: Slab::new(account, limit.min(LOCAL)), generation: 0, full: 0 }
     }
 
     /// Where walks wait for room, of one that has a window.

@@ -13,7 +13,7 @@ use crate::broker::Broker;
 use crate::retained::{Scan, Step};
 use crate::session::queue::NONE;
 use crate::session::sending::Addressed;
-use crate::store::{Full, Slab};
+use crate::store::{Account, Full, Slab};
 use crate::subscription::Subscriber;
 use crate::time::Instant;
 
@@ -70,8 +70,8 @@ impl Walks {
 }
 
 impl Replays {
-    pub(crate) const fn new() -> Self {
-        Self { walks: Slab::new(u32::MAX), ready: Walks { first: NONE, last: NONE } }
+    pub(crate) fn new(account: &Account) -> Self {
+        Self { walks: Slab::new(account, u32::MAX), ready: Walks::default() }
     }
 
     pub(crate) const fn is_ready(&self) -> bool {
@@ -289,7 +289,7 @@ impl Broker {
             return;
         }
         if stored.expired(now) {
-            self.clear_retained(publication);
+            self.clear_retained_like(publication);
             return;
         }
         let delivery = Delivery {

@@ -17,6 +17,8 @@ impl Broker {
         let Some(state) = self.sessions.get_mut(session) else { return };
         self.timers.cancel(&mut state.timer);
         let will = state.will.take();
+        self.recount_session(session);
+        let Some(state) = self.sessions.get_mut(session) else { return };
         let queued = core::mem::take(&mut state.queued_bytes) as usize;
         self.stats.offline_bytes = self.stats.offline_bytes.saturating_sub(queued);
         if state.number != 0 {
@@ -73,7 +75,10 @@ impl Broker {
                     self.sessions.pass_over_ended();
                     return;
                 }
-                _ => self.sessions.remove_first_ended(),
+                _ => {
+                    let gone = self.sessions.remove_first_ended();
+                    self.account.give(gone.map_or(0, |session| session.counted));
+                }
             }
         }
     }

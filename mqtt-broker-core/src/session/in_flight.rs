@@ -26,6 +26,17 @@ pub(crate) struct InFlight {
 }
 
 impl InFlight {
+    /// The memory held, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.slots.capacity() * size_of::<u32>()
+    }
+
+    /// The memory that one more message takes, while it is copied, in bytes.
+    pub(crate) fn growth(&self) -> usize {
+        let grows = self.slots.len() == self.slots.capacity();
+        if grows { self.slots.capacity().max(4) * 2 * size_of::<u32>() } else { 0 }
+    }
+
     /// How many messages are under way.
     pub(crate) const fn len(&self) -> u16 {
         self.len

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use mqtt_codec::{PacketIdentifier, QoS, ReasonCode, SubscriptionIdentifier};
 
 use crate::boundary::Lsn;
-use crate::store::{Full, Slab};
+use crate::store::{Account, Full, Slab, grow};
 
 /// The connection of a Session that was connected when the broker stopped. No connection has this
 /// index.
@@ -138,15 +138,17 @@ pub(crate) struct Entries {
     for_messages: u32,
     identifiers: Slab<Vec<SubscriptionIdentifier>>,
     packets: Slab<Box<[u8]>>,
+    account: Account,
 }
 
 impl Entries {
-    pub(crate) const fn new(limit: u32) -> Self {
+    pub(crate) fn new(account: &Account, limit: u32) -> Self {
         Self {
-            slots: Slab::new(limit),
+            slots: Slab::new(account, limit),
             for_messages: limit - limit / 8,
-            identifiers: Slab::new(limit),
-            packets: Slab::new(limit),
+            identifiers: Slab::new(account, limit),
+            packets: Slab::new(account, limit),
+            account: account.clone(),
         }
     }
 
@@ -167,9 +169,11 @@ impl Entries {
 
     /// Makes an entry of an encoded packet.
     pub(crate) fn insert_packet(&mut self, bytes: Box<[u8]>, lsn: Lsn) -> Result<u32, Full> {
-        let packet = self.packets.insert(bytes)?;
+        let len = bytes.len();
+        self.account.take(len)?;
+        let packet = self.packets.insert(bytes).inspect_err(|_| self.account.give(len))?;
         self.insert(Item::Packet(packet), lsn).inspect_err(|_| {
-            self.packets.remove(packet);
+            self.remove_packet(packet);
         })
     }
 
@@ -186,14 +190,35 @@ impl Entries {
         if before == Identifiers::default() {
             copy.identifiers = Some(identifier).into();
         } else if before.0 >= MANY {
-            if let Some(many) = self.identifiers.get_mut(before.0 - MANY) {
+            let Some(many) = self.identifiers.get_mut(before.0 - MANY) else { return };
+            if many.len() < many.capacity() || grow(many, many.len(), &self.account).is_ok() {
                 many.push(identifier);
             }
         } else if let Some(first) = SubscriptionIdentifier::new(before.0) {
-            let many = self.identifiers.insert([first, identifier].into());
-            if let (Ok(many), Some(copy)) = (many, self.copy_mut(key)) {
-                copy.identifiers = Identifiers(MANY | many);
+            let mut list = Vec::new();
+            if grow(&mut list, 4, &self.account).is_err() {
+                return;
             }
+            list.extend([first, identifier]);
+            let bytes = list.capacity() * size_of::<SubscriptionIdentifier>();
+            match (self.identifiers.insert(list), self.copy_mut(key)) {
+                (Ok(many), Some(copy)) => copy.identifiers = Identifiers(MANY | many),
+                _ => self.account.give(bytes),
+            }
+        }
+    }
+
+    fn remove_identifiers(&mut self, identifiers: Identifiers) {
+        if identifiers.0 >= MANY {
+            if let Some(list) = self.identifiers.remove(identifiers.0 - MANY) {
+                self.account.give(list.capacity() * size_of::<SubscriptionIdentifier>());
+            }
+        }
+    }
+
+    fn remove_packet(&mut self, packet: u32) {
+        if let Some(bytes) = self.packets.remove(packet) {
+            self.account.give(bytes.len());
         }
     }
 
@@ -239,12 +264,8 @@ impl Entries {
     pub(crate) fn remove(&mut self, key: u32) -> Option<Entry> {
         let entry = self.slots.remove(key)?;
         match &entry.item {
-            Item::Message(copy) if copy.identifiers.0 >= MANY => {
-                self.identifiers.remove(copy.identifiers.0 - MANY);
-            }
-            Item::Packet(packet) => {
-                self.packets.remove(*packet);
-            }
+            Item::Message(copy) => self.remove_identifiers(copy.identifiers),
+            Item::Packet(packet) => self.remove_packet(*packet),
             _ => {}
         }
         Some(entry)
@@ -311,9 +332,7 @@ impl Entries {
         entry.lsn = lsn;
         let before = core::mem::replace(&mut entry.item, item);
         if let Item::Message(copy) = &before {
-            if copy.identifiers.0 >= MANY {
-                self.identifiers.remove(copy.identifiers.0 - MANY);
-            }
+            self.remove_identifiers(copy.identifiers);
         }
         Some(before)
     }

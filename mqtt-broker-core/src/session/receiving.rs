@@ -11,6 +11,18 @@ pub(crate) struct ReceivedIdentifiers {
 }
 
 impl ReceivedIdentifiers {
+    /// The memory held, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        let spilled = self.sorted.spilled();
+        if spilled { self.sorted.capacity() * size_of::<PacketIdentifier>() } else { 0 }
+    }
+
+    /// The memory that one more takes, while they are copied, in bytes.
+    pub(crate) fn growth(&self) -> usize {
+        let grows = self.sorted.len() == self.sorted.capacity();
+        if grows { self.sorted.capacity() * 2 * size_of::<PacketIdentifier>() } else { 0 }
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.sorted.len()
     }

@@ -8,9 +8,14 @@ use crate::boundary::{CloseReason, DropCause, Event, Lsn};
 use crate::broker::Broker;
 use crate::config::QueueOverflow;
 use crate::journal::SessionChange;
+use crate::store::Claim;
 
 /// What one queued message counts beyond its own bytes.
 const ENTRY_BYTES: u32 = 32;
+
+/// How many bytes of QoS 0 messages go to a connection however short memory is: it is about to read
+/// them, or has not read as many.
+const UNREAD: u32 = 16 << 10;
 
 /// A copy of a publication on its way to one Session.
 #[derive(Clone, core::marker::Copy)]
@@ -265,6 +270,10 @@ impl Broker {
         let Some(state) = self.sessions.get_mut(session) else { return false };
         //= [MQTT-4.3.2-1]
         //= [MQTT-4.3.3-1]
+        let growth = state.in_flight.growth();
+        if growth > 0 && !self.account.has_room(growth) {
+            return false;
+        }
         let Some(identifier) = state.in_flight.push(entry) else { return false };
         state.on_wire += 1;
         let index = state.connection;
@@ -321,6 +330,7 @@ impl Broker {
         live: bool,
     ) -> bool {
         let (messages, bytes) = (self.config.queue_messages, self.config.queue_bytes);
+        let mut gave_way = false;
         loop {
             let Some(state) = self.sessions.get(session) else { return false };
             let fits = state.queued_bytes.saturating_add(size) <= bytes;
@@ -328,10 +338,17 @@ impl Broker {
                 if immediate { !live || fits } else { fits && state.waiting.len() < messages };
             let offline = self.stats.offline_bytes.saturating_add(size as usize);
             let offline_room = state.is_connected() || offline <= self.config.limits.offline_bytes;
-            if room && offline_room {
+            let shed = !gave_way && self.is_shed(state, size, live);
+            if room && offline_room && !shed {
                 return true;
             }
-            let cause = if room { DropCause::OfflineFull } else { DropCause::QueueFull };
+            let cause = match (room, offline_room) {
+                (false, _) => DropCause::QueueFull,
+                (true, false) => DropCause::OfflineFull,
+                (true, true) => DropCause::BrokerFull,
+            };
+            // One message for another, when it is memory that is short: that is no more of it.
+            gave_way |= shed;
             let index = state.connection;
             match self.config.queue_overflow {
                 QueueOverflow::DropOldest if !state.waiting.is_empty() => {
@@ -350,6 +367,16 @@ impl Broker {
             self.dropped(session, publication, cause);
             return false;
         }
+    }
+
+    /// Whether memory is so short that this copy has to do without.
+    fn is_shed(&self, state: &Session, size: u32, live: bool) -> bool {
+        let claim = match state.is_connected() {
+            false => Claim::Absent,
+            true if live && state.live_bytes >= UNREAD => Claim::Live,
+            true => return false,
+        };
+        !self.account.admits(claim, size as usize)
     }
 
     fn drop_oldest(&mut self, session: u32, cause: DropCause) {

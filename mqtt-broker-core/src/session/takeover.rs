@@ -35,6 +35,10 @@ impl Broker {
         if found.is_none() && self.sessions.len() >= self.config.limits.sessions {
             return Err(Limit::Sessions);
         }
+        if found.is_none() {
+            let name = connect.user_name.map_or(0, |name| name.as_str().len());
+            self.admit_new(client_identifier.len() + name)?;
+        }
         let will = match &connect.will {
             Some(will) => Some(self.keep_will(will)?),
             None => None,
@@ -58,7 +62,7 @@ impl Broker {
                         if let Some(will) = &will {
                             self.forget_will(will);
                         }
-                        return Err(Limit::Sessions);
+                        return Err(self.full(Limit::Sessions));
                     }
                 }
             }
@@ -78,6 +82,7 @@ impl Broker {
             connection.state = State::Connected;
             connection.session = session;
         }
+        self.recount_session(session);
         self.journal_opened(session, present);
         Ok(Opened { session, present })
     }

@@ -79,6 +79,7 @@ impl Broker {
             self.journal.change(&gone);
             self.unname(will.publication);
         }
+        self.recount_session(session);
         Some(will)
     }
 

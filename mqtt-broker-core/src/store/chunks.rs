@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::Full;
+use super::{Account, Full};
 
 /// The size that a chunk grows to; on a small machine its growing must not take what memory is left.
 pub(super) const CHUNK_BYTES: usize = if usize::BITS > 32 { 64 * 1024 } else { 1024 };
@@ -10,11 +10,12 @@ pub(super) const CHUNK_BYTES: usize = if usize::BITS > 32 { 64 * 1024 } else { 1
 /// Values in the order in which they were pushed.
 ///
 /// They lie in chunks that never move once they are full: growing copies at most one chunk, and
-/// the memory held stays within an eighth, or a chunk if that is less, of what is used. There is
-/// no way to take a value out.
+/// the memory held stays within an eighth, or a chunk if that is less, of what is used. What it
+/// holds is in an account.
 pub(crate) struct Chunks<T> {
     chunks: Vec<Vec<T>>,
     len: u32,
+    account: Account,
 }
 
 impl<T> Chunks<T> {
@@ -24,8 +25,8 @@ impl<T> Chunks<T> {
         if size >= CHUNK_BYTES { 0 } else { (CHUNK_BYTES / size).ilog2() }
     };
 
-    pub(crate) const fn new() -> Self {
-        Self { chunks: Vec::new(), len: 0 }
+    pub(crate) fn new(account: &Account) -> Self {
+        Self { chunks: Vec::new(), len: 0, account: account.clone() }
     }
 
     /// Adds a value, at the index that was the length.
@@ -36,18 +37,41 @@ impl<T> Chunks<T> {
     pub(crate) fn push(&mut self, value: T) -> Result<(), Full> {
         let len = self.len.checked_add(1).ok_or(Full)?;
         if self.chunks.len() <= Self::chunk(self.len) {
-            self.chunks.try_reserve(1).map_err(|_| Full)?;
+            if self.chunks.len() == self.chunks.capacity() {
+                let wanted = self.chunks.capacity().max(4);
+                grow(&mut self.chunks, wanted, &self.account)?;
+            }
             self.chunks.push(Vec::new());
         }
         let chunk = self.chunks.last_mut().ok_or(Full)?;
         if chunk.len() == chunk.capacity() {
             let room = (1 << Self::SHIFT) - chunk.len();
             let wanted = (self.len as usize / 8).max(4).min(room);
-            chunk.try_reserve_exact(wanted).map_err(|_| Full)?;
+            grow(chunk, wanted, &self.account)?;
         }
         chunk.push(value);
         self.len = len;
         Ok(())
+    }
+
+    /// Takes out the value that was pushed last. A chunk that is empty is kept until the one before
+    /// it loses a value.
+    pub(crate) fn pop(&mut self) -> Option<T> {
+        let last = self.len.checked_sub(1)?;
+        if self.chunks.len() > Self::chunk(last) + 1 {
+            let freed = self.chunks.pop().map_or(0, |chunk| chunk.capacity());
+            self.account.give(freed * size_of::<T>());
+        }
+        let value = self.chunks.last_mut()?.pop()?;
+        self.len = last;
+        Some(value)
+    }
+
+    /// Forgets all values, and gives back the memory.
+    pub(crate) fn clear(&mut self) {
+        self.account.give(self.bytes());
+        self.chunks = Vec::new();
+        self.len = 0;
     }
 
     #[inline]
@@ -89,4 +113,18 @@ impl<T> Chunks<T> {
     const fn offset(index: u32) -> usize {
         (index & ((1 << Self::SHIFT) - 1)) as usize
     }
+}
+
+/// Makes room for `more` values. While they are copied there are two of them.
+pub(crate) fn grow<T>(vec: &mut Vec<T>, more: usize, account: &Account) -> Result<(), Full> {
+    let (before, after) = (vec.capacity(), vec.len() + more);
+    account.take(after * size_of::<T>())?;
+    if vec.try_reserve_exact(more).is_err() {
+        account.give(after * size_of::<T>());
+        return Err(Full);
+    }
+    account.give(before * size_of::<T>());
+    // An allocator may have given more than it was asked for.
+    account.change(after * size_of::<T>(), vec.capacity() * size_of::<T>());
+    Ok(())
 }

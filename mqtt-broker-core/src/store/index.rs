@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use super::{Chunks, Full, Key, Slab};
+use super::{Account, Chunks, Full, Key, Slab};
 
 /// A hash table of keys, which the caller compares.
 ///
@@ -17,6 +17,9 @@ pub(crate) struct Index {
     mask: u32,
     len: u32,
 }
+
+/// A table with no more buckets than this keeps them when it is empty.
+const KEPT: u32 = 16;
 
 /// Up to 12 entries. `tags` has eight bits of the hash of each, zero where there is no entry.
 #[derive(Clone)]
@@ -87,8 +90,9 @@ impl Bucket {
 }
 
 impl Index {
-    pub(crate) const fn new() -> Self {
-        Self { buckets: Chunks::new(), overflow: Slab::new(u32::MAX), mask: 0, len: 0 }
+    pub(crate) fn new(account: &Account) -> Self {
+        let overflow = Slab::new(account, u32::MAX);
+        Self { buckets: Chunks::new(account), overflow, mask: 0, len: 0 }
     }
 
     /// The key that has this hash, and is the one.
@@ -136,6 +140,7 @@ impl Index {
         };
         if first.remove(tag, key) {
             self.len -= 1;
+            self.clear_if_empty();
             return;
         }
         let (mut before, mut next) = (None, first.next);
@@ -150,6 +155,7 @@ impl Index {
                     self.overflow.remove(at.get());
                     self.link(index, before, after);
                 }
+                self.clear_if_empty();
                 return;
             }
             (before, next) = (next, after);
@@ -165,6 +171,14 @@ impl Index {
     /// The heap memory held, in bytes.
     pub(crate) fn bytes(&self) -> usize {
         self.buckets.bytes() + self.overflow.bytes()
+    }
+
+    /// Gives back the memory of a table that has become empty.
+    fn clear_if_empty(&mut self) {
+        if self.len == 0 && self.buckets.len() > KEPT {
+            self.buckets.clear();
+            self.mask = 0;
+        }
     }
 
     /// The bucket of a hash: its low bits, one fewer if there is no such bucket yet. A shift, not a

@@ -2,11 +2,11 @@
 
 use core::mem;
 
-use super::{Chunks, Full, Key};
+use super::{Account, Chunks, Full, Key};
 
 /// Values under `u32` keys. A key that was given back is the next to be given out.
 ///
-/// It grows as [`Chunks`] do. No memory is given back before the slab is dropped.
+/// It grows as [`Chunks`] do. Its memory is given back when it is empty.
 pub(crate) struct Slab<T> {
     slots: Chunks<Slot<T>>,
     /// The vacant slot to use next; the others follow from slot to slot.
@@ -14,6 +14,9 @@ pub(crate) struct Slab<T> {
     len: u32,
     limit: u32,
 }
+
+/// A slab with no more slots than this keeps them when it is empty.
+const KEPT: u32 = 64;
 
 /// The link of a vacant slot hides beside a niche of `T` where there is one.
 enum Slot<T> {
@@ -23,8 +26,8 @@ enum Slot<T> {
 
 impl<T> Slab<T> {
     /// An empty slab that will hold at most `limit` values. It allocates nothing yet.
-    pub(crate) const fn new(limit: u32) -> Self {
-        Self { slots: Chunks::new(), vacant: None, len: 0, limit }
+    pub(crate) fn new(account: &Account, limit: u32) -> Self {
+        Self { slots: Chunks::new(account), vacant: None, len: 0, limit }
     }
 
     /// Stores `value` and answers its key.
@@ -62,6 +65,10 @@ impl<T> Slab<T> {
         };
         self.vacant = Some(Key::new(key));
         self.len -= 1;
+        if self.len == 0 && self.slots.len() > KEPT {
+            self.slots.clear();
+            self.vacant = None;
+        }
         Some(value)
     }
 

@@ -7,6 +7,7 @@ use mqtt_codec::{SubscriptionIdentifier, SubscriptionOptions, TopicName};
 
 use super::table::SiteList;
 use super::{GroupKey, Subscriber, Subscriptions};
+use crate::broker::bytes_of;
 use crate::topic_tree::{Level, ROOT, levels};
 
 /// One matching subscription.
@@ -27,6 +28,26 @@ pub(crate) struct Matches {
     /// The nodes that match the levels walked so far, and those that match one more.
     frontier: Vec<u32>,
     advance: Vec<u32>,
+}
+
+impl Matches {
+    /// The memory held, in bytes.
+    pub(crate) const fn bytes(&self) -> usize {
+        bytes_of(&self.subscribers)
+            + bytes_of(&self.groups)
+            + bytes_of(&self.frontier)
+            + bytes_of(&self.advance)
+    }
+
+    /// Gives back the memory of lists with room for more than `kept`.
+    pub(crate) fn trim(&mut self, kept: usize) {
+        if self.subscribers.capacity() > kept || self.groups.capacity() > kept {
+            (self.subscribers, self.groups) = (Vec::new(), Vec::new());
+        }
+        if self.frontier.capacity() > kept || self.advance.capacity() > kept {
+            (self.frontier, self.advance) = (Vec::new(), Vec::new());
+        }
+    }
 }
 
 impl Subscriptions {

@@ -10,7 +10,7 @@ use mqtt_codec::TopicFilter;
 
 use super::table::{Site, SiteList, Table};
 use super::{Match, Subscriber, Subscriptions};
-use crate::store::{Full, Index, Key, Slab};
+use crate::store::{Account, Full, Index, Key, Slab, boxed};
 use crate::topic_tree::TopicTree;
 
 /// How many members that are willing end the search for one that is ready: the first of so many in a
@@ -134,17 +134,19 @@ pub(super) struct Groups {
     seed: SharedSeed,
     /// The sum of the lengths of the names.
     pub(super) name_bytes: usize,
+    account: Account,
     last_serial: u32,
 }
 
 impl Groups {
-    pub(super) const fn new(seed: u64, limit: u32) -> Self {
+    pub(super) fn new(account: &Account, seed: u64, limit: u32) -> Self {
         Self {
-            slab: Slab::new(limit),
-            index: Index::new(),
-            serials: Index::new(),
+            slab: Slab::new(account, limit),
+            index: Index::new(account),
+            serials: Index::new(account),
             seed: SharedSeed::from_u64(seed),
             name_bytes: 0,
+            account: account.clone(),
             last_serial: 0,
         }
     }
@@ -163,11 +165,8 @@ impl Groups {
         node: u32,
         name: &[u8],
     ) -> Result<u32, Full> {
-        let mut stored = Vec::new();
-        stored.try_reserve_exact(name.len()).map_err(|_| Full)?;
-        stored.extend_from_slice(name);
-        let (name, members) = (stored.into_boxed_slice(), SiteList::default());
         let bytes = name.len();
+        let (name, members) = (boxed(name, &self.account)?, SiteList::default());
         self.last_serial = self.last_serial.checked_add(1).unwrap_or(1);
         let serial = self.last_serial;
         let key = self.slab.insert(Group { name, node, entry: 0, members, serial, turn: None })?;
@@ -215,6 +214,7 @@ impl Groups {
         self.index.remove(hash, key);
         self.serials.remove(spread(group.serial), key);
         self.name_bytes -= group.name.len();
+        self.account.give(group.name.len());
     }
 
     /// The node of a group that has no member.

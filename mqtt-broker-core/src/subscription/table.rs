@@ -8,7 +8,7 @@ use mqtt_codec::{SubscriptionIdentifier, SubscriptionOptions};
 use smallvec::SmallVec;
 
 use super::Subscriber;
-use crate::store::{Full, Index, Key, Slab};
+use crate::store::{Account, Full, Index, Key, Slab};
 use crate::topic_tree::Filed;
 
 /// One subscription, or one share group in the list of its filter's node.
@@ -141,12 +141,12 @@ impl Table {
     const MAXIMUM: u32 = (1 << 31) - 2;
 
     /// Room for `limit` subscriptions and as many groups.
-    pub(super) const fn new(seed: u64, limit: u32) -> Self {
+    pub(super) fn new(account: &Account, seed: u64, limit: u32) -> Self {
         let limit = limit.saturating_mul(2);
         let limit = if limit < Self::MAXIMUM { limit } else { Self::MAXIMUM };
         Self {
-            slab: Slab::new(limit),
-            index: Index::new(),
+            slab: Slab::new(account, limit),
+            index: Index::new(account),
             seed: SharedSeed::from_u64(seed),
             walk: None,
         }

@@ -1,5 +1,6 @@
 //! Tests of the subscriptions: one for each rule, and a naive model.
 
+use crate::store::Account;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -21,7 +22,11 @@ struct World {
 impl World {
     fn new(limit: u32) -> Self {
         let found = Matches::default();
-        Self { subscriptions: Subscriptions::new(7, limit), lists: BTreeMap::new(), found }
+        Self {
+            subscriptions: Subscriptions::new(&Account::default(), 7, limit),
+            lists: BTreeMap::new(),
+            found,
+        }
     }
 
     fn subscribe_with(

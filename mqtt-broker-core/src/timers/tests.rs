@@ -1,5 +1,6 @@
 //! Tests of the timers: order, harmless stale slots, and a model.
 
+use crate::store::Account;
 use alloc::vec::Vec;
 
 use proptest::prelude::*;
@@ -13,7 +14,7 @@ fn drain(timers: &mut Timers<u32>, now: u64) -> Vec<u32> {
 
 #[test]
 fn due_in_order_of_deadline_then_of_arming() {
-    let mut timers = Timers::new();
+    let mut timers = Timers::new(&Account::default());
     let mut slots: [TimerSlot; 5] = Default::default();
     for (what, (slot, deadline)) in (0..).zip(slots.iter_mut().zip([30, 10, 20, 10, 40])) {
         timers.arm(slot, Instant(deadline), what);
@@ -28,7 +29,7 @@ fn due_in_order_of_deadline_then_of_arming() {
 
 #[test]
 fn arming_again_moves_the_timer_both_ways() {
-    let mut timers = Timers::new();
+    let mut timers = Timers::new(&Account::default());
     let mut slots: [TimerSlot; 3] = Default::default();
     for (slot, what) in slots.iter_mut().zip(0..) {
         timers.arm(slot, Instant(10 + u64::from(what)), what);
@@ -42,7 +43,7 @@ fn arming_again_moves_the_timer_both_ways() {
 
 #[test]
 fn a_stale_slot_is_harmless() {
-    let mut timers = Timers::new();
+    let mut timers = Timers::new(&Account::default());
     let (mut stale, mut live) = (TimerSlot::default(), TimerSlot::default());
     timers.arm(&mut stale, Instant(1), 1);
     assert_eq!(timers.pop_due(Instant(1)), Some(1));
@@ -57,7 +58,7 @@ fn a_stale_slot_is_harmless() {
 
 #[test]
 fn sequence_numbers_may_run_out() {
-    let mut timers = Timers::new();
+    let mut timers = Timers::new(&Account::default());
     let mut slots: Vec<_> = (0..20).map(|_| TimerSlot::default()).collect();
     timers.next_sequence = u32::MAX - 10;
     for (slot, what) in slots.iter_mut().zip(0..) {
@@ -93,7 +94,7 @@ fn operation() -> impl Strategy<Value = Operation> {
 proptest! {
     #[test]
     fn behaves_like_a_sorted_list(operations in prop::collection::vec(operation(), 0..400)) {
-        let mut timers = Timers::new();
+        let mut timers = Timers::new(&Account::default());
         let mut slots: Vec<_> = (0..40).map(|_| TimerSlot::default()).collect();
         // (deadline, arming, slot)
         let mut model: Vec<(u64, usize, usize)> = Vec::new();

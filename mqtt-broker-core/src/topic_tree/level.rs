@@ -1,13 +1,12 @@
 //! The text of one topic level: made ready to look up ([`Level`]), and as a node stores it ([`Text`]).
 
 use alloc::boxed::Box;
-use alloc::vec::Vec;
 use core::hash::Hasher;
 
 use foldhash::SharedSeed;
 use foldhash::fast::FoldHasher;
 
-use crate::store::{Full, Slab};
+use crate::store::{Account, Full, Slab, boxed};
 
 /// A level of a topic, ready to be looked up under any number of nodes.
 pub(crate) struct Level<'a> {
@@ -113,21 +112,22 @@ pub(super) struct Texts {
     long: Slab<Box<[u8]>>,
     /// The sum of their lengths.
     pub(super) bytes: usize,
+    account: Account,
 }
 
 impl Texts {
-    pub(super) const fn new(limit: u32) -> Self {
-        Self { long: Slab::new(limit), bytes: 0 }
+    pub(super) fn new(account: &Account, limit: u32) -> Self {
+        Self { long: Slab::new(account, limit), bytes: 0, account: account.clone() }
     }
 
     pub(super) fn store(&mut self, level: &Level<'_>) -> Result<Text, Full> {
         if !level.is_long() {
             return Ok(level.text());
         }
-        let mut bytes = Vec::new();
-        bytes.try_reserve_exact(level.bytes.len()).map_err(|_| Full)?;
-        bytes.extend_from_slice(level.bytes);
-        let key = self.long.insert(bytes.into_boxed_slice())?;
+        let stored = boxed(level.bytes, &self.account)?;
+        let key = self.long.insert(stored).inspect_err(|_| {
+            self.account.give(level.bytes.len());
+        })?;
         self.bytes += level.bytes.len();
         Ok(Text::long(key))
     }
@@ -135,7 +135,9 @@ impl Texts {
     pub(super) fn remove(&mut self, text: &Text) {
         if text.is_long() {
             let bytes = self.long.remove(text.key());
-            self.bytes -= bytes.map_or(0, |bytes| bytes.len());
+            let len = bytes.map_or(0, |bytes| bytes.len());
+            self.bytes -= len;
+            self.account.give(len);
         }
     }
 

@@ -1,5 +1,6 @@
 //! Tests of the tree: against a map of paths, and its layout.
 
+use crate::store::Account;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use alloc::{format, vec};
@@ -20,7 +21,7 @@ impl Filed for Value {
 }
 
 fn tree(limit: u32) -> TopicTree<Value, Ordered> {
-    TopicTree::new(1, limit)
+    TopicTree::new(&Account::default(), 1, limit)
 }
 
 fn put(tree: &mut TopicTree<Value, Ordered>, path: &[u8], value: u32) -> Result<u32, Full> {

@@ -74,6 +74,7 @@ fn overflow(value: &Value) -> Result<QueueOverflow, String> {
 fn limit(config: &mut Config, name: &str, value: &Value) -> Result<(), String> {
     let limits = &mut config.limits;
     match name {
+        "memory" => limits.memory = value.number()?,
         "connections" => limits.connections = value.number()?,
         "connections-per-address" => limits.connections_per_address = value.number()?,
         "wills" => limits.wills = value.number()?,

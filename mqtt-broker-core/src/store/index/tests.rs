@@ -1,5 +1,6 @@
 //! Tests of the index: growth one bucket at a time, full buckets, and a model.
 
+use crate::store::Account;
 use alloc::collections::BTreeSet;
 
 use proptest::prelude::*;
@@ -23,7 +24,7 @@ fn a_bucket_is_one_cache_line() {
 
 #[test]
 fn it_grows_by_one_bucket_at_a_time() {
-    let mut index = Index::new();
+    let mut index = Index::new(&Account::default());
     for key in 0..10_000 {
         let before = index.buckets.len();
         index.insert(spread(key), key, spread).unwrap();
@@ -39,7 +40,7 @@ fn it_grows_by_one_bucket_at_a_time() {
 
 #[test]
 fn keys_of_one_hash_follow_in_further_buckets() {
-    let mut index = Index::new();
+    let mut index = Index::new(&Account::default());
     for key in 0..100 {
         index.insert(7, key, |_| 7).unwrap();
     }
@@ -56,7 +57,7 @@ fn keys_of_one_hash_follow_in_further_buckets() {
 
 #[test]
 fn only_places_that_are_taken_are_asked_about() {
-    let mut index = Index::new();
+    let mut index = Index::new(&Account::default());
     // The lowest tag, whose neighbours look most like it.
     for key in 1..=9 {
         index.insert(0, key, |_| 0).unwrap();
@@ -76,7 +77,7 @@ proptest! {
         operations in prop::collection::vec((any::<bool>(), 0u32..150), 0..400),
         hash_of in prop_oneof![Just(spread as fn(u32) -> u64), Just(crowded as fn(u32) -> u64)],
     ) {
-        let mut index = Index::new();
+        let mut index = Index::new(&Account::default());
         let mut model = BTreeSet::new();
         for (insert, key) in operations {
             if !insert {

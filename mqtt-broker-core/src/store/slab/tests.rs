@@ -1,5 +1,6 @@
 //! Tests of the slab: against a map, and its layout.
 
+use crate::store::Account;
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -12,7 +13,7 @@ use crate::store::{Full, Key};
 
 #[test]
 fn a_key_given_back_is_the_next_given_out() {
-    let mut slab = Slab::new(10);
+    let mut slab = Slab::new(&Account::default(), 10);
     let keys: Vec<_> = (0..4).map(|value| slab.insert(value).unwrap()).collect();
     assert_eq!(keys, [0, 1, 2, 3]);
     assert_eq!(slab.remove(1), Some(1));
@@ -24,19 +25,19 @@ fn a_key_given_back_is_the_next_given_out() {
 
 #[test]
 fn the_limit_is_hard() {
-    let mut slab = Slab::new(2);
+    let mut slab = Slab::new(&Account::default(), 2);
     assert_eq!(slab.insert('a'), Ok(0));
     assert_eq!(slab.insert('b'), Ok(1));
     assert_eq!(slab.insert('c'), Err(Full));
     assert_eq!(slab.len(), slab.limit());
     assert_eq!(slab.remove(0), Some('a'));
     assert_eq!(slab.insert('c'), Ok(0));
-    assert_eq!(Slab::new(0).insert(()), Err(Full));
+    assert_eq!(Slab::new(&Account::default(), 0).insert(()), Err(Full));
 }
 
 #[test]
 fn an_absent_key_is_harmless() {
-    let mut slab = Slab::new(2);
+    let mut slab = Slab::new(&Account::default(), 2);
     slab.insert(7).unwrap();
     assert_eq!(slab.remove(1), None);
     assert_eq!(slab.remove(0), Some(7));
@@ -57,7 +58,7 @@ fn a_slot_costs_no_more_than_its_value_where_there_is_a_niche() {
 
 #[test]
 fn memory_stays_near_what_is_used() {
-    let mut slab = Slab::new(u32::MAX);
+    let mut slab = Slab::new(&Account::default(), u32::MAX);
     assert_eq!(slab.bytes(), 0);
     for value in 0..100_000u32 {
         slab.insert(u64::from(value)).unwrap();
@@ -68,7 +69,7 @@ fn memory_stays_near_what_is_used() {
 
 #[test]
 fn keys_run_on_from_chunk_to_chunk() {
-    let mut slab = Slab::new(u32::MAX);
+    let mut slab = Slab::new(&Account::default(), u32::MAX);
     let per_chunk = 1 << Chunks::<Slot<[u8; 5000]>>::SHIFT;
     assert_eq!(per_chunk, 8);
     for value in 0..20u8 {
@@ -87,7 +88,7 @@ fn keys_run_on_from_chunk_to_chunk() {
 
 #[test]
 fn a_limit_at_the_end_of_a_chunk_holds() {
-    let mut slab = Slab::new(8);
+    let mut slab = Slab::new(&Account::default(), 8);
     for value in 0..8u8 {
         slab.insert([value; 5000]).unwrap();
     }
@@ -98,7 +99,7 @@ fn a_limit_at_the_end_of_a_chunk_holds() {
 proptest! {
     #[test]
     fn behaves_like_a_map(operations in prop::collection::vec((any::<bool>(), 0u32..24), 0..200)) {
-        let mut slab = Slab::new(16);
+        let mut slab = Slab::new(&Account::default(), 16);
         let mut model = BTreeMap::new();
         for (step, (insert, key)) in operations.into_iter().enumerate() {
             if insert {

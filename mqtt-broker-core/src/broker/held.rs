@@ -1,0 +1,111 @@
+//! What is held beside the tables: it is counted when it has changed, at the end of a step.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use super::Broker;
+use crate::boundary::CloseReason;
+use crate::config::Limit;
+use crate::store::Claim;
+
+/// What a newcomer takes in tables and timers, roughly.
+pub(crate) const NEWCOMER: usize = 512;
+/// What routing takes for a subscription that matches.
+const MATCHED: usize = 64;
+/// A work list that has room for more than this is not kept.
+const KEPT: usize = 4096;
+
+impl Broker {
+    /// The limit that is reached: that on memory, if that is why a container was full.
+    pub(crate) fn full(&self, limit: Limit) -> Limit {
+        if self.account.take_refusal() { Limit::Memory } else { limit }
+    }
+
+    /// Whether somebody or something new may have `bytes`.
+    pub(crate) fn admit_new(&self, bytes: usize) -> Result<(), Limit> {
+        let admitted = self.account.admits(Claim::New, NEWCOMER + bytes);
+        admitted.then_some(()).ok_or(Limit::Memory)
+    }
+
+    /// Whether a message may be routed that matches so many subscriptions.
+    #[inline]
+    pub(crate) fn admit_routing(&self, matches: usize) -> Result<(), Limit> {
+        let room = matches == 0 || self.account.has_room(matches.saturating_mul(MATCHED));
+        room.then_some(()).ok_or(Limit::Memory)
+    }
+
+    /// Counts what a Session holds itself, after it may have become more or less.
+    pub(crate) fn recount_session(&mut self, key: u32) {
+        let Some(session) = self.sessions.get_mut(key) else { return };
+        let (before, after) = (session.counted, session.heap());
+        session.counted = after;
+        self.account.change(before, after);
+    }
+
+    /// Counts what a connection holds itself. One that there is no memory for is closed.
+    pub(crate) fn recount_connection(&mut self, index: u32) {
+        let Some(connection) = self.connections.get_mut(index) else { return };
+        let (before, after) = (connection.counted, connection.heap());
+        if before == after {
+            return;
+        }
+        connection.counted = after;
+        let more = after.saturating_sub(before);
+        let refused = more > 0 && !self.account.has_room(more);
+        self.account.change(before, after);
+        if let Some(handle) = self.connections.handle(index).filter(|_| refused) {
+            self.reached(Limit::Memory, index);
+            let code = mqtt_codec::ReasonCode::QUOTA_EXCEEDED;
+            self.closing.push_back((handle, CloseReason::Violation(code, "the broker is full")));
+        }
+    }
+
+    /// Counts the journal, the recording, and the lists that routing uses.
+    #[inline]
+    pub(crate) fn recount_aside(&mut self) {
+        let bytes = self.scratch_bytes() + self.journal.heap() + self.recorder.heap();
+        if bytes != self.counted_aside {
+            self.account.change(self.counted_aside, bytes);
+            self.counted_aside = bytes;
+        }
+    }
+
+    /// Gives back the memory of lists that were unusually long.
+    pub(super) fn trim_lists(&mut self) {
+        self.matches.trim(KEPT);
+        trim(&mut self.deliveries);
+        trim(&mut self.more_identifiers);
+        trim_queue(&mut self.closing);
+        trim_queue(&mut self.wills);
+        trim_queue(&mut self.orphans);
+    }
+
+    fn scratch_bytes(&self) -> usize {
+        self.matches.bytes()
+            + bytes_of(&self.deliveries)
+            + bytes_of(&self.more_identifiers)
+            + queue_bytes(&self.closing)
+            + queue_bytes(&self.wills)
+            + queue_bytes(&self.orphans)
+    }
+}
+
+pub(crate) const fn bytes_of<T>(list: &Vec<T>) -> usize {
+    list.capacity() * size_of::<T>()
+}
+
+pub(crate) fn queue_bytes<T>(queue: &VecDeque<T>) -> usize {
+    queue.capacity() * size_of::<T>()
+}
+
+fn trim<T>(list: &mut Vec<T>) {
+    if list.capacity() > KEPT {
+        *list = Vec::new();
+    }
+}
+
+fn trim_queue<T>(queue: &mut VecDeque<T>) {
+    if queue.capacity() > KEPT && queue.is_empty() {
+        *queue = VecDeque::new();
+    }
+}

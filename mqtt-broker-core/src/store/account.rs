@@ -1,0 +1,129 @@
+//! [`Account`]: how many bytes the broker holds, and how many it may.
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use super::Full;
+
+/// The one account of all containers. Whoever allocates for longer than a call takes the bytes
+/// here first, and gives them back; a container that grows has both its halves in the account while
+/// it copies.
+///
+/// A broker is used by one thread at a time, so a load and a store are enough where another would
+/// need them to be one: the atomics are there only for the broker to be `Send`.
+#[derive(Clone)]
+pub(crate) struct Account(Arc<Ledger>);
+
+struct Ledger {
+    held: AtomicUsize,
+    ceiling: usize,
+    /// Somebody was refused since this was last asked.
+    refused: AtomicBool,
+}
+
+/// Who asks for memory: the nearer the ceiling, the fewer are given any.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Claim {
+    /// A QoS 0 copy that would have to wait: up to three quarters.
+    Live,
+    /// A copy for a Session without a connection: up to seven eighths.
+    Absent,
+    /// Whoever or whatever is new: up to fifteen sixteenths.
+    New,
+    /// What those who are there already need to go on: up to thirty-one thirty-seconds. What is
+    /// left above is for what cannot be refused.
+    Begun,
+}
+
+impl Account {
+    pub(crate) fn new(ceiling: usize) -> Self {
+        let (held, refused) = (AtomicUsize::new(0), AtomicBool::new(false));
+        Self(Arc::new(Ledger { held, ceiling, refused }))
+    }
+
+    /// Counts `bytes` that are about to be allocated.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] at the ceiling.
+    pub(crate) fn take(&self, bytes: usize) -> Result<(), Full> {
+        if !self.admits(Claim::Begun, bytes) {
+            return self.refuse();
+        }
+        self.take_anyway(bytes);
+        Ok(())
+    }
+
+    /// Refuses without being asked for more than is left: near the ceiling a newcomer is kept out.
+    pub(crate) fn refuse<T>(&self) -> Result<T, Full> {
+        self.0.refused.store(true, Ordering::Relaxed);
+        Err(Full)
+    }
+
+    /// Counts what cannot be refused: it is little, and bounded by what could be.
+    pub(crate) fn take_anyway(&self, bytes: usize) {
+        self.0.held.store(self.held().saturating_add(bytes), Ordering::Relaxed);
+    }
+
+    /// These bytes are free again.
+    pub(crate) fn give(&self, bytes: usize) {
+        self.0.held.store(self.held().saturating_sub(bytes), Ordering::Relaxed);
+    }
+
+    /// What was `before` bytes is `after` bytes now.
+    pub(crate) fn change(&self, before: usize, after: usize) {
+        self.give(before);
+        self.take_anyway(after);
+    }
+
+    #[inline]
+    pub(crate) fn held(&self) -> usize {
+        self.0.held.load(Ordering::Relaxed)
+    }
+
+    /// Whether `bytes` more may be had.
+    pub(crate) fn has_room(&self, bytes: usize) -> bool {
+        self.admits(Claim::Begun, bytes)
+    }
+
+    /// Whether this claim may have `bytes` more.
+    #[inline]
+    pub(crate) fn admits(&self, claim: Claim, bytes: usize) -> bool {
+        let reserve = match claim {
+            Claim::Live => self.0.ceiling / 4,
+            Claim::Absent => self.0.ceiling / 8,
+            Claim::New => self.0.ceiling / 16,
+            Claim::Begun => self.0.ceiling / 32,
+        };
+        self.held().saturating_add(bytes) <= self.0.ceiling - reserve
+    }
+
+    /// Whether somebody was refused since this was last asked.
+    pub(crate) fn take_refusal(&self) -> bool {
+        let refused = self.0.refused.load(Ordering::Relaxed);
+        self.0.refused.store(false, Ordering::Relaxed);
+        refused
+    }
+}
+
+/// A copy of `bytes`, which the caller gives back in the end.
+pub(crate) fn boxed(bytes: &[u8], account: &Account) -> Result<Box<[u8]>, Full> {
+    account.take(bytes.len())?;
+    let mut stored = Vec::new();
+    if stored.try_reserve_exact(bytes.len()).is_err() {
+        account.give(bytes.len());
+        return Err(Full);
+    }
+    stored.extend_from_slice(bytes);
+    Ok(stored.into_boxed_slice())
+}
+
+/// One without a ceiling.
+#[cfg(test)]
+impl Default for Account {
+    fn default() -> Self {
+        Self::new(usize::MAX)
+    }
+}
