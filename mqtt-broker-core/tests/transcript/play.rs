@@ -160,6 +160,10 @@ impl<S: Subject> Play<S> {
                 }
                 self.world.wish(wish)
             }
+            Action::Crash => {
+                self.nothing_else()?;
+                self.world.crash()
+            }
             Action::DiskStalls(stalls) => {
                 self.world.settle()?;
                 self.world.disk_stalls(*stalls)

@@ -58,6 +58,8 @@ pub(crate) enum Action {
     Host(Wish),
     /// `disk stalls`, `disk syncs`
     DiskStalls(bool),
+    /// `broker crashes`
+    Crash,
 }
 
 /// What a client sends.
@@ -151,6 +153,7 @@ fn actions(line: &str, speaker: &mut Option<String>) -> Result<Vec<Action>, Stri
     Ok(vec![match first {
         "wait" => Action::Wait(duration(rest).ok_or("`wait 10s`, with ms, s, min, h or d")?),
         "policy" => Action::Policy(Rule::read(rest)?),
+        "broker" if rest == "crashes" => Action::Crash,
         "disk" if rest == "stalls" => Action::DiskStalls(true),
         "disk" if rest == "syncs" => Action::DiskStalls(false),
         "host" if rest.starts_with('<') => {

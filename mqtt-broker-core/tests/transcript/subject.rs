@@ -35,6 +35,11 @@ pub(crate) trait Subject {
     /// Nothing is durable from here on, or everything is.
     fn disk_stalls(&mut self, stalls: bool) -> Result<(), String>;
 
+    /// The broker is gone, with all connections and all that was not durable, and comes back.
+    fn crash(&mut self) -> Result<(), String> {
+        Err("only the core itself crashes".into())
+    }
+
     /// The host's wish.
     fn wish(&mut self, wish: &Wish) -> Result<(), String>;
 

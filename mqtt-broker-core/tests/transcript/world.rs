@@ -31,6 +31,8 @@ pub(crate) struct World {
     mode: Mode,
     written: Lsn,
     durable: Lsn,
+    /// The journal, by its records.
+    records: Vec<Vec<u8>>,
 }
 
 /// What the host keeps for a client.
@@ -74,6 +76,7 @@ impl World {
             mode,
             written: Lsn::default(),
             durable: Lsn::default(),
+            records: Vec::new(),
         }
     }
 
@@ -126,6 +129,7 @@ impl World {
                 return Err(format!("{:?} came after {:?}", record.lsn, self.written));
             }
             self.written = record.lsn;
+            self.records.push(record.bytes.to_vec());
         }
         let synced = !self.disk_stalls && (settling || self.mode.disk != Disk::Slow);
         let news = synced && self.durable < self.written;
@@ -316,6 +320,25 @@ impl Subject for World {
     fn disk_stalls(&mut self, stalls: bool) -> Result<(), String> {
         self.disk_stalls = stalls;
         Ok(())
+    }
+
+    /// Of the journal, what was durable is left.
+    fn crash(&mut self) -> Result<(), String> {
+        let durable = usize::try_from(self.durable.0).map_err(|e| e.to_string())?;
+        self.records.truncate(durable);
+        self.written = self.durable;
+        let mut replay = Broker::replay(self.broker.config().clone());
+        for record in &self.records {
+            replay.apply(record).map_err(|e| e.to_string())?;
+        }
+        self.broker = replay.finish(self.now).map_err(|e| e.to_string())?;
+        self.disk_stalls = false;
+        self.wishes = Wishes::default();
+        for (link, client) in self.links.iter_mut().zip(&mut self.scene.clients) {
+            *link = Link::default();
+            client.is_open = false;
+        }
+        self.settle()
     }
 
     fn wish(&mut self, wish: &Wish) -> Result<(), String> {
