@@ -36,23 +36,29 @@ impl<'a> Ack<'a> {
         wrap: impl Fn(Self) -> Packet<'a>,
     ) -> Result<Packet<'a>, DecodeError> {
         frame.check_version(version)?;
-        let mut reader = Reader::new(frame.body);
-        let packet_identifier = reader.packet_identifier()?;
-        if reader.is_empty() {
-            return Ok(wrap(Self::success(packet_identifier)));
+        match *frame.body {
+            [high, low] => {
+                let packet_identifier = PacketIdentifier::new(u16::from_be_bytes([high, low]));
+                let packet_identifier =
+                    packet_identifier.ok_or(DecodeError::PacketIdentifierZero)?;
+                Ok(wrap(Self::success(packet_identifier)))
+            }
+            _ => Self::decode_long(frame.packet_type(), version, frame.body).map(wrap),
         }
+    }
+
+    /// Decodes what is not just a Packet Identifier.
+    #[inline(never)]
+    fn decode_long(
+        packet_type: PacketType,
+        version: Version,
+        body: &'a [u8],
+    ) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(body);
+        let packet_identifier = reader.packet_identifier()?;
         if version < Version::V5 {
             return Err(DecodeError::TrailingBytes);
         }
-        Self::decode_reason(frame.packet_type(), packet_identifier, reader).map(wrap)
-    }
-
-    /// What follows the Packet Identifier, where anything does.
-    fn decode_reason(
-        packet_type: PacketType,
-        packet_identifier: PacketIdentifier,
-        mut reader: Reader<'a>,
-    ) -> Result<Self, DecodeError> {
         let reason_code = reason_code(packet_type, reader.u8()?)?;
         let properties = match reader.is_empty() {
             true => Properties::none(),
