@@ -43,6 +43,8 @@ pub(crate) struct Session {
     pub(crate) subscriptions: SubscriberList,
     /// Messages that have no Packet Identifier yet: the window is full or the client is away.
     pub(crate) waiting: List,
+    /// Those of them with QoS 0.
+    pub(crate) waiting_live: u32,
     /// Messages in `waiting`, or in the connection's list with QoS 0, and their bytes.
     pub(crate) queued_messages: u32,
     pub(crate) queued_bytes: u32,
@@ -92,6 +94,7 @@ impl Session {
             timer: TimerSlot::default(),
             subscriptions: SubscriberList::default(),
             waiting: List::default(),
+            waiting_live: 0,
             queued_messages: 0,
             queued_bytes: 0,
             live_messages: 0,

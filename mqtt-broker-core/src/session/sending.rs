@@ -45,10 +45,12 @@ impl Broker {
         if live && !connected && !(self.config.queue_qos0 && persistent) {
             return None;
         }
-        // A message that can be sent at once waits for nothing but the transport.
+        // A message that can be sent at once waits for nothing but the transport. QoS 0 may
+        // overtake the rest, but not others of its kind that waited for the client to come.
         //= [MQTT-4.6.0-5]
         //= [MQTT-4.6.0-6]
-        let immediate = connected && (live || (window && state.waiting.is_empty()));
+        let immediate = connected
+            && if live { state.waiting_live == 0 } else { window && state.waiting.is_empty() };
         if !self.make_room(session, message.publication, size, immediate, live) {
             return None;
         }
@@ -79,6 +81,7 @@ impl Broker {
             state.queued_messages += 1;
             state.queued_bytes = state.queued_bytes.saturating_add(size);
             self.stats.offline_bytes += if connected { 0 } else { size as usize };
+            state.waiting_live += u32::from(live);
             self.entries.push(&mut state.waiting, entry);
         }
         Some(entry)
@@ -117,6 +120,7 @@ impl Broker {
             if let Some(state) = self.sessions.get_mut(session) {
                 state.queued_messages = state.queued_messages.saturating_sub(1);
                 state.queued_bytes = state.queued_bytes.saturating_sub(size);
+                state.waiting_live -= u32::from(live);
             }
             if live {
                 self.send_live(session, entry, size);
@@ -382,8 +386,10 @@ impl Broker {
     fn drop_oldest(&mut self, session: u32, cause: DropCause) {
         let Some(state) = self.sessions.get_mut(session) else { return };
         let Some(entry) = self.entries.pop(&mut state.waiting) else { return };
+        let live = self.entries.copy_mut(entry).is_some_and(|c| c.qos == QoS::AtMostOnce);
         let size = self.size_of(entry);
         if let Some(state) = self.sessions.get_mut(session) {
+            state.waiting_live -= u32::from(live);
             state.queued_messages = state.queued_messages.saturating_sub(1);
             state.queued_bytes = state.queued_bytes.saturating_sub(size);
             let gone = if state.is_connected() { 0 } else { size as usize };
