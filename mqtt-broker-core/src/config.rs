@@ -326,11 +326,11 @@ pub struct Stats {
     pub connected: u64,
     /// CONNECT packets refused.
     pub refused: u64,
-    /// Packets received.
+    /// Packets received that can be read, whatever became of them.
     pub packets_received: u64,
     /// Packets sent.
     pub packets_sent: u64,
-    /// Bytes received in whole packets.
+    /// Bytes of these packets.
     pub bytes_received: u64,
     /// Bytes sent.
     pub bytes_sent: u64,

@@ -130,7 +130,25 @@ impl Broker {
             self.wait_for_room(index);
             return Ok(Flow::Line);
         }
-        let flow = match &packet {
+        let handled = self.handle_packet(now, index, state, bytes, &packet, policy);
+        // One that ends its connection has come like any other.
+        if handled != Ok(Flow::Wait) {
+            self.stats.packets_received += 1;
+            self.stats.bytes_received += frame.encoded_len() as u64;
+        }
+        handled
+    }
+
+    fn handle_packet(
+        &mut self,
+        now: Instant,
+        index: u32,
+        state: State,
+        bytes: &[u8],
+        packet: &Packet<'_>,
+        policy: &mut dyn Policy,
+    ) -> Handled {
+        let flow = match packet {
             //= [MQTT-3.1.0-1]
             //= [MQTT-3.2.0-2]
             Packet::Connect(connect) if state == State::Opening => {
@@ -174,8 +192,6 @@ impl Broker {
             }
         };
         if flow == Flow::Next {
-            self.stats.packets_received += 1;
-            self.stats.bytes_received += frame.encoded_len() as u64;
             self.forget_question(index);
             self.forget_progress(index);
         }
