@@ -1,0 +1,64 @@
+//! How a client breaks the rules.
+
+use mqtt_codec::{Ack, Packet, PacketIdentifier, QoS};
+
+use super::{Client, Wish};
+use crate::message::{HEAD, Message, Messages};
+
+/// Packet Identifiers that no honest exchange uses.
+const STRANGE: u16 = 40_000;
+
+impl Client {
+    /// Sends something that no client should.
+    pub(super) fn break_a_rule(&mut self, messages: &mut Messages) -> Option<Wish> {
+        let stranger = STRANGE + u16::try_from(self.random.below(20_000)).unwrap_or(0);
+        let strange = Ack::success(PacketIdentifier::new(stranger)?);
+        match self.random.below(11) {
+            0 => {
+                self.is_spoiled = true;
+                let len = self.random.between(1, 20);
+                let garbage: Vec<u8> =
+                    (0..len).map(|_| self.random.number().to_le_bytes()[0]).collect();
+                self.outbox.extend_from_slice(&garbage);
+            }
+            1 => {
+                // A second CONNECT.
+                self.outbox.extend_from_slice(b"\x10\x0d\0\x04MQTT\x04\x02\0\0\0\x01x");
+            }
+            // QoS 3.
+            2 => self.outbox.extend_from_slice(b"\x36\x07\0\x03t/0\0\x01"),
+            // A wildcard in a Topic Name.
+            3 => self.outbox.extend_from_slice(b"\x30\x06\0\x03t/#\0"),
+            // What only a server sends.
+            4 => self.outbox.extend_from_slice(b"\x90\x04\0\x01\0\0"),
+            // A length that nobody means.
+            5 => self.outbox.extend_from_slice(b"\x30\xff\xff\xff\x7f\0\x03"),
+            6 => self.send(&Packet::Puback(strange)),
+            7 => self.send(&Packet::Pubrec(strange)),
+            8 => self.send(&Packet::Pubrel(strange)),
+            9 => {
+                // Half a packet, and silence.
+                self.outbox.extend_from_slice(b"\x30\x20\0\x03t/");
+                return Some(Wish::Abandon);
+            }
+            _ => self.flood(stranger, messages),
+        }
+        None
+    }
+
+    /// More QoS 2 messages at once than the broker said it takes.
+    fn flood(&mut self, first: u16, messages: &mut Messages) {
+        self.begins_anew = true;
+        let topic = self.random.pick(&self.profile.topics).clone();
+        for number in first..first.saturating_add(30) {
+            let id = messages.add(Message {
+                topic: topic.clone(),
+                qos: QoS::ExactlyOnce,
+                retain: false,
+                expiry: None,
+                len: HEAD,
+            });
+            self.send_publish(id, PacketIdentifier::new(number), false, messages);
+        }
+    }
+}

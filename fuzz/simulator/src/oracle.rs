@@ -1,0 +1,336 @@
+//! [`Oracles`]: they see what goes into the broker and what comes out of it, and know what should.
+//!
+//! One file for each thing that is promised. To add an oracle, write a file here and call it from
+//! [`Oracles::call`] (after each call of the broker), [`Oracles::given`] (for each packet it gives)
+//! or [`Oracles::finish`] (when the world has come to rest).
+
+pub mod answers;
+pub mod authority;
+pub mod delivery;
+pub mod determinism;
+pub mod durable;
+pub mod late;
+pub mod limits;
+pub mod order;
+pub mod retained;
+pub mod session_present;
+pub mod statistics;
+mod translate;
+pub mod will;
+
+use std::collections::BTreeSet;
+
+use mqtt_broker_core::{Broker, CloseReason, Config, Event, Instant, Lsn, Stats};
+use mqtt_codec::{Packet, Version};
+
+use self::answers::Answers;
+use self::delivery::Delivery;
+use self::order::Order;
+use self::statistics::Statistics;
+use self::will::Wills;
+use crate::link::LinkId;
+use crate::message::{MessageId, Messages};
+use crate::model::{Fate, Model, Moment, PublishNote, Settings, Step, Timed};
+
+/// One call of the broker, and all that came of it.
+#[derive(Debug)]
+pub struct Call<'a> {
+    /// The time it was told.
+    pub at: Instant,
+    /// What the call was about.
+    pub cause: &'a Cause<'a>,
+    /// What it said, in order.
+    pub told: &'a [Told],
+    /// The newest record it made, if it made one.
+    pub lsn: Option<Lsn>,
+    /// Its numbers before and after.
+    pub stats: (&'a Stats, &'a Stats),
+}
+
+/// What a call was about.
+#[derive(Debug)]
+pub enum Cause<'a> {
+    /// A Network Connection of this client was accepted.
+    Opened(LinkId, usize),
+    /// A whole, well-formed packet of this length was taken.
+    Packet(LinkId, &'a Packet<'a>, usize),
+    /// A packet was taken that cannot be read.
+    Malformed(LinkId),
+    /// The transport is gone.
+    Eof(LinkId),
+    /// The time was told.
+    Timeout,
+    /// The host published.
+    Published(PublishNote, bool),
+    /// The host ended the Session of this name.
+    Removed(String),
+    /// Bytes were asked for, or anything else that changes no state a client can see.
+    Other,
+}
+
+/// Something that the broker said.
+#[derive(Clone, Debug)]
+pub enum Told {
+    /// It closes a connection.
+    Close(LinkId, CloseReason),
+    /// An event, with the connection it names.
+    Event(Option<LinkId>, Event),
+    /// A message for the host; `None` is an empty one.
+    Message(Option<MessageId>),
+}
+
+/// A packet that was given to a connection.
+#[derive(Debug)]
+pub struct Given<'a> {
+    /// When its last byte was.
+    pub at: Instant,
+    /// When its first byte was.
+    pub since: Instant,
+    /// Which connection.
+    pub link: LinkId,
+    /// The version it speaks.
+    pub version: Version,
+    /// The packet.
+    pub packet: &'a Packet<'a>,
+    /// Its length in bytes.
+    pub len: usize,
+    /// What the disk has synced.
+    pub durable: Lsn,
+}
+
+/// A promise that was not kept.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// Which promise.
+    pub oracle: &'static str,
+    /// When, in virtual time.
+    pub at: Instant,
+    /// What happened.
+    pub words: String,
+}
+
+/// All oracles, with what they share.
+#[derive(Debug)]
+pub struct Oracles {
+    config: Config,
+    settings: Settings,
+    has_small_clients: bool,
+    /// What the broker should hold.
+    pub model: Model,
+    steps: Vec<Timed>,
+    number: u64,
+    /// What was seen of deliveries.
+    pub delivery: Delivery,
+    answers: Answers,
+    order: Order,
+    wills: Wills,
+    /// What was counted.
+    pub statistics: Statistics,
+    /// The first promise that was not kept.
+    pub failure: Option<Failure>,
+    /// The record that an answer to the call at hand promises.
+    promise: Option<Lsn>,
+    now: Instant,
+}
+
+impl Oracles {
+    /// For a broker of this configuration.
+    #[must_use]
+    pub fn new(config: Config, settings: Settings, has_small_clients: bool) -> Self {
+        Self {
+            config,
+            settings,
+            has_small_clients,
+            model: Model::new(settings),
+            steps: Vec::new(),
+            number: 0,
+            delivery: Delivery::default(),
+            answers: Answers::default(),
+            order: Order::default(),
+            wills: Wills::default(),
+            statistics: Statistics::default(),
+            failure: None,
+            promise: None,
+            now: Instant::default(),
+        }
+    }
+
+    /// The broker was called.
+    pub fn call(&mut self, call: &Call<'_>, messages: &Messages) {
+        self.now = call.at;
+        self.number += 1;
+        let moment = Moment { at: call.at, lsn: call.lsn, number: self.number };
+        // Of a step that also ended somebody's connection, the record may be about that alone.
+        let others = call.told.iter().any(|told| {
+            matches!(told, Told::Event(_, Event::Disconnected { .. } | Event::Dropped { .. }))
+        });
+        self.promise = call.lsn.filter(|_| !others);
+        let fate = self.cause(call, moment, messages);
+        let mut to_host = Vec::new();
+        for told in call.told {
+            match told {
+                Told::Close(link, _) => self.step(moment, Step::Closing { link: *link }),
+                Told::Event(link, event) => self.event(call, moment, *link, event),
+                Told::Message(message) => to_host.push(*message),
+            }
+        }
+        if let Cause::Eof(link) = *call.cause {
+            self.step(moment, Step::Closing { link });
+        }
+        let mut due = std::mem::take(&mut self.model.due_to_host);
+        if fate != Some(Fate::Unknown) {
+            due.sort_unstable();
+            to_host.sort_unstable();
+            let right = self.wills.told(&due, &to_host);
+            self.judge("will", right);
+        }
+        for message in to_host.into_iter().flatten() {
+            let right = self.wills.seen(&self.model, message);
+            self.judge("will", right);
+        }
+        if matches!(call.cause, Cause::Timeout) {
+            let right = session_present::due(&self.model, call.at);
+            self.judge("session_present", right);
+        }
+        let (_, stats) = call.stats;
+        let right = session_present::count(&self.model, stats.sessions);
+        self.judge("session_present", right);
+        let right = limits::held(&self.config, stats);
+        self.judge("limits", right);
+    }
+
+    /// The broker gave a packet.
+    pub fn given(&mut self, given: &Given<'_>, messages: &Messages) {
+        self.now = given.at;
+        let (link, packet) = (given.link, given.packet);
+        self.statistics.given(packet);
+        let answered = self.answers.given(link, given.version, packet);
+        let mut promised = self.judge("answers", answered).flatten();
+        match packet {
+            Packet::Publish(publish) => {
+                let found = self.delivery.given(&self.model, messages, given, publish);
+                if let Some(found) = self.judge("delivery", found) {
+                    let qos = publish.delivery.qos();
+                    let right = self.order.given(&self.model, link, &found, qos);
+                    self.judge("order", right);
+                    if self.config.ask_deliver {
+                        let right = authority::given(&self.model, found.session, &found.topic);
+                        self.judge("authority", right);
+                    }
+                    if let Some(message) = found.message {
+                        let right = self.wills.seen(&self.model, message);
+                        self.judge("will", right);
+                        promised = self.promised_by(&found, qos);
+                    }
+                }
+            }
+            Packet::Pubrel(ack) => {
+                let session = self.model.bonds.get(&link).and_then(|bond| bond.session);
+                let is_error = ack.reason_code.is_error();
+                let identifier = ack.packet_identifier.get();
+                let released = self.delivery.released(
+                    session.unwrap_or_default(),
+                    link,
+                    identifier,
+                    is_error || given.version != Version::V5,
+                );
+                promised = self.judge("delivery", released).flatten();
+            }
+            Packet::Connack(connack) => {
+                let right = session_present::given(&self.model, link, connack);
+                self.judge("session_present", right);
+            }
+            _ => {}
+        }
+        let right = durable::given(link, packet, promised, given.durable);
+        self.judge("durable", right);
+        let right = limits::given(&self.config, &self.model, &self.delivery, given);
+        self.judge("limits", right);
+    }
+
+    /// The record that a copy depends on: QoS 1 and 2, of a Session that lasts.
+    fn promised_by(&self, found: &delivery::Found, qos: mqtt_codec::QoS) -> Option<Lsn> {
+        let mut sessions = self.model.sessions.values();
+        let lasts = sessions.any(|held| held.number == found.session && held.expiry > 0);
+        let accepted = self.model.accepted.get(&found.message?)?;
+        accepted.lsn.filter(|_| lasts && qos > mqtt_codec::QoS::AtMostOnce)
+    }
+
+    /// A connection has been given a part of a packet, or all of it.
+    pub fn in_part(&mut self, link: LinkId, part: bool) {
+        self.delivery.in_part(&self.model, link, part);
+    }
+
+    /// A message reached the program behind a client.
+    pub fn heard(&mut self, client: usize, epoch: u32, heard: &crate::client::Heard) {
+        let Some(message) = heard.message else { return };
+        let right = self.delivery.heard(&self.model, client, epoch, message, heard.qos);
+        self.judge("delivery", right);
+    }
+
+    /// Compares numbers, now that the broker is between two calls.
+    pub fn compare(&mut self, broker: &Broker, stats: &Stats, partial: u64) {
+        let right = self.statistics.compare(&self.model, stats, partial);
+        self.judge("statistics", right);
+        let right = limits::queued(&self.config, broker);
+        self.judge("limits", right);
+    }
+
+    /// The world has come to rest; `settled` clients are connected and have nothing left to do,
+    /// `shown` is what the broker retains.
+    pub fn finish(
+        &mut self,
+        now: Instant,
+        settled: &BTreeSet<usize>,
+        shown: &[(String, Option<MessageId>)],
+    ) {
+        self.now = now;
+        let right = self.delivery.finish(&self.model, settled);
+        self.judge("delivery", right);
+        let right = retained::held(&self.model, now, shown);
+        self.judge("retained", right);
+        let open = self.model.bonds.iter().filter(|(_, bond)| bond.is_open);
+        let missing = open.filter_map(|(link, _)| self.answers.missing(*link)).next();
+        self.judge("answers", missing.map_or(Ok(()), Err));
+    }
+
+    /// The broker crashed, and runs again with the records up to `lsn`: what came after never was.
+    pub fn crashed(&mut self, at: Instant, lsn: Lsn) {
+        let kept = |timed: &Timed| timed.moment.lsn.is_some_and(|of| of <= lsn);
+        let len = self.steps.iter().rposition(kept).map_or(0, |last| last + 1);
+        self.steps.truncate(len);
+        self.model = Model::new(self.settings);
+        for timed in &self.steps {
+            self.model.apply(timed);
+        }
+        self.model.due_to_host.clear();
+        self.delivery.crashed();
+        self.order.crashed();
+        self.answers.forget();
+        self.statistics = Statistics::default();
+        self.number += 1;
+        let moment = Moment { at, lsn: Some(lsn), number: self.number };
+        self.step(moment, Step::Restarted);
+    }
+
+    fn step(&mut self, moment: Moment, step: Step) {
+        let timed = Timed { moment, step };
+        self.model.apply(&timed);
+        if self.config.journal {
+            self.steps.push(timed);
+        }
+    }
+
+    /// Notes the first failure; passes on what was found otherwise.
+    pub fn judge<T>(&mut self, oracle: &'static str, right: Result<T, String>) -> Option<T> {
+        match right {
+            Ok(found) => Some(found),
+            Err(words) => {
+                if self.failure.is_none() {
+                    self.failure = Some(Failure { oracle, at: self.now, words });
+                }
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Session Present tells the truth, and Sessions last as long as they should and no longer.
+
+use mqtt_broker_core::Instant;
+use mqtt_codec::{Connack, ReasonCode, Version};
+
+use crate::link::LinkId;
+use crate::model::Model;
+
+/// A CONNACK was given.
+///
+/// # Errors
+///
+/// It is wrong about the Session, or greets somebody who is not connected.
+pub fn given(model: &Model, link: LinkId, connack: &Connack<'_>) -> Result<(), String> {
+    let Some(bond) = model.bonds.get(&link) else {
+        return Err(format!("a CONNACK on link {link}, which nobody opened"));
+    };
+    let welcome = connack.reason_code == ReasonCode::SUCCESS;
+    if welcome != bond.session.is_some() {
+        return Err(format!("link {link} is told {connack:?}, connected: {}", !welcome));
+    }
+    let is_told = bond.connect.as_ref().is_some_and(|connect| connect.version != Version::V3_1);
+    let expected = welcome && is_told && bond.session_present;
+    if connack.session_present != expected {
+        return Err(format!("link {link}: Session Present should be {expected}"));
+    }
+    Ok(())
+}
+
+/// The broker says that a client connected.
+///
+/// # Errors
+///
+/// It resumed what it should not have, or the other way round.
+pub fn connected(
+    model: &Model,
+    link: LinkId,
+    name: &str,
+    session_present: bool,
+) -> Result<(), String> {
+    let held = model.sessions.get(name);
+    let clean = model
+        .bonds
+        .get(&link)
+        .and_then(|bond| bond.connect.as_ref())
+        .is_some_and(|connect| connect.clean);
+    if held.is_some() && clean {
+        return Err(format!("{name} asked for a new Session, and the old one goes on"));
+    }
+    if held.is_some_and(|session| session.link.is_some()) {
+        return Err(format!("{name} is connected twice"));
+    }
+    if session_present != held.is_some() {
+        let held = held.is_some();
+        return Err(format!("{name} finds a Session: {session_present}, there is one: {held}"));
+    }
+    Ok(())
+}
+
+/// The broker says that a Session ended; `asked` by its client or by the host.
+///
+/// # Errors
+///
+/// Nothing ended it.
+pub fn ended(model: &Model, now: Instant, name: &str, asked: bool) -> Result<(), String> {
+    let Some(session) = model.sessions.get(name) else {
+        return Err(format!("the Session of {name} ended, and there is none"));
+    };
+    if session.link.is_some() {
+        return Err(format!("the Session of {name} ended under its connection"));
+    }
+    if !asked && session.ends_at > now {
+        return Err(format!("the Session of {name} ended before {:?}", session.ends_at));
+    }
+    Ok(())
+}
+
+/// The broker was told the time, and has said what ended.
+///
+/// # Errors
+///
+/// A Session outlived its time.
+pub fn due(model: &Model, now: Instant) -> Result<(), String> {
+    let late = model.sessions.iter().find(|(_, session)| session.ends_at <= now);
+    match late {
+        Some((name, session)) => {
+            Err(format!("the Session of {name} goes on beyond {:?}", session.ends_at))
+        }
+        None => Ok(()),
+    }
+}
+
+/// As many Sessions are held as there should be.
+///
+/// # Errors
+///
+/// There are more, or fewer.
+pub fn count(model: &Model, held: u32) -> Result<(), String> {
+    if model.sessions.len() == held as usize {
+        return Ok(());
+    }
+    let names: Vec<_> = model.sessions.keys().collect();
+    Err(format!("{held} Sessions are held; there should be {names:?}"))
+}

@@ -1,0 +1,40 @@
+//! [`run`]: one plan, judged by every oracle, also by those that need a second world.
+
+use crate::oracle::{Failure, determinism};
+use crate::plan::Plan;
+use crate::world::{Outcome, World};
+
+/// Every so many seeds, a world is lived twice.
+const TWICE: u64 = 16;
+
+/// Lives the world of a plan and judges it.
+#[must_use]
+pub fn run(plan: &Plan) -> Outcome {
+    judge(plan, World::new(plan, false))
+}
+
+/// The same, with an account of what happened.
+#[must_use]
+pub fn run_with_account(plan: &Plan) -> Outcome {
+    judge(plan, World::new(plan, true))
+}
+
+fn judge(plan: &Plan, world: World) -> Outcome {
+    let (config, listens) = world.recipe();
+    let mut outcome = world.run();
+    if outcome.failure.is_some() {
+        return outcome;
+    }
+    let mut found = Ok(());
+    if let Some(recording) = outcome.recording.take() {
+        found = recording.check(&config, listens).map_err(|words| ("late", words));
+    }
+    if found.is_ok() && plan.seed.is_multiple_of(TWICE) {
+        found = determinism::again(plan, outcome.hash).map_err(|words| ("determinism", words));
+    }
+    if let Err((oracle, words)) = found {
+        let at = mqtt_broker_core::Instant::default();
+        outcome.failure = Some(Failure { oracle, at, words });
+    }
+    outcome
+}

@@ -1,0 +1,331 @@
+//! [`World`]: clients, links, a node and a clock, from a plan. It runs in two phases: *safety*, in
+//! which anything may go wrong, and *liveness*, in which nothing does and all has to come to rest.
+
+mod host;
+mod network;
+mod trace;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use mqtt_broker_core::{ConnectionHandle, Instant, LocalSubscription, Lsn, Stats, Ticket};
+use mqtt_codec::ReasonCode;
+
+use self::trace::Trace;
+pub use self::trace::{Counts, Outcome};
+use crate::client::Client;
+use crate::clock::{Agenda, after};
+use crate::faults::{Fault, Faults};
+use crate::link::{Link, LinkId};
+use crate::message::Messages;
+use crate::model::Settings;
+use crate::node::Node;
+use crate::oracle::late::Recording;
+use crate::oracle::{Cause, Oracles};
+use crate::plan::Plan;
+use crate::random::Random;
+use crate::rules::Rules;
+use crate::workload::{Reading, Workload};
+
+/// When a world begins: long enough after the epoch that its clock can go back.
+const BEGINNING: Instant = Instant::from_secs(1_000_000);
+/// How long a world has to come to rest, in milliseconds.
+const HEALING: u64 = 120_000;
+/// How many things may happen before a world counts as one that never ends.
+const HAPPENINGS: u64 = 2_000_000;
+
+/// Purposes of chance.
+const WORKLOAD: u64 = 1 << 32;
+const FAULTS: u64 = 2 << 32;
+const HOST: u64 = 3 << 32;
+const NETWORK: u64 = 4 << 32;
+const CLIENTS: u64 = 5 << 32;
+
+/// A world.
+#[derive(Debug)]
+pub struct World {
+    now: Instant,
+    agenda: Agenda<Happening>,
+    workload: Workload,
+    faults: Faults,
+    /// Chance of links and of the host.
+    network: Random,
+    host: Random,
+    node: Node,
+    stats: Stats,
+    listening: Option<LocalSubscription>,
+    links: Vec<Link>,
+    handles: BTreeMap<ConnectionHandle, LinkId>,
+    clients: Vec<Client>,
+    messages: Messages,
+    oracles: Oracles,
+    turns: u32,
+    healed_at: Option<Instant>,
+    timer_at: Option<Instant>,
+    trace: Trace,
+    recording: Option<Recording>,
+}
+
+/// Something that is to happen.
+#[derive(Clone, Copy, Debug)]
+enum Happening {
+    /// A client has its turn.
+    Turn(usize),
+    /// A client keeps its connection alive.
+    Ping(usize),
+    /// The host has its turn.
+    HostTurn,
+    /// A connection reaches the host.
+    Accept(LinkId),
+    /// Bytes reach the host.
+    Up(LinkId),
+    /// Bytes reach the client.
+    Down(LinkId),
+    /// The host offers again what it holds.
+    Offer(LinkId),
+    /// The host comes to write.
+    Transmit(LinkId),
+    /// The host comes to close.
+    Close(LinkId),
+    /// The host notices that a connection is dead.
+    Eof(LinkId),
+    /// The client notices that a connection is dead.
+    Lost(LinkId),
+    /// The time is told.
+    Timer,
+    /// A sync that began at this record is done.
+    Synced(Lsn),
+    /// The host says what is durable.
+    Durable(Lsn),
+    /// A question that was put off is answered.
+    Resolve(Ticket, bool, ReasonCode),
+    /// Every client that is not at rest is looked after.
+    Heal,
+}
+
+impl World {
+    /// The world of a plan; with `trace`, it keeps an account of what happens.
+    #[must_use]
+    pub fn new(plan: &Plan, trace: bool) -> Self {
+        let random = Random::new(plan.seed);
+        let mut workload = Workload::new(plan.workload.as_deref(), &mut random.fork(WORKLOAD));
+        workload.clients.truncate(plan.clients);
+        let config = workload.config.clone();
+        let mut rules = Rules::default();
+        rules.defer_every = workload.defer_every;
+        let settings = Settings {
+            session_expiry_maximum: config.session_expiry_maximum,
+            message_expiry_maximum: config.message_expiry_maximum,
+            host_listens: workload.host.listens,
+            is_tight: workload.name == "limits",
+        };
+        let small = workload.clients.iter().any(|profile| profile.maximum_packet_size.is_some());
+        let clients: Vec<Client> = (CLIENTS..)
+            .zip(&workload.clients)
+            .map(|(purpose, profile)| Client::new(profile.clone(), random.fork(purpose)))
+            .collect();
+        let recording = workload.is_calm.then(Recording::default);
+        let mut world = Self {
+            now: BEGINNING,
+            agenda: Agenda::default(),
+            faults: Faults::new(&random.fork(FAULTS), plan.faults),
+            network: random.fork(NETWORK),
+            host: random.fork(HOST),
+            node: Node::new(config.clone(), rules),
+            stats: Stats::default(),
+            listening: None,
+            links: Vec::new(),
+            handles: BTreeMap::new(),
+            clients,
+            messages: Messages::default(),
+            oracles: Oracles::new(config, settings, small),
+            turns: plan.turns,
+            healed_at: None,
+            timer_at: None,
+            trace: Trace::new(trace),
+            recording,
+            workload,
+        };
+        world.begin();
+        world
+    }
+
+    /// How its broker was made: the configuration, and whether the host listens.
+    #[must_use]
+    pub fn recipe(&self) -> (mqtt_broker_core::Config, bool) {
+        (self.workload.config.clone(), self.workload.host.listens)
+    }
+
+    /// Lives it to its end.
+    #[must_use]
+    pub fn run(mut self) -> Outcome {
+        let mut happenings = 0;
+        while self.oracles.failure.is_none() {
+            if let Some(healed) = self.healed_at {
+                if self.agenda.next_at().is_none_or(|next| next > after(healed, HEALING)) {
+                    self.finish();
+                    break;
+                }
+            }
+            let Some((at, happening)) = self.agenda.take() else { break };
+            self.now = self.now.max(at);
+            self.happen(happening);
+            self.watch_the_clock();
+            happenings += 1;
+            if happenings > HAPPENINGS {
+                let never = Err("the world does not come to rest".to_string());
+                self.oracles.judge::<()>("liveness", never);
+            }
+        }
+        self.trace.outcome(self.oracles, &self.faults, self.workload.name, self.recording)
+    }
+
+    fn begin(&mut self) {
+        if self.workload.host.listens {
+            self.listening = self.node.listen(self.now);
+        }
+        for client in 0..self.clients.len() {
+            let at = self.later(client);
+            self.agenda.put(at, Happening::Turn(client));
+            let alive = self.ping_interval(client);
+            if alive > 0 {
+                self.agenda.put(after(self.now, alive), Happening::Ping(client));
+            }
+        }
+        self.agenda.put(after(self.now, 50), Happening::HostTurn);
+        if self.clients.is_empty() {
+            self.heal();
+        }
+    }
+
+    fn happen(&mut self, happening: Happening) {
+        match happening {
+            Happening::Turn(client) => self.client_turn(client),
+            Happening::Ping(client) => self.client_ping(client),
+            Happening::HostTurn => self.host_turn(),
+            Happening::Accept(link) => self.accept(link),
+            Happening::Up(link) => self.arrive_up(link),
+            Happening::Down(link) => self.arrive_down(link),
+            Happening::Offer(link) => self.offer(link),
+            Happening::Transmit(link) => self.transmit(link),
+            Happening::Close(link) => self.close(link),
+            Happening::Eof(link) => self.eof(link),
+            Happening::Lost(link) => self.lost(link),
+            Happening::Timer => {
+                self.timer_at = None;
+                self.timeout();
+            }
+            Happening::Synced(lsn) => self.synced(lsn),
+            Happening::Durable(lsn) => self.durable(lsn),
+            Happening::Resolve(ticket, allowed, denial) => self.resolve(ticket, allowed, denial),
+            Happening::Heal => self.look_after(),
+        }
+    }
+
+    /// Puts down when the broker wants to be told the time.
+    fn watch_the_clock(&mut self) {
+        let Some(due) = self.node.broker.poll_timeout() else { return };
+        if self.timer_at.is_some_and(|at| at <= due.max(self.now)) {
+            return;
+        }
+        let late = self.faults.strikes(Fault::LateTimer).map_or(0, |random| random.below(500));
+        let at = after(due.max(self.now), late);
+        if self.timer_at.is_none_or(|before| at < before) {
+            self.timer_at = Some(at);
+            self.agenda.put(at, Happening::Timer);
+        }
+    }
+
+    /// One turn less; whether it was one of those the world has.
+    fn take_turn(&mut self) -> bool {
+        if self.healed_at.is_some() {
+            return false;
+        }
+        self.turns = self.turns.saturating_sub(1);
+        if self.turns == 0 {
+            self.heal();
+            return false;
+        }
+        true
+    }
+
+    /// From here on nothing goes wrong.
+    fn heal(&mut self) {
+        self.healed_at = Some(self.now);
+        self.trace.note(self.now, || "nothing goes wrong any more".into());
+        self.faults.heal();
+        self.node.rules.defer_every = 0;
+        for link in 0..self.links.len() {
+            let id = LinkId::try_from(link).unwrap_or(LinkId::MAX);
+            let link = &mut self.links[link];
+            link.up.stalled_until = Instant::default();
+            link.down.stalled_until = Instant::default();
+            if link.abandoned && link.handle.is_some() {
+                self.agenda.put(self.now, Happening::Eof(id));
+            }
+            self.agenda.put(self.now, Happening::Up(id));
+            self.agenda.put(self.now, Happening::Down(id));
+            self.agenda.put(self.now, Happening::Transmit(id));
+        }
+        for client in &mut self.clients {
+            client.profile.reading = Reading::Fast;
+        }
+        self.agenda.put(self.now, Happening::Heal);
+    }
+
+    fn look_after(&mut self) {
+        for client in 0..self.clients.len() {
+            let wish = self.clients[client].heal(&mut self.messages);
+            self.grant(client, wish);
+        }
+        let end = self.healed_at.map_or(Instant::NEVER, |healed| after(healed, HEALING / 2));
+        if self.now < end {
+            self.agenda.put(after(self.now, 2000), Happening::Heal);
+        }
+    }
+
+    /// The world had the time to come to rest. Has it?
+    fn finish(&mut self) {
+        let tight = self.workload.name == "limits";
+        let mut settled = BTreeSet::new();
+        for (number, client) in self.clients.iter().enumerate() {
+            let is_back = client.link.is_some() || !client.is_persistent;
+            if is_back && client.is_at_rest() {
+                // Of one that is away, a Session may be left that it does not know of.
+                if client.link.is_some() {
+                    settled.insert(number);
+                }
+                continue;
+            }
+            let is_let_in = !client.profile.name.starts_with(crate::rules::BANNED);
+            if !tight && is_let_in {
+                let state = format!("{} has not come to rest: {client:?}", client.name);
+                self.oracles.judge::<()>("liveness", Err(state));
+                return;
+            }
+        }
+        let shown = self.retained();
+        let stats = self.node.stats();
+        let partial = self.links.iter().filter(|link| !link.given.is_empty()).count() as u64;
+        self.oracles.compare(&self.node.broker, &stats, partial);
+        self.oracles.finish(self.now, &settled, &shown);
+    }
+
+    /// When a client has its next turn.
+    fn later(&mut self, client: usize) -> Instant {
+        let (low, high) = self.workload.clients[client].gap;
+        let gap = self.clients[client].random_gap(low, high);
+        Instant(self.now.0 + gap)
+    }
+
+    /// Milliseconds between two signs of life of a client; 0 if it need give none.
+    fn ping_interval(&self, client: usize) -> u64 {
+        let own = u64::from(self.workload.clients[client].keep_alive);
+        let imposed = u64::from(self.workload.config.server_keep_alive);
+        let shortest = [own, imposed].into_iter().filter(|seconds| *seconds > 0).min();
+        shortest.map_or(0, |seconds| seconds * 600)
+    }
+
+    fn call(&mut self, cause: &Cause<'_>) {
+        host::after_call(self, cause);
+    }
+}

@@ -1,0 +1,465 @@
+//! The host's side of a world: every call of the broker, and what comes of it.
+
+use mqtt_broker_core::{
+    ApplicationMessage, ConnectionHandle, Event, Instant, Lsn, Output, Request, Ticket,
+};
+use mqtt_codec::{
+    Framed, Packet, Properties, Property, QoS, ReasonCode, Sender, TopicFilter, TopicName, Version,
+    frame,
+};
+
+use super::{Happening, World};
+use crate::clock::after;
+use crate::faults::Fault;
+use crate::link::{Arrival, LinkId};
+use crate::message::{HEAD, Message, MessageId, Messages};
+use crate::model::PublishNote;
+use crate::oracle::late::Recorded;
+use crate::oracle::{Call, Cause, Given, Told};
+use crate::rules;
+use crate::workload::{HostDeed, TOPICS};
+
+/// Something that the host has to do.
+#[derive(Clone, Copy)]
+enum Act {
+    Transmit(ConnectionHandle),
+    Close(ConnectionHandle),
+    Resume(ConnectionHandle),
+    Decide(Ticket, bool, ReasonCode),
+}
+
+impl World {
+    pub(super) fn accept(&mut self, link: LinkId) {
+        let client = self.links[link as usize].client;
+        match self.node.accept(self.now) {
+            Some(handle) => {
+                self.links[link as usize].handle = Some(handle);
+                self.handles.insert(handle, link);
+                self.record(|| Recorded::Accept(link));
+                self.call(&Cause::Opened(link, client));
+                self.agenda.put(self.now, Happening::Up(link));
+            }
+            None => {
+                let at = self.links[link as usize].down.send(after(self.now, 1), Arrival::End);
+                self.agenda.put(at, Happening::Down(link));
+            }
+        }
+    }
+
+    /// Offers the broker what a connection has brought, packet by packet.
+    pub(super) fn offer(&mut self, link: LinkId) {
+        loop {
+            let there = &mut self.links[link as usize];
+            let Some(handle) = there.handle else { return };
+            if there.waiting || there.unread.is_empty() {
+                return;
+            }
+            let unread = std::mem::take(&mut there.unread);
+            let whole = match frame(&unread, Sender::Client, self.packet_limit(link)) {
+                Ok(Framed::Complete(found)) => Ok(Some(found)),
+                Ok(Framed::Incomplete { .. }) => Ok(None),
+                Err(_) => Err(()),
+            };
+            let len = match &whole {
+                Ok(Some(found)) => found.encoded_len(),
+                _ => unread.len(),
+            };
+            let received = self.node.input(self.now, handle, &unread[..len]);
+            self.record(|| Recorded::Input(link, unread[..received.consumed].to_vec()));
+            let is_taken = received.consumed == len;
+            match whole {
+                Ok(Some(found)) if is_taken => {
+                    let version = self.version(link).unwrap_or(Version::V3_1_1);
+                    match found.decode(version) {
+                        Ok(packet) => self.taken(link, &packet, len),
+                        Err(_) => self.call(&Cause::Malformed(link)),
+                    }
+                }
+                Err(()) => self.call(&Cause::Malformed(link)),
+                _ => self.call(&Cause::Other),
+            }
+            let limit = self.workload.config.maximum_packet_size as usize;
+            let consistent = received.consumed <= len
+                && received.needed <= limit
+                && (received.consumed == len || received.waiting || received.needed > len);
+            if !consistent {
+                let words = format!("link {link}: {received:?} of {len} bytes");
+                self.oracles.judge::<()>("limits", Err(words));
+                return;
+            }
+            let there = &mut self.links[link as usize];
+            there.waiting = received.waiting;
+            there.unread = unread[received.consumed..].to_vec();
+            if received.consumed == 0 {
+                return;
+            }
+        }
+    }
+
+    fn taken(&mut self, link: LinkId, packet: &Packet<'_>, len: usize) {
+        // A sign of life tells nothing.
+        if !matches!(packet, Packet::Pingreq) {
+            let messages = &self.messages;
+            self.trace.note(self.now, || format!("link {link} > {}", shown(packet, messages)));
+        }
+        self.trace.received(packet);
+        self.call(&Cause::Packet(link, packet, len));
+    }
+
+    /// The longest packet that the broker takes from a connection.
+    fn packet_limit(&self, link: LinkId) -> u32 {
+        let config = &self.workload.config;
+        let any = config.maximum_packet_size;
+        match self.oracles.model.bonds.get(&link) {
+            Some(bond) if bond.session.is_some() => any,
+            _ => any.min(config.limits.connect_packet_size),
+        }
+    }
+
+    /// The version that a connection speaks, once it has said so.
+    fn version(&self, link: LinkId) -> Option<Version> {
+        let bond = self.oracles.model.bonds.get(&link)?;
+        bond.connect.as_ref().map(|connect| connect.version)
+    }
+
+    /// Writes what the broker has for a connection, as far as the link takes it.
+    pub(super) fn transmit(&mut self, link: LinkId) {
+        loop {
+            let there = &self.links[link as usize];
+            let Some(handle) = there.handle.filter(|_| there.ready) else { return };
+            if there.down.room() == 0 {
+                return;
+            }
+            let size = match self.faults.strikes(Fault::SmallBuffer) {
+                Some(random) => random.between(64, 300),
+                None => *self.network.pick(&[1024, 16_384]),
+            };
+            let size = usize::try_from(size).unwrap_or(1024);
+            let bytes = self.node.transmit(self.now, handle, size);
+            let len = bytes.as_ref().map_or(0, Vec::len);
+            self.record(|| Recorded::Transmit(link, size, len));
+            self.call(&Cause::Other);
+            let Some(bytes) = bytes else {
+                self.links[link as usize].ready = false;
+                return;
+            };
+            self.trace.hash(u64::from(link), &bytes);
+            self.oracles.statistics.bytes_sent += bytes.len() as u64;
+            self.given(link, &bytes);
+            self.send(link, bytes, false);
+        }
+    }
+
+    /// Shows the oracles the packets that were given.
+    fn given(&mut self, link: LinkId, bytes: &[u8]) {
+        let now = self.now;
+        let there = &mut self.links[link as usize];
+        if there.given.is_empty() {
+            there.given_at = now;
+        }
+        let mut given = std::mem::take(&mut there.given);
+        let mut since = there.given_at;
+        given.extend_from_slice(bytes);
+        let Some(version) = self.version(link) else { return };
+        let durable = self.node.disk.synced();
+        let mut rest = &given[..];
+        loop {
+            let found = match frame(rest, Sender::Server, u32::MAX) {
+                Ok(Framed::Complete(found)) => found,
+                Ok(Framed::Incomplete { .. }) => break,
+                Err(error) => return self.undecodable(link, &error.to_string()),
+            };
+            let len = found.encoded_len();
+            match found.decode(version) {
+                Ok(packet) => {
+                    if !matches!(packet, Packet::Pingresp) {
+                        let line = || format!("link {link} < {}", shown(&packet, &self.messages));
+                        self.trace.note(now, line);
+                    }
+                    self.trace.sent(&packet);
+                    let packet = &packet;
+                    let given = Given { at: now, since, link, version, packet, len, durable };
+                    self.oracles.given(&given, &self.messages);
+                }
+                Err(error) => return self.undecodable(link, &error.to_string()),
+            }
+            rest = &rest[len..];
+            since = now;
+        }
+        let there = &mut self.links[link as usize];
+        there.given = rest.to_vec();
+        there.given_at = since;
+        self.oracles.in_part(link, !rest.is_empty());
+    }
+
+    fn undecodable(&mut self, link: LinkId, error: &str) {
+        let words = format!("link {link} was given what cannot be read: {error}");
+        self.oracles.judge::<()>("answers", Err(words));
+    }
+
+    /// The host closes, after what there is still to send.
+    pub(super) fn close(&mut self, link: LinkId) {
+        if self.links[link as usize].handle.is_none() {
+            return;
+        }
+        self.transmit(link);
+        let at = self.links[link as usize].down.send(after(self.now, 1), Arrival::End);
+        self.agenda.put(at, Happening::Down(link));
+        self.eof(link);
+    }
+
+    /// The transport is gone, and the broker is told.
+    pub(super) fn eof(&mut self, link: LinkId) {
+        let there = &mut self.links[link as usize];
+        let Some(handle) = there.handle.take() else { return };
+        there.unread.clear();
+        if !there.given.is_empty() {
+            self.oracles.statistics.partial += 1;
+            there.given.clear();
+        }
+        self.trace.note(self.now, || format!("link {link} ends"));
+        self.node.eof(self.now, handle);
+        self.record(|| Recorded::Eof(link));
+        self.call(&Cause::Eof(link));
+        self.handles.remove(&handle);
+        // A client that is still there sees the end, too.
+        let at = self.links[link as usize].down.send(after(self.now, 1), Arrival::End);
+        self.agenda.put(at, Happening::Down(link));
+    }
+
+    pub(super) fn timeout(&mut self) {
+        self.node.timeout(self.now);
+        self.record(|| Recorded::Timeout);
+        self.call(&Cause::Timeout);
+    }
+
+    pub(super) fn synced(&mut self, lsn: Lsn) {
+        self.node.disk.sync(lsn);
+        let late = self.faults.strikes(Fault::LateDurable).map_or(0, |r| r.magnitude(1, 1000));
+        self.agenda.put(after(self.now, late), Happening::Durable(lsn));
+    }
+
+    pub(super) fn durable(&mut self, lsn: Lsn) {
+        self.node.durable(lsn);
+        self.call(&Cause::Other);
+    }
+
+    pub(super) fn resolve(&mut self, ticket: Ticket, allowed: bool, denial: ReasonCode) {
+        self.node.resolve(self.now, ticket, allowed, denial);
+        self.call(&Cause::Other);
+    }
+
+    pub(super) fn host_turn(&mut self) {
+        if !self.take_turn() {
+            return;
+        }
+        let total: u64 = self.workload.host.deeds.iter().map(|(_, weight)| *weight).sum();
+        let mut left = self.host.below(total.max(1));
+        let mut deed = HostDeed::Rest;
+        for (next, weight) in &self.workload.host.deeds {
+            deed = *next;
+            if left < *weight {
+                break;
+            }
+            left -= weight;
+        }
+        let client = self.host.index(self.clients.len());
+        let name = self.clients[client].name.clone();
+        match deed {
+            HostDeed::Publish => self.host_publish(),
+            HostDeed::Kick => {
+                self.node.kick(self.now, &name);
+                self.record(|| Recorded::Kick(name));
+                self.call(&Cause::Other);
+            }
+            HostDeed::RemoveSession => {
+                self.node.broker.remove_session(self.now, &name);
+                self.record(|| Recorded::Remove(name.clone()));
+                self.call(&Cause::Removed(name));
+            }
+            HostDeed::RemoveSubscription => self.host_unsubscribes(client, name),
+            HostDeed::Rest => {}
+        }
+        let (low, high) = self.workload.host.gap;
+        let gap = self.host.magnitude(low.max(1), high.max(1));
+        self.agenda.put(after(self.now, gap), Happening::HostTurn);
+    }
+
+    fn host_unsubscribes(&mut self, client: usize, name: String) {
+        let filters = &self.clients[client].profile.filters;
+        if filters.is_empty() {
+            return;
+        }
+        let wanted = self.host.pick(filters).filter.clone();
+        let Ok(filter) = TopicFilter::new(&wanted) else { return };
+        self.node.broker.remove_subscription(self.now, &name, filter);
+        self.record(|| Recorded::Unsubscribe(name, wanted.clone()));
+        self.call(&Cause::Other);
+    }
+
+    fn host_publish(&mut self) {
+        let topic = (*self.host.pick(&TOPICS)).to_string();
+        let qos = *self.host.pick(&[QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce]);
+        let retain = self.host.chance(300);
+        let expiry = (!self.workload.is_calm && self.host.chance(200)).then_some(3);
+        let len = HEAD + self.host.index(40);
+        let id = self.messages.add(Message { topic: topic.clone(), qos, retain, expiry, len });
+        let payload = self.messages.payload(id);
+        let properties = expiry.map(Property::MessageExpiryInterval);
+        let Ok(name) = TopicName::new(&topic) else { return };
+        let mut message = ApplicationMessage::new(name, &payload);
+        (message.qos, message.retain) = (qos, retain);
+        message.properties = Properties::new(properties.as_slice());
+        let taken = self.node.publish(self.now, &message);
+        self.record(|| Recorded::Publish(topic.clone(), payload.clone(), qos, retain));
+        let note = PublishNote {
+            message: Some(id),
+            topic: Some(topic),
+            alias: None,
+            identifier: None,
+            qos,
+            retain,
+            expiry,
+        };
+        self.trace.note(self.now, || format!("the host publishes {note:?}"));
+        self.call(&Cause::Published(note, taken));
+    }
+
+    /// What the broker shows as retained.
+    pub(super) fn retained(&mut self) -> Vec<(String, Option<MessageId>)> {
+        let mut shown = Vec::new();
+        let messages = &self.messages;
+        for filter in ["#", "$own/#"] {
+            let Ok(filter) = TopicFilter::new(filter) else { continue };
+            self.node.broker.retained(self.now, filter, u32::MAX, |message| {
+                let id = messages.identify(message.payload);
+                shown.push((message.topic.as_str().to_string(), id));
+                true
+            });
+        }
+        shown
+    }
+
+    fn record(&mut self, what: impl FnOnce() -> Recorded) {
+        if let Some(recording) = &mut self.recording {
+            recording.push(self.now, what());
+        }
+    }
+
+    fn act(&mut self, act: Act) {
+        match act {
+            Act::Transmit(handle) => {
+                let Some(link) = self.handles.get(&handle).copied() else { return };
+                self.links[link as usize].ready = true;
+                let late = self.faults.strikes(Fault::LateTransmit);
+                let late = late.map_or(0, |random| random.magnitude(1, 500));
+                self.agenda.put(after(self.now, late), Happening::Transmit(link));
+            }
+            Act::Close(handle) => {
+                let Some(link) = self.handles.get(&handle).copied() else { return };
+                self.links[link as usize].closing = true;
+                let late = self.faults.strikes(Fault::LateClose);
+                let late = late.map_or(0, |random| random.magnitude(1, 1000));
+                self.agenda.put(after(self.now, late), Happening::Close(link));
+            }
+            Act::Resume(handle) => {
+                let Some(link) = self.handles.get(&handle).copied() else { return };
+                self.links[link as usize].waiting = false;
+                self.agenda.put(self.now, Happening::Offer(link));
+            }
+            Act::Decide(ticket, allowed, denial) => {
+                let wait = self.host.magnitude(1, 3000);
+                let at = after(self.now, wait);
+                self.agenda.put(at, Happening::Resolve(ticket, allowed, denial));
+            }
+        }
+    }
+
+    /// The newest record goes to the disk, which syncs in its own time.
+    fn sync_later(&mut self, lsn: Lsn) {
+        let slow = self.faults.strikes(Fault::SlowSync).map_or(0, |r| r.magnitude(10, 3000));
+        let usual = self.network.between(100, 3000);
+        let at = Instant(after(self.now, slow).0 + usual);
+        self.agenda.put(at, Happening::Synced(lsn));
+    }
+}
+
+/// What is done after every call of the broker: its records go to the disk, the oracles see what it
+/// said, and the host does what it is told.
+pub(super) fn after_call(world: &mut World, cause: &Cause<'_>) {
+    let lsn = world.node.journal();
+    if let Some(lsn) = lsn {
+        world.trace.hash(lsn.0, &[]);
+        world.sync_later(lsn);
+    }
+    let (mut told, mut acts) = (Vec::new(), Vec::new());
+    let (handles, messages, trace, now) =
+        (&world.handles, &world.messages, &mut world.trace, world.now);
+    while world.node.output(|output| match output {
+        Output::Transmit(handle) => acts.push(Act::Transmit(handle)),
+        Output::Close(handle, reason) => {
+            acts.push(Act::Close(handle));
+            if let Some(link) = handles.get(&handle) {
+                trace.note(now, || format!("link {link} is to be closed: {reason}"));
+                told.push(Told::Close(*link, reason));
+            }
+        }
+        Output::Resume(handle) => acts.push(Act::Resume(handle)),
+        Output::Decide(ticket, _, request) => {
+            let (allowed, denial) = decision(&request);
+            acts.push(Act::Decide(ticket, allowed, denial));
+        }
+        Output::Message(_, message) => told.push(Told::Message(messages.identify(message.payload))),
+        Output::Event(event) => {
+            trace.note(now, || format!("event: {event:?}"));
+            let link = named(&event).and_then(|handle| handles.get(&handle).copied());
+            told.push(Told::Event(link, event));
+        }
+        _ => {}
+    }) {}
+    world.trace.hash(told.len() as u64, &[u8::try_from(acts.len()).unwrap_or(u8::MAX)]);
+    let stats = world.node.stats();
+    let call = Call { at: now, cause, told: &told, lsn, stats: (&world.stats, &stats) };
+    world.oracles.call(&call, &world.messages);
+    world.stats = stats;
+    for act in acts {
+        world.act(act);
+    }
+}
+
+/// The connection that an event names.
+const fn named(event: &Event) -> Option<ConnectionHandle> {
+    match event {
+        Event::Connected { connection, .. }
+        | Event::Closed { connection, .. }
+        | Event::Disconnected { connection, .. } => Some(*connection),
+        _ => None,
+    }
+}
+
+/// What the rules say to a question that was put off.
+fn decision(request: &Request) -> (bool, ReasonCode) {
+    match request {
+        Request::Connect { client_identifier, .. } => {
+            (!client_identifier.starts_with(rules::BANNED), rules::BAN)
+        }
+        Request::Publish { client_identifier, topic, .. } => {
+            (rules::allows(client_identifier, topic), rules::DENIAL)
+        }
+        Request::Subscribe { client_identifier, filter, .. } => {
+            (rules::allows(client_identifier, filter), rules::DENIAL)
+        }
+        _ => (true, rules::DENIAL),
+    }
+}
+
+/// A packet for an account.
+fn shown(packet: &Packet<'_>, messages: &Messages) -> String {
+    match packet {
+        Packet::Publish(publish) => match messages.identify(publish.payload) {
+            Some(message) => format!("{packet}, message {message}"),
+            None => packet.to_string(),
+        },
+        _ => packet.to_string(),
+    }
+}
