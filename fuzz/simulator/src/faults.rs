@@ -42,13 +42,6 @@ faults! {
     LateClose "late-close" 200 "The host closes some time after it was told to."
     SlowSync "slow-sync" 150 "The disk takes up to three seconds to sync."
     LateDurable "late-durable" 200 "The host says what is durable some time after it is."
-    Crash "crash" 6 "The node dies with all that was not synced, and starts again."
-    LongDown "long-down" 300 "A node that died stays down for up to a minute."
-    TornWrite "torn-write" 400 "A crash leaves the front of a record, or damages the last ones."
-    BitFlip "bit-flip" 100 "A crash leaves a record of which one bit is wrong."
-    DiskFull "disk-full" 3 "The disk takes no more for some seconds."
-    DiskError "disk-error" 2 "A sync fails: the store is given up, the node starts again."
-    ClockBack "clock-back" 200 "A node that starts again finds its clock some seconds earlier."
 }
 
 /// A set of kinds.

@@ -1,4 +1,4 @@
-//! Whole worlds around the real broker: clients, links, disks and a clock from one seed, oracles
+//! Whole worlds around the real broker: clients, links, a disk and a clock from one seed, oracles
 //! that judge from outside, and failures made small.
 //!
 //! ```console

@@ -44,9 +44,6 @@ struct Arguments {
     /// Faults that do not happen, separated by commas.
     #[arg(long, value_delimiter = ',', value_parser = fault)]
     without: Vec<Fault>,
-    /// A defect to put in, to see that it is found.
-    #[arg(long)]
-    planted: Option<String>,
     /// Show failures as they are, without looking for a smaller world.
     #[arg(long)]
     whole: bool,
@@ -65,7 +62,6 @@ impl Arguments {
             turns: self.turns.max(1),
             clients: self.clients.unwrap_or(usize::MAX),
             faults: self.without.iter().fold(FaultSet::ALL, |set, fault| set.without(*fault)),
-            planted: self.planted.clone(),
             ..Plan::new(seed)
         }
     }

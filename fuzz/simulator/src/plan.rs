@@ -17,8 +17,6 @@ pub struct Plan {
     pub clients: usize,
     /// What may go wrong.
     pub faults: FaultSet,
-    /// A defect put in on purpose.
-    pub planted: Option<String>,
 }
 
 /// How many turns a world has, unless somebody says otherwise.
@@ -29,7 +27,7 @@ impl Plan {
     #[must_use]
     pub const fn new(seed: u64) -> Self {
         let (turns, clients) = (TURNS, usize::MAX);
-        Self { seed, workload: None, turns, clients, faults: FaultSet::ALL, planted: None }
+        Self { seed, workload: None, turns, clients, faults: FaultSet::ALL }
     }
 }
 
@@ -53,9 +51,6 @@ impl fmt::Display for Plan {
             .collect();
         if !missing.is_empty() {
             write!(f, " --without {}", missing.join(","))?;
-        }
-        if let Some(planted) = &self.planted {
-            write!(f, " --planted {planted}")?;
         }
         Ok(())
     }

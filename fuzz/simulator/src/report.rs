@@ -29,10 +29,9 @@ pub fn summary(done: u64, counts: &Counts, elapsed: Duration) -> String {
     let _ = writeln!(
         text,
         "{done} worlds, {hours} hours of virtual time in {:.0} s ({rate} worlds a minute), {} \
-         messages delivered, {} restarts",
+         messages delivered",
         elapsed.as_secs_f64(),
         counts.heard,
-        counts.restarts,
     );
     for (title, packets) in [("received", &counts.received), ("sent", &counts.sent)] {
         let _ = write!(text, "packets {title}:");

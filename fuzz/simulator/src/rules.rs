@@ -33,15 +33,12 @@ pub fn unshared(filter: &str) -> &str {
     shared.map_or(filter, |(_, filter)| filter)
 }
 
-/// The host's policy: plain rules, some questions put off, and perhaps a planted gap.
+/// The host's policy: plain rules, and some questions put off.
 #[derive(Clone, Debug, Default)]
 pub struct Rules {
     /// Every so many questions, one is put off; 0 for none.
     pub defer_every: u32,
-    /// Every so many denials, one is forgotten; 0 for none.
-    pub forget_every: u32,
     questions: u32,
-    denials: u32,
 }
 
 impl Rules {
@@ -54,15 +51,8 @@ impl Rules {
     }
 
     /// What the rules say, without putting it off.
-    pub fn decide(&mut self, allowed: bool, denial: ReasonCode) -> Verdict {
-        if allowed {
-            return Verdict::Allow;
-        }
-        self.denials += 1;
-        if self.forget_every > 0 && self.denials.is_multiple_of(self.forget_every) {
-            return Verdict::Allow;
-        }
-        Verdict::Deny(denial)
+    pub const fn decide(&self, allowed: bool, denial: ReasonCode) -> Verdict {
+        if allowed { Verdict::Allow } else { Verdict::Deny(denial) }
     }
 }
 

@@ -37,8 +37,6 @@ pub struct Counts {
     pub milliseconds: u64,
     /// Messages that reached a program.
     pub heard: u64,
-    /// Times that a node started again.
-    pub restarts: u64,
 }
 
 impl Counts {
@@ -51,7 +49,6 @@ impl Counts {
         }
         self.milliseconds += other.milliseconds;
         self.heard += other.heard;
-        self.restarts += other.restarts;
     }
 }
 
@@ -131,7 +128,6 @@ impl Counts {
             faults: [0; Fault::ALL.len()],
             milliseconds: 0,
             heard: 0,
-            restarts: 0,
         }
     }
 }
