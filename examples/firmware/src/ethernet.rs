@@ -12,20 +12,23 @@ use crate::board::Mac;
 
 /// The largest IP packet: what everybody must be able to take, since every byte is held twice.
 const MTU: usize = 576;
-const FRAME: usize = ETHERNET_HEADER_LEN + MTU;
+/// Its frame, without the checksum at the end.
+pub(crate) const FRAME: usize = ETHERNET_HEADER_LEN + MTU;
+/// Room for a frame.
+pub(crate) type Frame = [u8; FRAME];
 /// The length before a received frame counts itself and the checksum after the frame.
 const LENGTH_AND_CHECKSUM: usize = 2 + 4;
 
 /// The controller, with a frame on its way in and one on its way out.
 pub(crate) struct Ethernet {
     mac: Mac,
-    received: [u8; FRAME],
-    sent: [u8; FRAME],
+    received: &'static mut Frame,
+    sent: &'static mut Frame,
 }
 
 impl Ethernet {
-    pub(crate) const fn new(mac: Mac) -> Self {
-        Self { mac, received: [0; FRAME], sent: [0; FRAME] }
+    pub(crate) const fn new(mac: Mac, [received, sent]: &'static mut [Frame; 2]) -> Self {
+        Self { mac, received, sent }
     }
 
     pub(crate) fn address(&self) -> HardwareAddress {
@@ -47,14 +50,14 @@ impl Device for Ethernet {
         if !self.mac.has_frame() || self.mac.is_sending() {
             return None;
         }
-        let len = read_frame(&mut self.mac, &mut self.received);
+        let len = read_frame(&mut self.mac, self.received);
         let received = Received(self.received.get(..len).unwrap_or_default());
-        Some((received, Unsent { mac: &mut self.mac, buffer: &mut self.sent }))
+        Some((received, Unsent { mac: &mut self.mac, buffer: self.sent }))
     }
 
     fn transmit(&mut self, _: Instant) -> Option<Unsent<'_>> {
         let is_ready = !self.mac.is_sending();
-        is_ready.then_some(Unsent { mac: &mut self.mac, buffer: &mut self.sent })
+        is_ready.then_some(Unsent { mac: &mut self.mac, buffer: self.sent })
     }
 
     fn capabilities(&self) -> DeviceCapabilities {
@@ -77,7 +80,7 @@ impl phy::RxToken for Received<'_> {
 /// A frame that is to be sent.
 pub(crate) struct Unsent<'a> {
     mac: &'a mut Mac,
-    buffer: &'a mut [u8; FRAME],
+    buffer: &'a mut Frame,
 }
 
 impl phy::TxToken for Unsent<'_> {
@@ -90,7 +93,7 @@ impl phy::TxToken for Unsent<'_> {
 }
 
 /// Empties the FIFO of one frame; its length, 0 for one that is too long.
-fn read_frame(mac: &mut Mac, frame: &mut [u8; FRAME]) -> usize {
+fn read_frame(mac: &mut Mac, frame: &mut Frame) -> usize {
     let [low, high, first, second] = mac.read();
     let counted = usize::from(u16::from_le_bytes([low, high]));
     let len = counted.saturating_sub(LENGTH_AND_CHECKSUM);

@@ -22,8 +22,8 @@ use smoltcp::iface::{Config, Interface, PollResult, SocketSet, SocketStorage};
 use smoltcp::wire::{IpCidr, Ipv4Address};
 
 use crate::board::{Board, Clock, Serial};
-use crate::connection::{Connection, SOCKETS, Turn};
-use crate::ethernet::Ethernet;
+use crate::connection::{Connection, RECEIVE, SOCKETS, Turn};
+use crate::ethernet::{Ethernet, FRAME, Frame};
 use crate::rules::Rules;
 use crate::statistics::Statistics;
 
@@ -43,16 +43,27 @@ struct Firmware {
     rules: Rules,
     statistics: Statistics,
     /// For what is on its way between a socket and the broker.
-    buffer: [u8; connection::RECEIVE],
+    buffer: &'static mut [u8; RECEIVE],
+}
+
+/// The memory that the network takes.
+struct Memory {
+    frames: [Frame; 2],
+    sockets: [connection::Buffers; SOCKETS],
+    buffer: [u8; RECEIVE],
 }
 
 #[cortex_m_rt::entry]
 fn main() -> ! {
-    static mut BUFFERS: [connection::Buffers; SOCKETS] = [connection::Buffers::EMPTY; SOCKETS];
+    static mut MEMORY: Memory = Memory {
+        frames: [[0; FRAME]; 2],
+        sockets: [connection::Buffers::EMPTY; SOCKETS],
+        buffer: [0; RECEIVE],
+    };
     static mut STORAGE: [SocketStorage<'static>; SOCKETS] = [SocketStorage::EMPTY; SOCKETS];
     static mut FIRMWARE: MaybeUninit<Firmware> = MaybeUninit::uninit();
 
-    let firmware = start(BUFFERS, STORAGE, FIRMWARE);
+    let firmware = start(MEMORY, STORAGE, FIRMWARE);
     let _ = writeln!(Serial, "listening on {ADDRESS}:{}", connection::PORT);
     loop {
         firmware.turn();
@@ -63,23 +74,23 @@ fn main() -> ! {
 /// free again afterwards.
 #[inline(never)]
 fn start(
-    buffers: &'static mut [connection::Buffers; SOCKETS],
+    memory: &'static mut Memory,
     storage: &'static mut [SocketStorage<'static>; SOCKETS],
     firmware: &'static mut MaybeUninit<Firmware>,
 ) -> &'static mut Firmware {
     let Some(Board { mac, clock }) = Board::take() else { panic!("started twice") };
-    firmware.write(Firmware::new(mac, clock, buffers, storage))
+    firmware.write(Firmware::new(mac, clock, memory, storage))
 }
 
 impl Firmware {
     fn new(
         mac: board::Mac,
         mut clock: Clock,
-        buffers: &'static mut [connection::Buffers; SOCKETS],
+        memory: &'static mut Memory,
         storage: &'static mut [SocketStorage<'static>; SOCKETS],
     ) -> Self {
         let now = clock.now();
-        let mut device = Ethernet::new(mac);
+        let mut device = Ethernet::new(mac, &mut memory.frames);
         let mut config = Config::new(device.address());
         config.random_seed = now;
         let mut interface = Interface::new(config, &mut device, network_time(now));
@@ -90,7 +101,8 @@ impl Firmware {
         // As there is for one router.
         let _ = interface.routes_mut().add_default_ipv4_route(ROUTER);
         let mut sockets = SocketSet::new(&mut storage[..]);
-        let connections = buffers.each_mut().map(|buffers| Connection::new(&mut sockets, buffers));
+        let buffers = memory.sockets.each_mut();
+        let connections = buffers.map(|buffers| Connection::new(&mut sockets, buffers));
         Self {
             clock,
             device,
@@ -100,7 +112,7 @@ impl Firmware {
             broker: Broker::new(configuration::config(now)),
             rules: Rules::default(),
             statistics: Statistics::default(),
-            buffer: [0; connection::RECEIVE],
+            buffer: &mut memory.buffer,
         }
     }
 
@@ -114,7 +126,7 @@ impl Firmware {
             broker: &mut self.broker,
             rules: &mut self.rules,
             sockets: &mut self.sockets,
-            buffer: &mut self.buffer,
+            buffer: self.buffer,
             worked: network == PollResult::SocketStateChanged,
         };
         for connection in &mut self.connections {
