@@ -5,8 +5,6 @@
 //! `$SYS/` shows what that took.
 
 mod board;
-mod client;
-mod flood;
 mod statistics;
 
 use crate::debian;
@@ -38,12 +36,6 @@ pub(crate) fn run() -> Outcome {
     played?;
     let statistics = Statistics::ask(board.port())?;
     println!("after the clients: {statistics}");
-    statistics.check()?;
-    let flooded = flood::run(board.port());
-    board.check()?;
-    flooded?;
-    let statistics = Statistics::ask(board.port())?;
-    println!("after the flood: {statistics}");
     statistics.check()?;
     board.stop()
 }
