@@ -1,5 +1,5 @@
 //! [`Client`]: one MQTT client without I/O. It keeps the client's half of a Session and answers what
-//! it receives by the standard; what it does of its own accord is in [`acting`] and [`breaking`].
+//! it receives by the standard; what it does of its own accord is in `acting` and `breaking`.
 
 pub mod acting;
 mod breaking;

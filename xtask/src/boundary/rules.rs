@@ -142,6 +142,7 @@ const PASSED_THROUGH: &[&str] = &[
     "QoS",
     "ReasonCode",
     "RetainHandling",
+    "SubscriptionIdentifier",
     "SubscriptionOptions",
     "TopicFilter",
     "TopicName",
