@@ -239,7 +239,8 @@ impl Publications {
     /// An empty buffer with room for `len` bytes, which are in the account.
     fn take_buffer(&mut self, len: usize) -> Result<Vec<u8>, Full> {
         let mut buffer = Vec::new();
-        if let Some(spare) = self.spare.pop_if(|_| len <= SPARE_BUFFER) {
+        let spare = if len <= SPARE_BUFFER { self.spare.pop() } else { None };
+        if let Some(spare) = spare {
             self.spare_bytes -= spare.capacity();
             // A buffer much larger than the message would be memory put to no use.
             if spare.capacity() > len * 2 + 64 {

@@ -19,6 +19,8 @@ const OLDEST: Release = Release(1, 85);
 /// What the libraries use that became stable after [`OLDEST`] and not after [`STATED`]. The older
 /// compiler knows it as unstable and is told to let it pass, in that crate alone.
 const SINCE_STABLE: &[(&str, &str, Release)] = &[
+    // `u8::cast_signed`.
+    ("mqtt_codec", "integer_sign_cast", Release(1, 87)),
     // `Vec::len` and its like in constants.
     ("mqtt_broker_core", "const_vec_string_slice", Release(1, 87)),
 ];
