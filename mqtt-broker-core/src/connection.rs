@@ -79,6 +79,9 @@ pub(crate) struct Connection {
     pub(crate) answer_bytes: u32,
     /// QoS 1 messages received whose PUBACK is held back.
     pub(crate) held_pubacks: u16,
+    /// QoS 2 messages received on this connection and not released: what an earlier one left counts
+    /// against no Receive Maximum.
+    pub(crate) unreleased: u16,
     /// `Output::Transmit` has been given and `poll_transmit` has not run dry since.
     pub(crate) notified: bool,
     /// The broker takes no input until it says `Output::Resume`.
@@ -123,6 +126,7 @@ impl Connection {
             connack_held: false,
             answer_bytes: 0,
             held_pubacks: 0,
+            unreleased: 0,
             notified: false,
             waiting: false,
             greeted: false,

@@ -78,6 +78,9 @@ impl Broker {
         let known = session.received.remove(ack.packet_identifier);
         if known {
             self.journal_session(key, SessionChange::Released(ack.packet_identifier));
+            if let Some(connection) = self.connections.get_mut(index) {
+                connection.unreleased = connection.unreleased.saturating_sub(1);
+            }
         }
         let code =
             if known { ReasonCode::SUCCESS } else { ReasonCode::PACKET_IDENTIFIER_NOT_FOUND };

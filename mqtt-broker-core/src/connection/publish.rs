@@ -80,7 +80,7 @@ impl Broker {
                 return Ok(Flow::Next);
             }
         }
-        self.check_receive_maximum(index, key, qos)?;
+        self.check_receive_maximum(index, qos)?;
         if self.journal.is_half_full() && self.would_record(key, qos, publish.retain, topic) {
             self.wait_for_room(index);
             return Ok(Flow::Line);
@@ -138,14 +138,13 @@ impl Broker {
     /// A client may have so many QoS 1 and 2 messages unacknowledged as it was told; a 3.x client
     /// was told nothing, and its Packet Identifiers are bound enough.
     //= [MQTT-3.3.4-7]
-    fn check_receive_maximum(&self, index: u32, key: u32, qos: QoS) -> Result<(), CloseReason> {
+    fn check_receive_maximum(&self, index: u32, qos: QoS) -> Result<(), CloseReason> {
         let Some(connection) = self.connections.get(index) else { return Ok(()) };
         if qos == QoS::AtMostOnce || connection.version != Version::V5 {
             return Ok(());
         }
-        let received = self.sessions.get(key).map_or(0, |session| session.received.len());
-        let unacknowledged = received + usize::from(connection.held_pubacks);
-        if unacknowledged >= usize::from(self.config.receive_maximum) {
+        let unacknowledged = connection.unreleased.saturating_add(connection.held_pubacks);
+        if unacknowledged >= self.config.receive_maximum {
             violation(ReasonCode::RECEIVE_MAXIMUM_EXCEEDED, "more than the Receive Maximum")?;
         }
         Ok(())
@@ -243,6 +242,9 @@ impl Broker {
                 //= [MQTT-4.3.3-9]
                 if !reason_code.is_error() || version != Version::V5 {
                     self.remember_received(key, packet_identifier);
+                    if let Some(connection) = self.connections.get_mut(index) {
+                        connection.unreleased = connection.unreleased.saturating_add(1);
+                    }
                 }
                 self.acknowledge(index, AckKind::Pubrec, packet_identifier, reason_code);
             }

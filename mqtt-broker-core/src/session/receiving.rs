@@ -23,10 +23,6 @@ impl ReceivedIdentifiers {
         if grows { self.sorted.capacity() * 2 * size_of::<PacketIdentifier>() } else { 0 }
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.sorted.len()
-    }
-
     pub(crate) fn iter(&self) -> impl Iterator<Item = PacketIdentifier> + '_ {
         self.sorted.iter().copied()
     }
