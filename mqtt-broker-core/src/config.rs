@@ -45,8 +45,10 @@ pub struct Config {
     pub events: bool,
 
     /// Write down every call, for [`poll_recording`](crate::Broker::poll_recording): at most this
-    /// many bytes in all; then the recording ends and the broker goes on. A broker that was made from a journal
-    /// writes down nothing, since what it began with is not a call. Default 0: nothing is.
+    /// many bytes in all; then the recording ends and the broker goes on. What waits to be polled
+    /// is not counted in [`Limits::memory`], so that a broker does the same recorded or not. One
+    /// that was made from a journal writes down nothing, since what it began with is not a call.
+    /// Default 0: nothing is.
     #[cfg(feature = "recording")]
     pub recording: u64,
 

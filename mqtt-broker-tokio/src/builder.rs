@@ -98,7 +98,8 @@ impl Builder {
     /// Writes down all that happens, up to `limit` bytes, for
     /// [`play`](mqtt_broker_core::play): a tool to find out what went wrong. It holds what clients
     /// sent, passwords too. `sink` is written to on the broker's thread once a turn, so a slow one
-    /// slows the broker; when it fails, the recording ends there and the broker goes on.
+    /// slows the broker; when it fails, that is
+    /// logged, the recording ends there, and the broker goes on.
     #[cfg(feature = "recording")]
     #[must_use]
     pub fn record(mut self, limit: u64, sink: impl io::Write + Send + 'static) -> Self {

@@ -347,8 +347,10 @@ impl Shard {
     fn record(&mut self) {
         let Some(sink) = &mut self.parts.hooks.recording else { return };
         let Some(bytes) = self.parts.broker.poll_recording() else { return };
-        if sink.write_all(&bytes).and_then(|()| sink.flush()).is_err() {
+        if let Err(error) = sink.write_all(&bytes).and_then(|()| sink.flush()) {
+            tracing::warn!(%error, "the recording ends here: it cannot be written");
             self.parts.hooks.recording = None;
+            self.parts.broker.end_recording();
         }
     }
 

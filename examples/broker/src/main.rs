@@ -54,7 +54,7 @@ fn run(settings: &arguments::Settings) -> Result<(), Box<dyn Error>> {
     let configuration = settings.configuration()?;
     log::start(configuration.log);
     let recording = match &settings.record {
-        Some(file) => Some((recording::begin(file, &configuration)?, settings.record_limit)),
+        Some(file) => Some((recording::begin(file, &configuration)?.into(), settings.record_limit)),
         None => None,
     };
     server::run(&configuration, recording.as_ref())

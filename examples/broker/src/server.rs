@@ -33,7 +33,7 @@ const PATIENCE: Duration = Duration::from_secs(4);
 /// A port that cannot be listened on, with what to do; or what the system refused.
 pub(crate) fn run(
     configuration: &Configuration,
-    recording: Option<&(File, u64)>,
+    recording: Option<&(Arc<File>, u64)>,
 ) -> Result<(), Box<dyn Error>> {
     file_descriptors::raise_limit();
     let cures = Cures::new(std::env::args(), configuration.broker.clone());
@@ -66,7 +66,7 @@ pub(crate) fn run(
 fn bind(
     configuration: &Configuration,
     events: &Arc<EventSender>,
-    recording: Option<&(File, u64)>,
+    recording: Option<&(Arc<File>, u64)>,
 ) -> Result<Server, BindError> {
     let attempt = |addresses: &[String]| {
         let events = Arc::clone(events);
@@ -77,9 +77,7 @@ fn bind(
             .shutdown_grace(GRACE);
         if let Some((file, limit)) = recording {
             // One file, however often binding is tried.
-            if let Ok(file) = file.try_clone() {
-                builder = builder.record(*limit, file);
-            }
+            builder = builder.record(*limit, Arc::clone(file));
         }
         addresses.iter().fold(builder, mqtt_broker_tokio::Builder::listen).bind()
     };

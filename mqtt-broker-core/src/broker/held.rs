@@ -60,10 +60,10 @@ impl Broker {
         }
     }
 
-    /// Counts the journal, the recording, and the lists that routing uses.
+    /// Counts the journal and the lists that routing uses.
     #[inline]
     pub(crate) fn recount_aside(&mut self) {
-        let bytes = self.scratch_bytes() + self.journal.heap() + self.recorder.heap();
+        let bytes = self.scratch_bytes() + self.journal.heap();
         if bytes != self.counted_aside {
             self.account.change(self.counted_aside, bytes);
             self.counted_aside = bytes;

@@ -9,22 +9,28 @@ use super::Broker;
 use crate::boundary::{ApplicationMessage, ConnectionHandle, Received};
 use crate::connection::outbound::Lent;
 use crate::policy::Policy;
+#[cfg(feature = "recording")]
+use crate::recording::Recorder;
 use crate::recording::{Call, Overheard};
 use crate::time::Instant;
 
 impl Broker {
-    #[cfg(feature = "recording")]
     /// What has been recorded since the last call; `None` if nothing has, or if
     /// [`Config::recording`](crate::Config::recording) is off or used up. All of it, one after the
     /// other, is what [`play`](crate::play) plays.
+    #[cfg(feature = "recording")]
     pub fn poll_recording(&mut self) -> Option<Vec<u8>> {
-        let taken = self.recorder.take();
-        self.recount_aside();
-        taken
+        self.recorder.take()
     }
 
+    /// Ends the recording: nothing more is written down, and what was not polled is gone.
     #[cfg(feature = "recording")]
+    pub fn end_recording(&mut self) {
+        self.recorder = Recorder::off();
+    }
+
     /// A hash of all outputs so far, while a recording is made: that of its playback is the same.
+    #[cfg(feature = "recording")]
     #[must_use]
     pub fn output_hash(&self) -> Option<u64> {
         self.recorder.output_hash()

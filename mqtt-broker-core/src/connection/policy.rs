@@ -126,7 +126,9 @@ impl Broker {
     /// The answer to a question that was put off; a second one, or one that came too late, is
     /// ignored, and [`Verdict::Defer`] is taken as a denial.
     pub fn resolve(&mut self, now: Instant, ticket: Ticket, verdict: Verdict) {
-        self.record(now, &Call::Resolve(ticket, verdict.clone()));
+        if self.recorder.is_on() {
+            self.record(now, &Call::Resolve(ticket, verdict.clone()));
+        }
         self.answer_question(now, ticket, verdict);
     }
 

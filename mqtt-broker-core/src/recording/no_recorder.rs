@@ -21,11 +21,6 @@ impl Recorder {
     }
 
     #[inline(always)]
-    pub(crate) const fn heap(&self) -> usize {
-        0
-    }
-
-    #[inline(always)]
     pub(crate) const fn is_on(&self) -> bool {
         false
     }

@@ -24,14 +24,6 @@ impl Recorder {
         Self(None)
     }
 
-    /// The memory held, in bytes.
-    pub(crate) fn heap(&self) -> usize {
-        let Some(writer) = &self.0 else { return 0 };
-        size_of_val(&**writer)
-            + writer.bytes.capacity()
-            + writer.left.capacity() * size_of::<usize>()
-    }
-
     #[inline]
     pub(crate) const fn is_on(&self) -> bool {
         self.0.is_some()
@@ -62,16 +54,26 @@ impl Recorder {
         consumed: usize,
         verdicts: &[Verdict],
     ) {
-        if let Some(writer) = &mut self.0 {
-            writer.input(now, connection, bytes, consumed, verdicts);
+        let Some(writer) = &mut self.0 else { return };
+        let index = connection.index();
+        if writer.left.len() <= index {
+            writer.left.resize(index + 1, 0);
         }
+        let Some(left) = writer.left.get_mut(index) else { return };
+        let known = (*left).min(bytes.len());
+        *left = bytes.len() - consumed.min(bytes.len());
+        let bytes = bytes.get(known..).unwrap_or_default();
+        writer.verdicts(verdicts);
+        writer.call_at(now, &Call::Input { connection, bytes });
     }
 
     #[inline]
     pub(crate) fn eof(&mut self, now: Instant, connection: ConnectionHandle) {
-        if let Some(writer) = &mut self.0 {
-            writer.eof(now, connection);
+        let Some(writer) = &mut self.0 else { return };
+        if let Some(left) = writer.left.get_mut(connection.index()) {
+            *left = 0;
         }
+        writer.call_at(now, &Call::Eof { connection });
     }
 
     /// A request for bytes, and what was asked meanwhile.
@@ -82,9 +84,9 @@ impl Recorder {
         buffer: usize,
         verdicts: &[Verdict],
     ) {
-        if let Some(writer) = &mut self.0 {
-            writer.transmit(now, connection, buffer, verdicts);
-        }
+        let Some(writer) = &mut self.0 else { return };
+        writer.verdicts(verdicts);
+        writer.call_at(now, &Call::Transmit { connection, buffer: buffer as u64 });
     }
 
     /// Bytes that went out.
@@ -98,17 +100,26 @@ impl Recorder {
     /// An output, or the answer that there is none.
     #[inline]
     pub(crate) fn output(&mut self, output: Option<&impl fmt::Debug>) {
-        if let Some(writer) = &mut self.0 {
-            writer.output(output);
+        let Some(writer) = &mut self.0 else { return };
+        if writer.records > 0 {
+            writer.end_rows();
+        }
+        writer.outputs += 1;
+        if let Some(output) = output {
+            // A hash takes all it is given.
+            let _ = write!(writer.hash, "{output:?}");
         }
     }
 
     /// A record of the journal.
     #[inline]
     pub(crate) fn record(&mut self, bytes: &[u8]) {
-        if let Some(writer) = &mut self.0 {
-            writer.record(bytes);
+        let Some(writer) = &mut self.0 else { return };
+        if writer.outputs > 0 {
+            writer.end_rows();
         }
+        writer.records += 1;
+        writer.hash.bytes(bytes);
     }
 
     /// What came since the last time; `None` if nothing did.
@@ -172,63 +183,6 @@ impl Writer {
             self.now = now;
         }
         self.put(call);
-    }
-
-    fn input(
-        &mut self,
-        now: Instant,
-        connection: ConnectionHandle,
-        bytes: &[u8],
-        consumed: usize,
-        verdicts: &[Verdict],
-    ) {
-        self.verdicts(verdicts);
-        let index = connection.index();
-        if self.left.len() <= index {
-            self.left.resize(index + 1, 0);
-        }
-        let Some(left) = self.left.get_mut(index) else { return };
-        let known = (*left).min(bytes.len());
-        *left = bytes.len() - consumed.min(bytes.len());
-        let bytes = bytes.get(known..).unwrap_or_default();
-        self.call_at(now, &Call::Input { connection, bytes });
-    }
-
-    fn eof(&mut self, now: Instant, connection: ConnectionHandle) {
-        if let Some(left) = self.left.get_mut(connection.index()) {
-            *left = 0;
-        }
-        self.call_at(now, &Call::Eof { connection });
-    }
-
-    fn transmit(
-        &mut self,
-        now: Instant,
-        connection: ConnectionHandle,
-        buffer: usize,
-        verdicts: &[Verdict],
-    ) {
-        self.verdicts(verdicts);
-        self.call_at(now, &Call::Transmit { connection, buffer: buffer as u64 });
-    }
-
-    fn output(&mut self, output: Option<&impl fmt::Debug>) {
-        if self.records > 0 {
-            self.end_rows();
-        }
-        self.outputs += 1;
-        if let Some(output) = output {
-            // A hash takes all it is given.
-            let _ = write!(self.hash, "{output:?}");
-        }
-    }
-
-    fn record(&mut self, bytes: &[u8]) {
-        if self.outputs > 0 {
-            self.end_rows();
-        }
-        self.records += 1;
-        self.hash.bytes(bytes);
     }
 
     /// What came since the last time; `None` if nothing did.
