@@ -85,10 +85,18 @@ impl World {
         self.drain();
     }
 
-    /// Bytes from a client, all of which the broker has to take.
-    pub fn send(&mut self, handle: ConnectionHandle, bytes: &[u8]) {
-        let received = self.broker.handle_input(NOW, handle, bytes, &mut self.policy);
-        assert_eq!(received.consumed, bytes.len(), "the broker takes whole packets");
+    /// Bytes from a client, all of which the broker has to take, if not at once.
+    pub fn send(&mut self, handle: ConnectionHandle, mut bytes: &[u8]) {
+        loop {
+            let received = self.broker.handle_input(NOW, handle, bytes, &mut self.policy);
+            bytes = &bytes[received.consumed..];
+            if bytes.is_empty() {
+                return;
+            }
+            assert!(received.waiting, "the broker takes whole packets");
+            self.broker.handle_timeout(NOW);
+            self.collect_outputs();
+        }
     }
 
     /// Takes everything that is to be sent; how many bytes that is.
