@@ -4,8 +4,13 @@
 use mqtt_broker_core::{
     AllowAll, Broker, Config, ConnectionHandle, Instant, Lsn, Output, Peer, play,
 };
-use mqtt_codec::{Framed, Packet, Sender, Version, frame};
+use mqtt_codec::{
+    Connect, Framed, Packet, Properties, Property, QoS, Sender, TopicName, Utf8String, Version,
+    Will, frame,
+};
 
+/// The Client Identifiers that come.
+pub const CLIENTS: [&str; 4] = ["a", "b", "c", "d"];
 /// How many Network Connections there are at most.
 pub const LINKS: usize = 4;
 /// Bytes that a link carries before its client gives up.
@@ -17,6 +22,10 @@ pub struct World {
     pub now: Instant,
     links: [Option<Link>; LINKS],
     journaled: Lsn,
+    /// What the journal has.
+    pub records: Vec<Vec<u8>>,
+    /// So many of them are durable.
+    durable: usize,
 }
 
 struct Link {
@@ -31,9 +40,13 @@ struct Link {
 impl World {
     /// A broker with small limits, so that a short input reaches them.
     pub fn new(journal: bool) -> Self {
-        let broker = Broker::new(config(journal));
+        Self::of(Broker::new(config(journal)), Instant::from_secs(1_000_000))
+    }
+
+    /// A broker that is there.
+    pub fn of(broker: Broker, now: Instant) -> Self {
         let links = [const { None }; LINKS];
-        Self { broker, now: Instant::from_secs(1_000_000), links, journaled: Lsn(0) }
+        Self { broker, now, links, journaled: Lsn(0), records: Vec::new(), durable: 0 }
     }
 
     /// Opens a connection, in place of any that is there.
@@ -156,16 +169,37 @@ impl World {
         }
     }
 
-    /// All records there are become durable, and come out in order.
-    pub fn sync(&mut self) -> Vec<Vec<u8>> {
-        let mut records = Vec::new();
+    /// All records there are become durable.
+    pub fn sync(&mut self) {
+        self.write();
+        self.durable = self.records.len();
+        self.broker.durable(self.journaled);
+    }
+
+    /// All records there are are written.
+    fn write(&mut self) {
         while let Some(record) = self.broker.poll_journal() {
             assert!(record.lsn > self.journaled);
             self.journaled = record.lsn;
-            records.push(record.bytes.to_vec());
+            self.records.push(record.bytes.to_vec());
         }
-        self.broker.durable(self.journaled);
-        records
+    }
+
+    /// The program is killed; what was durable is found again, with `more` all that was written.
+    pub fn crash(&mut self, more: bool) {
+        if !self.broker.config().journal {
+            return;
+        }
+        self.write();
+        self.records.truncate(if more { self.records.len() } else { self.durable });
+        let mut replay = Broker::replay(self.broker.config().clone());
+        for record in &self.records {
+            replay.apply(record).unwrap();
+        }
+        let broker = replay.finish(self.now).unwrap();
+        *self = Self { records: std::mem::take(&mut self.records), ..Self::of(broker, self.now) };
+        self.journaled = Lsn(self.records.len() as u64);
+        self.durable = self.records.len();
     }
 
     /// Everybody leaves: only retained messages are left.
@@ -215,4 +249,77 @@ pub fn config(journal: bool) -> Config {
     config.limits.subscriptions_per_client = 16;
     config.limits.outputs = 64;
     config
+}
+
+/// A client's CONNECT.
+pub fn connect(
+    world: &mut World,
+    link: usize,
+    client: u8,
+    version: Version,
+    clean: bool,
+    expiry: u8,
+    will: bool,
+) {
+    let properties = [Property::SessionExpiryInterval(u32::from(expiry))];
+    let delay = [Property::WillDelayInterval(u32::from(expiry % 4))];
+    let of_5 =
+        |list| if version == Version::V5 { Properties::new(list) } else { Properties::EMPTY };
+    let will = will.then(|| Will {
+        qos: QoS::ExactlyOnce,
+        retain: clean,
+        topic: TopicName::new("t/will").unwrap(),
+        payload: b"gone",
+        properties: of_5(&delay),
+    });
+    let connect = Connect {
+        version,
+        clean_start: clean,
+        keep_alive: u16::from(expiry),
+        client_identifier: Utf8String::new(CLIENTS[usize::from(client) % 4]).unwrap(),
+        properties: of_5(&properties),
+        will,
+        user_name: None,
+        password: None,
+    };
+    world.packet(link, &Packet::Connect(connect));
+}
+
+/// A PUBLISH, a SUBSCRIBE, an UNSUBSCRIBE or an acknowledgement, of few topics and identifiers.
+pub fn common(packet: u8, flags: u8, version: Version) -> Vec<u8> {
+    let properties: &[u8] = if version == Version::V5 { b"\0" } else { b"" };
+    let filters: [&[u8]; 6] = [b"t/#", b"t/+", b"t/a", b"#", b"$share/g/t/#", b"$share/g/t/a"];
+    let topics: [&[u8]; 3] = [b"t/a", b"t/b", b"t/will"];
+    let filter = filters[usize::from(flags >> 2) % filters.len()];
+    let topic = topics[usize::from(flags >> 4) % topics.len()];
+    let (id, qos) = ([0, 1 + (flags >> 6)], flags % 3);
+    let text = |text: &[u8]| [&[0, text.len() as u8], text].concat();
+    let (first, body) = match packet % 8 {
+        0 => (0x82, [&id, properties, &text(filter), &[qos]].concat()),
+        1 => (0xA2, [&id, properties, &text(filter)].concat()),
+        2..4 => {
+            let id: &[u8] = if qos > 0 { &id } else { b"" };
+            let first = 0x30 | qos << 1 | (packet >> 7);
+            (first, [&text(topic), id, properties, b"x"].concat())
+        }
+        4 => (0x40, id.to_vec()),
+        5 => (0x50, id.to_vec()),
+        6 => (0x62, id.to_vec()),
+        _ => (0x70, id.to_vec()),
+    };
+    [&[first, body.len() as u8], &body[..]].concat()
+}
+
+/// A record of the journal's form, with a right checksum around whatever body.
+pub fn record(kind: u8, lsn: u64, body: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![0; 4];
+    bytes.extend((body.len() as u32).to_le_bytes());
+    bytes.extend([1, kind, 0, 0]);
+    bytes.extend(lsn.to_le_bytes());
+    bytes.extend((lsn - 1).to_le_bytes());
+    bytes.extend(1_000_000_000_000_u64.to_le_bytes());
+    bytes.extend(body);
+    let sum = crc::Crc::<u32>::new(&crc::CRC_32_ISCSI).checksum(&bytes[4..]);
+    bytes[..4].copy_from_slice(&sum.to_le_bytes());
+    bytes
 }

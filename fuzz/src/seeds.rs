@@ -33,6 +33,7 @@ fn main() -> io::Result<()> {
             write(&seeds.join("roundtrip"), index, &seed)?;
             write(&seeds.join("topic_match"), index, &seed[..60])?;
             write(&seeds.join("differential"), index, &seed)?;
+            write(&seeds.join("journal_replay"), index, &seed)?;
             write(&seeds.join("broker_operations"), index, &seed)?;
             write(&seeds.join("broker_bytes"), index, &conversation(&mut talk))?;
         }
