@@ -1,8 +1,7 @@
 //! [`Model`]: what a broker ought to hold, told in the simplest way there is.
 //!
 //! It is fed [`Step`]s, one after the other: what the broker took from its clients, and what it said
-//! that happened. It holds no socket, no queue and no timer, and it can be made again from the
-//! front of the list of its steps: that is what is left after a crash.
+//! that happened. It holds no socket, no queue and no timer.
 
 pub mod copies;
 pub mod sessions;
@@ -10,7 +9,7 @@ pub mod step;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mqtt_broker_core::{Instant, Lsn};
+use mqtt_broker_core::Instant;
 use mqtt_codec::{QoS, Version};
 
 pub use self::copies::{Accepted, Copies, Kept, SharedCopies};
@@ -145,7 +144,6 @@ impl Model {
             Step::Unsubscribed { name, filter } => self.unsubscribed(name, filter),
             Step::HostPublished { publish } => self.accept(moment, publish, None, Fate::Accepted),
             Step::Tick => self.fire_due(moment),
-            Step::Restarted => self.restarted(moment),
         }
     }
 
@@ -209,24 +207,6 @@ impl Model {
         let publish = PublishNote { topic: Some(topic), ..publish.clone() };
         self.accept(moment, &publish, Some(number), fate);
     }
-
-    /// Everything up to here is what is left after a crash, and the broker runs again.
-    fn restarted(&mut self, moment: &Moment) {
-        for bond in self.bonds.values_mut() {
-            bond.is_open = false;
-        }
-        let names: Vec<String> = self.sessions.keys().cloned().collect();
-        for name in names {
-            let Some(session) = self.sessions.get_mut(&name) else { continue };
-            if session.link.take().is_some() {
-                session.leave(moment);
-            }
-            // Nothing was kept of these but their Will Messages.
-            if session.expiry == 0 {
-                self.ended(moment, &name);
-            }
-        }
-    }
 }
 
 /// When a message published now expires.
@@ -236,10 +216,4 @@ fn expires_at(settings: &Settings, now: Instant, asked: Option<u32>) -> Instant 
         u32::MAX if asked != Some(u32::MAX) => Instant::NEVER,
         seconds => now + std::time::Duration::from_secs(seconds.into()),
     }
-}
-
-/// The record of a call, where it made one.
-#[must_use]
-pub const fn depends_on(moment: &Moment) -> Option<Lsn> {
-    moment.lsn
 }

@@ -112,12 +112,11 @@ pub struct Failure {
 /// All oracles, with what they share.
 #[derive(Debug)]
 pub struct Oracles {
-    config: Config,
     settings: Settings,
+    config: Config,
     has_small_clients: bool,
     /// What the broker should hold.
     pub model: Model,
-    steps: Vec<Timed>,
     number: u64,
     /// What was seen of deliveries.
     pub delivery: Delivery,
@@ -139,10 +138,9 @@ impl Oracles {
     pub fn new(config: Config, settings: Settings, has_small_clients: bool) -> Self {
         Self {
             config,
-            settings,
             has_small_clients,
+            settings,
             model: Model::new(settings),
-            steps: Vec::new(),
             number: 0,
             delivery: Delivery::default(),
             answers: Answers::default(),
@@ -294,31 +292,8 @@ impl Oracles {
         self.judge("answers", missing.map_or(Ok(()), Err));
     }
 
-    /// The broker crashed, and runs again with the records up to `lsn`: what came after never was.
-    pub fn crashed(&mut self, at: Instant, lsn: Lsn) {
-        let kept = |timed: &Timed| timed.moment.lsn.is_some_and(|of| of <= lsn);
-        let len = self.steps.iter().rposition(kept).map_or(0, |last| last + 1);
-        self.steps.truncate(len);
-        self.model = Model::new(self.settings);
-        for timed in &self.steps {
-            self.model.apply(timed);
-        }
-        self.model.due_to_host.clear();
-        self.delivery.crashed();
-        self.order.crashed();
-        self.answers.forget();
-        self.statistics = Statistics::default();
-        self.number += 1;
-        let moment = Moment { at, lsn: Some(lsn), number: self.number };
-        self.step(moment, Step::Restarted);
-    }
-
     fn step(&mut self, moment: Moment, step: Step) {
-        let timed = Timed { moment, step };
-        self.model.apply(&timed);
-        if self.config.journal {
-            self.steps.push(timed);
-        }
+        self.model.apply(&Timed { moment, step });
     }
 
     /// Notes the first failure; passes on what was found otherwise.

@@ -122,8 +122,6 @@ pub enum Step {
     },
     /// The broker was told the time.
     Tick,
-    /// The broker crashed and runs again.
-    Restarted,
 }
 
 /// What matters of a CONNECT.

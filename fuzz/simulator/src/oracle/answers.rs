@@ -86,11 +86,6 @@ impl Answers {
         let name = PacketType::from_u8(*kind).map_or("?", PacketType::name);
         Some(format!("link {link} never got its {name} for {}", queue.front()?.identifier))
     }
-
-    /// All connections are gone, and what was owed to them.
-    pub fn forget(&mut self) {
-        self.owed.clear();
-    }
 }
 
 impl Expected {

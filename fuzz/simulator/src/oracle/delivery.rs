@@ -28,8 +28,6 @@ pub struct Delivery {
     /// Connections that have been given a part of a packet, with their Session: it may come again
     /// elsewhere, as a duplicate of something that nobody saw.
     in_part: BTreeMap<LinkId, SessionNumber>,
-    /// There has been a crash: what was under way may come again although nobody saw it before.
-    crashed: bool,
 }
 
 /// What a Session was sent of one message.
@@ -134,7 +132,7 @@ impl Delivery {
             Some(flight) if flight.link == link => {
                 return Err(format!("link {link}: identifier {identifier} is sent again"));
             }
-            None if !is_first && !self.crashed => {
+            None if !is_first => {
                 let part = self.in_part.iter().find(|(_, session)| **session == key.0);
                 let Some(part) = part.map(|(link, _)| *link) else {
                     return Err(format!("link {link}: duplicate of nothing, {identifier}"));
@@ -268,7 +266,7 @@ impl Delivery {
                 Ok(flight.recorded.flatten())
             }
             Some(_) => Err(format!("link {link}: PUBREL for {identifier} before its PUBREC")),
-            None if is_error || self.crashed => Ok(None),
+            None if is_error => Ok(None),
             None => Err(format!("link {link}: PUBREL for {identifier}, which is not under way")),
         }
     }
@@ -321,14 +319,6 @@ impl Delivery {
     #[must_use]
     pub fn sent(&self, session: SessionNumber, message: MessageId) -> Sent {
         self.given.get(&(session, message)).copied().unwrap_or_default()
-    }
-
-    /// The broker crashed. What it sent with QoS 0 may be sent once more, since whoever published
-    /// it was perhaps not answered; what was under way comes again.
-    pub fn crashed(&mut self) {
-        self.crashed = true;
-        self.flights.clear();
-        self.aliases.clear();
     }
 
     /// Everything has come to rest: what had to arrive at those who are `settled` has arrived.

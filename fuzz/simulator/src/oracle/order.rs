@@ -54,10 +54,4 @@ impl Order {
         }
         Ok(())
     }
-
-    /// The broker crashed: places are counted anew from what it still knows.
-    pub fn crashed(&mut self) {
-        self.firsts.clear();
-        self.on_link.clear();
-    }
 }
