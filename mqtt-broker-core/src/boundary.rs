@@ -245,6 +245,13 @@ pub enum Request {
         /// The Topic Filter, with its `$share/…/` prefix if it has one.
         filter: String,
     },
+    /// May this client have this message?
+    Deliver {
+        /// The Client Identifier.
+        client_identifier: String,
+        /// The Topic Name.
+        topic: String,
+    },
 }
 
 impl Request {
@@ -259,7 +266,8 @@ impl Request {
             Self::Authenticate { client_identifier, method, data, .. } => {
                 client_identifier.capacity() + method.capacity() + data.capacity()
             }
-            Self::Publish { client_identifier, topic, .. } => {
+            Self::Publish { client_identifier, topic, .. }
+            | Self::Deliver { client_identifier, topic } => {
                 client_identifier.capacity() + topic.capacity()
             }
             Self::Subscribe { client_identifier, filter, .. }

@@ -13,6 +13,7 @@ mod acknowledgements;
 mod address;
 mod answers;
 mod authentication;
+mod delivery;
 mod disconnect;
 mod handshake;
 mod inbound;
@@ -33,6 +34,7 @@ use mqtt_codec::Version;
 
 use self::address::Addresses;
 use self::authentication::Authentication;
+use self::delivery::Stalled;
 use self::line::{For, LINES, Line, Place};
 use self::outbound::Partial;
 use self::policy::Question;
@@ -103,6 +105,8 @@ pub(crate) struct Connection {
     pub(crate) throttled: Option<Instant>,
     pub(crate) aliases: Option<Box<TopicAliases>>,
     pub(crate) question: Option<Box<Question>>,
+    /// A message whose receipt the policy has put off.
+    pub(crate) stalled: Option<Box<Stalled>>,
     pub(crate) authentication: Option<Box<Authentication>>,
     pub(crate) partial: Option<Box<Partial>>,
     /// A SUBSCRIBE or UNSUBSCRIBE that takes more than one turn.
@@ -140,6 +144,7 @@ impl Connection {
             throttled: None,
             aliases: None,
             question: None,
+            stalled: None,
             authentication: None,
             partial: None,
             progress: None,
@@ -155,6 +160,7 @@ impl Connection {
                 .question
                 .as_ref()
                 .map_or(0, |question| size_of_val(&**question) + question.heap())
+            + self.stalled.as_ref().map_or(0, |stalled| size_of_val(&**stalled))
             + self.authentication.as_ref().map_or(0, |kept| size_of_val(&**kept) + kept.heap())
             + self.partial.as_ref().map_or(0, |partial| size_of_val(&**partial) + partial.heap())
             + self.progress.as_ref().map_or(0, |kept| size_of_val(&**kept) + kept.heap())

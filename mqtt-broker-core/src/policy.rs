@@ -94,7 +94,11 @@ pub trait Policy {
 
     /// May this client have this message? Asked, with [`Config::ask_deliver`](crate::Config), at the
     /// moment a copy is sent, by whatever path it came: live, retained, queued, shared or a Will
-    /// Message. So a right that is revoked is gone at once. The answer cannot be deferred.
+    /// Message. So a right that is revoked is gone at once.
+    ///
+    /// If the answer is [`Verdict::Defer`], this message waits with those behind it, so that they
+    /// stay in order; acknowledgements and other answers to the client go on. It asks memory for
+    /// nothing but what already waits, which the limits on queues bound.
     fn deliver(&mut self, request: &DeliverRequest<'_>) -> Verdict {
         let _ = request;
         Verdict::Allow

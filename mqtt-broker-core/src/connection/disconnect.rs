@@ -131,6 +131,7 @@ impl Broker {
     /// Takes the Session from its connection: the Will Message, the expiry and what is under way
     /// are the Session's from now on.
     fn detach(&mut self, now: Instant, index: u32, reason: CloseReason) {
+        self.drop_delivery(index);
         let handle = self.connections.handle(index);
         let Some(connection) = self.connections.get_mut(index) else { return };
         let peer = connection.peer;

@@ -12,6 +12,7 @@ impl Broker {
     /// Arms the timer for the earliest deadline this connection has.
     pub(crate) fn arm_connection_timer(&mut self, now: Instant, index: u32) {
         let deadline = self.connection_deadline(now, index);
+        let deadline = deadline.into_iter().chain(self.delivery_deadline(index)).min();
         let Some(connection) = self.connections.get_mut(index) else { return };
         match deadline {
             Some(deadline) => {
@@ -27,6 +28,7 @@ impl Broker {
             self.deny_question(now, index);
             return;
         }
+        self.deny_delivery(now, index);
         if let Some(connection) = self.connections.get_mut(index) {
             if connection.throttled.take_if(|until| *until <= now).is_some() {
                 self.resume(index);

@@ -8,7 +8,7 @@ use mqtt_codec::{Ack, Delivery, Packet, Properties, PublishHead, QoS, ReasonCode
 use super::topic_alias::Outgoing;
 use crate::boundary::DropCause;
 use crate::broker::Broker;
-use crate::policy::{DeliverRequest, Policy};
+use crate::policy::Policy;
 use crate::publication::Publication;
 use crate::session::queue::{AckKind, Copy, Item};
 use crate::time::Instant;
@@ -107,8 +107,8 @@ impl Broker {
         let (key, version) = (connection.outgoing.head()?, connection.version);
         let item = &self.entries.get(key)?.item;
         let step = match item {
-            Item::Message(_) if !self.may_have(index, key, policy) => {
-                return Some(self.drop_outgoing(index, key, DropCause::Denied));
+            Item::Message(_) if self.config.ask_deliver => {
+                return Some(self.transmit_asked(now, (index, key), room, fresh, policy));
             }
             Item::Message(_) => return Some(self.transmit_message(now, index, key, room, fresh)),
             Item::Packet(packet) => write(self.entries.packet(*packet), room),
@@ -284,23 +284,27 @@ impl Broker {
         Step::Written(len + copied)
     }
 
-    /// Whether the policy lets the client have this copy.
-    #[inline]
-    fn may_have(&self, index: u32, key: u32, policy: &mut dyn Policy) -> bool {
-        if !self.config.ask_deliver {
-            return true;
-        }
-        // Left over from a Session that has gone on: there is nobody to ask about.
-        if self.session_of(index).is_none() {
-            return false;
-        }
-        let Some(Item::Message(copy)) = self.entries.get(key).map(|entry| &entry.item) else {
-            return true;
+    /// Writes a message that the policy lets the client have; drops one that it may not have.
+    fn transmit_asked(
+        &mut self,
+        now: Instant,
+        (index, key): (u32, u32),
+        room: &mut [u8],
+        fresh: bool,
+        policy: &mut dyn Policy,
+    ) -> Step {
+        let step = match self.may_have(now, index, key, policy) {
+            Some(true) => self.transmit_message(now, index, key, room, fresh),
+            Some(false) => self.drop_outgoing(index, key, DropCause::Denied),
+            None => {
+                self.stall(index);
+                return Step::Nothing;
+            }
         };
-        let Some(publication) = self.publications.get(copy.publication) else { return true };
-        let (topic, payload) = (publication.topic(), publication.payload());
-        let client = self.client(index);
-        policy.deliver(&DeliverRequest { client, topic, payload }).denial().is_none()
+        if !matches!(step, Step::Full) {
+            self.forget_delivery(index);
+        }
+        step
     }
 
     /// A message is written: QoS 0 is over, the rest stays with the window.

@@ -135,10 +135,11 @@ impl Broker {
     fn answer_question(&mut self, now: Instant, ticket: Ticket, verdict: Verdict) {
         let index = u32::try_from(ticket.0 & u64::from(u32::MAX)).unwrap_or(u32::MAX);
         let Some(connection) = self.connections.get_mut(index) else { return };
-        let Some(question) = &mut connection.question else { return };
-        if question.ticket != Some(ticket.0) {
+        let question = connection.question.as_mut();
+        let Some(question) = question.filter(|question| question.ticket == Some(ticket.0)) else {
+            self.answer_delivery(now, index, ticket, verdict.denial().is_none());
             return;
-        }
+        };
         question.ticket = None;
         self.stats.deferred -= 1;
         let verdict = if verdict == Verdict::Defer { Verdict::DENY } else { verdict };

@@ -64,6 +64,7 @@ pub(crate) fn question(name: &str, request: &Request) -> Seen {
             format!("DECIDE {name} subscribe {filter:?} q{}", options.maximum_qos)
         }
         Request::Unsubscribe { filter, .. } => format!("DECIDE {name} unsubscribe {filter:?}"),
+        Request::Deliver { topic, .. } => format!("DECIDE {name} deliver {topic:?}"),
         other => format!("DECIDE {name} {other:?}"),
     };
     Seen::Packet(text.clone(), text)

@@ -130,7 +130,8 @@ impl World {
             Request::Authenticate { client_identifier, .. }
             | Request::Publish { client_identifier, .. }
             | Request::Subscribe { client_identifier, .. }
-            | Request::Unsubscribe { client_identifier, .. } => client_identifier,
+            | Request::Unsubscribe { client_identifier, .. }
+            | Request::Deliver { client_identifier, .. } => client_identifier,
             _ => return String::new(),
         };
         // Who is not connected yet asks because of what it just said.
