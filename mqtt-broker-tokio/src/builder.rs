@@ -7,19 +7,28 @@ use core::time::Duration;
 use std::hash::RandomState;
 #[cfg(feature = "recording")]
 use std::io;
+use std::sync::Arc;
 
-use mqtt_broker_core::{AllowAll, Config, Event, Policy, Request, Verdict};
+use mqtt_broker_core::{AllowAll, Broker, Config, Event, Policy, Request, Verdict};
 
+use tokio::sync::mpsc;
+
+use crate::clock::Clock;
+use crate::command;
 use crate::error::Error;
 use crate::hooks::Hooks;
+use crate::journal::Recovered;
 use crate::listener;
 use crate::server::Server;
+use crate::shard::Parts;
+use crate::store::Store;
 
 /// Puts a [`Server`] together; from [`Server::builder`].
 pub struct Builder {
     addresses: Vec<String>,
     config: Config,
     hooks: Hooks,
+    store: Option<Box<dyn Store>>,
     shutdown_grace: Duration,
     #[cfg(feature = "recording")]
     recording: u64,
@@ -37,6 +46,7 @@ impl Builder {
                 #[cfg(feature = "recording")]
                 recording: None,
             },
+            store: None,
             shutdown_grace: Duration::from_secs(3),
             #[cfg(feature = "recording")]
             recording: 0,
@@ -56,8 +66,8 @@ impl Builder {
     }
 
     /// The broker's configuration. This binding fills in `seed` if it is 0 and turns `events` off
-    /// without [`events`](Self::events). It has no store yet, so it turns `journal` off, and
-    /// `recording` is what [`record`](Self::record) says.
+    /// without [`events`](Self::events). `journal` is on with a [`store`](Self::store) and off
+    /// without, and `recording` is what [`record`](Self::record) says.
     #[must_use]
     pub fn config(mut self, config: Config) -> Self {
         self.config = config;
@@ -108,6 +118,14 @@ impl Builder {
         self
     }
 
+    /// Keeps what lasts (Sessions, retained messages, Will Messages) over a restart, and promises
+    /// nothing to a client before it is kept. Without it, the broker begins with nothing.
+    #[must_use]
+    pub fn store(mut self, store: impl Store) -> Self {
+        self.store = Some(Box::new(store));
+        self
+    }
+
     /// How long a shutdown may take for what is still to be sent. Default 3 seconds.
     #[must_use]
     pub fn shutdown_grace(mut self, grace: Duration) -> Self {
@@ -115,24 +133,44 @@ impl Builder {
         self
     }
 
-    /// Binds the addresses. From here on clients can reach them; they are served by
-    /// [`Server::serve`].
+    /// Binds the addresses, and reads what the [store](Self::store) keeps. From here on clients can
+    /// reach them; they are served by [`Server::serve`].
     ///
     /// # Errors
     ///
-    /// [Bind](Error::is_bind), naming the address that cannot be listened on.
+    /// [Bind](Error::is_bind), naming the address that cannot be listened on;
+    /// [store](Error::is_store), if what it keeps cannot be read.
     pub fn bind(mut self) -> Result<Server, Error> {
         let listeners = listener::bind(&self.addresses)?;
         if self.config.seed == 0 {
             self.config.seed = entropy();
         }
         self.config.events &= self.hooks.events.is_some();
-        self.config.journal = false;
+        self.config.journal = self.store.is_some();
         #[cfg(feature = "recording")]
         {
             self.config.recording = self.recording;
         }
-        Ok(Server::new(listeners, self.config, self.hooks, self.shutdown_grace))
+        let clock = Clock::start();
+        let (broker, recovered) = match self.store {
+            None => (Broker::new(self.config), None),
+            Some(store) => {
+                let (broker, recovered) = Recovered::from(store, self.config, || clock.now())?;
+                (broker, Some(recovered))
+            }
+        };
+        let (command_sender, commands) = mpsc::channel(command::CAPACITY);
+        let parts = Parts {
+            broker,
+            clock,
+            recovered,
+            hooks: self.hooks,
+            shutdown_grace: self.shutdown_grace,
+            ready: Arc::default(),
+            commands,
+            command_sender,
+        };
+        Ok(Server::new(listeners, parts))
     }
 }
 

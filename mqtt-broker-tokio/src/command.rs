@@ -12,13 +12,16 @@ pub(crate) const CAPACITY: usize = 1024;
 
 /// One wish of the host.
 pub(crate) enum Command {
-    Publish(Box<Message>, Option<oneshot::Sender<Result<(), Error>>>),
+    Publish(Box<Message>, Option<Reply>),
     Subscribe(Subscribe, oneshot::Sender<Result<Subscription, Error>>),
     Unsubscribe(LocalSubscription),
     Resolve(Ticket, Verdict),
     /// Does what needs the broker alone, and answers by itself.
     Tell(Wish),
 }
+
+/// Where a handle waits for what came of its wish.
+pub(crate) type Reply = oneshot::Sender<Result<(), Error>>;
 
 /// What a handle wishes of the broker.
 pub(crate) type Wish = Box<dyn FnOnce(Instant, &mut Broker) + Send>;

@@ -24,6 +24,8 @@ enum Kind {
     Busy,
     Invalid(&'static str),
     Refused,
+    Recovery,
+    Store,
 }
 
 impl Error {
@@ -91,6 +93,13 @@ impl Error {
         matches!(self.0.kind, Kind::Refused)
     }
 
+    /// The [store](crate::Store) failed: what it keeps cannot be read, or it keeps nothing
+    /// more. [`source`](StdError::source) says what and where.
+    #[must_use]
+    pub fn is_store(&self) -> bool {
+        matches!(self.0.kind, Kind::Recovery | Kind::Store)
+    }
+
     pub(crate) fn bind(address: &str, source: io::Error) -> Self {
         Self::new(Kind::Bind { address: address.to_owned() }, Some(source.into()))
     }
@@ -119,6 +128,14 @@ impl Error {
         Self::new(Kind::Refused, Some(Box::new(source)))
     }
 
+    pub(crate) fn recovery(source: io::Error) -> Self {
+        Self::new(Kind::Recovery, Some(source.into()))
+    }
+
+    pub(crate) fn store(source: io::Error) -> Self {
+        Self::new(Kind::Store, Some(source.into()))
+    }
+
     fn new(kind: Kind, source: Option<Box<dyn StdError + Send + Sync>>) -> Self {
         Self(Box::new(Inner { kind, source }))
     }
@@ -142,6 +159,8 @@ impl fmt::Display for Error {
             Kind::Busy => f.write_str("the server's command channel is full"),
             Kind::Invalid(what) => write!(f, "{what} is not well-formed"),
             Kind::Refused => f.write_str("refused by the broker"),
+            Kind::Recovery => f.write_str("cannot start from the journal"),
+            Kind::Store => f.write_str("the journal cannot be kept"),
         }
     }
 }

@@ -28,6 +28,7 @@ impl Handle {
     }
 
     /// Publishes a message to every subscriber, and waits until the broker has taken it over.
+    /// With a [store](crate::Builder::store), that includes that what has to be kept of it is.
     ///
     /// The host is not asked for permission: the [`Policy`](mqtt_broker_core::Policy) is for
     /// clients.

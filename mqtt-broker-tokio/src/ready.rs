@@ -18,6 +18,8 @@ pub(crate) enum Source {
     Commands,
     /// The program has taken messages that others wait for room of.
     Taken,
+    /// The store has kept something, or failed.
+    Journal,
     /// The armed timer fired.
     Timer,
     /// Somebody asked for shutdown.

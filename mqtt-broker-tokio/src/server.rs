@@ -4,20 +4,15 @@ use core::future::Future;
 use core::net::SocketAddr;
 use core::pin::Pin;
 use core::task::{Context, Poll};
-use core::time::Duration;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use mqtt_broker_core::{Broker, Config};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 use tokio::task::coop::unconstrained;
 
 use crate::builder::Builder;
-use crate::command;
 use crate::error::Error;
 use crate::handle::Handle;
-use crate::hooks::Hooks;
-use crate::ready::ReadyList;
 use crate::shard::{Parts, Shard};
 use crate::shutdown::ShutdownHandle;
 
@@ -36,21 +31,7 @@ impl Server {
         Builder::new()
     }
 
-    pub(crate) fn new(
-        listeners: Vec<std::net::TcpListener>,
-        config: Config,
-        hooks: Hooks,
-        shutdown_grace: Duration,
-    ) -> Self {
-        let (command_sender, commands) = mpsc::channel(command::CAPACITY);
-        let parts = Parts {
-            broker: Broker::new(config),
-            hooks,
-            shutdown_grace,
-            ready: Arc::new(ReadyList::default()),
-            commands,
-            command_sender,
-        };
+    pub(crate) fn new(listeners: Vec<std::net::TcpListener>, parts: Parts) -> Self {
         Self { listeners, parts, done: watch::channel(()).0 }
     }
 
@@ -97,8 +78,7 @@ impl Server {
         runtime.block_on(async {
             let shard = Shard::new(parts, listeners).map_err(Error::start)?;
             // The one task polls every socket, which is more than tokio lets a task do at a time.
-            unconstrained(shard.run()).await;
-            Ok(())
+            unconstrained(shard.run()).await
         })?;
         drop(runtime);
         drop(done);
@@ -126,7 +106,8 @@ impl Serving {
     ///
     /// # Errors
     ///
-    /// [Start](Error::is_start) if it could not begin, [panicked](Error::is_panicked) if it broke.
+    /// [Start](Error::is_start) if it could not begin, [panicked](Error::is_panicked) if it broke,
+    /// [store](Error::is_store) if what has to be kept could not be.
     pub fn wait(mut self) -> Result<(), Error> {
         self.join()
     }

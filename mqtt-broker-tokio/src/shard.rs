@@ -24,7 +24,9 @@ use tokio::time::Sleep;
 use crate::clock::Clock;
 use crate::command::Command;
 use crate::connection::{Connection, Next, Step};
+use crate::error::Error;
 use crate::hooks::Hooks;
+use crate::journal::{Journal, Recovered};
 use crate::ready::{ReadyList, Source};
 use crate::subscription::Receiver;
 
@@ -40,6 +42,9 @@ const LINGER: Duration = Duration::from_secs(2);
 /// What the thread is given to start with.
 pub(crate) struct Parts {
     pub(crate) broker: Broker,
+    pub(crate) clock: Clock,
+    /// The store that the broker was made from, if there is one.
+    pub(crate) recovered: Option<Recovered>,
     pub(crate) hooks: Hooks,
     pub(crate) shutdown_grace: Duration,
     pub(crate) ready: Arc<ReadyList>,
@@ -50,7 +55,7 @@ pub(crate) struct Parts {
 
 pub(crate) struct Shard {
     parts: Parts,
-    clock: Clock,
+    journal: Option<Journal>,
     slots: Vec<Slot>,
     /// Connections in `slots`.
     open: usize,
@@ -95,7 +100,10 @@ struct Timer {
 
 impl Shard {
     /// Call it in the context of the thread's runtime.
-    pub(crate) fn new(parts: Parts, sockets: Vec<std::net::TcpListener>) -> std::io::Result<Self> {
+    pub(crate) fn new(
+        mut parts: Parts,
+        sockets: Vec<std::net::TcpListener>,
+    ) -> std::io::Result<Self> {
         let ready = Arc::clone(&parts.ready);
         let listening = |(index, socket)| {
             let waker = ready.waker(Source::Listener(index));
@@ -106,8 +114,10 @@ impl Shard {
             sockets.into_iter().enumerate().map(listening).collect::<std::io::Result<Vec<_>>>()?;
         let mut again: Vec<Source> = (0..listeners.len()).map(Source::Listener).collect();
         again.push(Source::Commands);
+        let recovered = parts.recovered.take();
+        let journal = recovered.map(|from| Journal::start(from, Arc::clone(&parts.ready)));
         Ok(Self {
-            clock: Clock::start(),
+            journal: journal.transpose()?,
             slots: Vec::new(),
             open: 0,
             listeners,
@@ -130,10 +140,10 @@ impl Shard {
         })
     }
 
-    /// Runs until shutdown.
-    pub(crate) async fn run(mut self) {
+    /// Runs until shutdown, or until the store fails.
+    pub(crate) async fn run(mut self) -> Result<(), Error> {
         loop {
-            let is_busy = self.turn();
+            let is_busy = self.turn()?;
             if self.is_finished() {
                 return self.finish();
             }
@@ -147,8 +157,8 @@ impl Shard {
     }
 
     /// One turn. True: there is more to do without waiting.
-    fn turn(&mut self) -> bool {
-        let now = self.clock.now();
+    fn turn(&mut self) -> Result<bool, Error> {
+        let now = self.parts.clock.now();
         self.parts.ready.take(&mut self.sources);
         self.sources.append(&mut self.again);
         let mut sources = core::mem::take(&mut self.sources);
@@ -160,6 +170,7 @@ impl Shard {
                     self.serve_commands(now);
                 }
                 Source::Taken => self.note_taken(now),
+                Source::Journal => self.note_durable()?,
                 Source::Timer => self.timer.armed = None,
                 Source::Shutdown => self.shut_down(now),
             }
@@ -171,14 +182,17 @@ impl Shard {
             self.parts.broker.handle_timeout(now);
         }
         self.drain_outputs(now);
+        // The disk works while the sockets are written.
+        self.journal(now);
         while !self.transmit.is_empty() {
             self.transmit(now);
             // What was sent may have made room: more input is welcome, events are told.
             self.drain_outputs(now);
+            self.journal(now);
         }
         #[cfg(feature = "recording")]
         self.record();
-        !self.again.is_empty() || self.arm_timer(now)
+        Ok(!self.again.is_empty() || self.arm_timer(now))
     }
 
     fn serve_connection(&mut self, now: Instant, index: usize) {
@@ -270,6 +284,11 @@ impl Shard {
                         self.unsubscribe(now, local);
                     }
                 }
+                Output::Snapshot(begun) => {
+                    if let Some(journal) = &mut self.journal {
+                        journal.begin_at(begun);
+                    }
+                }
                 Output::Event(event) => {
                     if let Some(events) = &mut self.parts.hooks.events {
                         events(&event);
@@ -339,7 +358,21 @@ impl Shard {
     }
 
     fn is_finished(&self) -> bool {
-        self.deadline.is_some_and(|deadline| self.open == 0 || deadline <= self.clock.now())
+        self.deadline.is_some_and(|deadline| self.open == 0 || deadline <= self.parts.clock.now())
+    }
+
+    /// Hands what the broker has recorded to the store.
+    fn journal(&mut self, now: Instant) {
+        if let Some(journal) = &mut self.journal {
+            journal.collect(now, &mut self.parts.broker);
+        }
+    }
+
+    fn note_durable(&mut self) -> Result<(), Error> {
+        if let Some(journal) = &mut self.journal {
+            self.parts.broker.durable(journal.durable()?);
+        }
+        Ok(())
     }
 
     /// Writes down what this turn did, if that is wanted.
@@ -355,14 +388,16 @@ impl Shard {
     }
 
     /// Lets go of what the grace time was not enough for.
-    fn finish(mut self) {
-        let now = self.clock.now();
+    fn finish(mut self) -> Result<(), Error> {
+        let now = self.parts.clock.now();
         for index in 0..self.slots.len() {
             self.end(now, index);
         }
         self.drain_outputs(now);
+        self.journal(now);
         #[cfg(feature = "recording")]
         self.record();
+        self.journal.map_or(Ok(()), Journal::finish)
     }
 
     /// Sees to it that a turn begins when time alone asks for one. True: it does already.
@@ -381,7 +416,7 @@ impl Shard {
         // A timer that fires too early costs one turn; moving it each time would cost more.
         if armed.is_none_or(|armed| next < armed) {
             *armed = Some(next);
-            sleep.as_mut().reset(self.clock.deadline(next));
+            sleep.as_mut().reset(self.parts.clock.deadline(next));
             if sleep.as_mut().poll(&mut Context::from_waker(waker)).is_ready() {
                 self.again.push(Source::Timer);
                 return true;

@@ -57,6 +57,9 @@ pub(crate) struct Settings {
     /// Lets clients of other machines connect, without a password.
     #[arg(long)]
     open: bool,
+    /// Keeps Sessions, retained and Will Messages in this directory over restarts.
+    #[arg(long, value_name = "DIR")]
+    journal: Option<String>,
     /// Writes down all that happens, with passwords, for `mqtt-broker replay FILE`.
     #[arg(long, value_name = "FILE")]
     pub(crate) record: Option<PathBuf>,
@@ -86,6 +89,9 @@ impl Settings {
         }
         if !self.listen.is_empty() {
             configuration.listen.clone_from(&self.listen);
+        }
+        if let Some(directory) = &self.journal {
+            configuration.journal.path.clone_from(directory);
         }
         configuration.open |= self.open;
         configuration.log = self.log.unwrap_or(configuration.log);

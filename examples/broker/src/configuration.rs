@@ -15,6 +15,7 @@ use toml::de::{DeTable, DeValue};
 use crate::address::ListenAddress;
 use crate::log::LogLevel;
 
+mod journal;
 mod keys;
 mod problem;
 mod spelling;
@@ -22,7 +23,8 @@ mod value;
 
 pub(crate) use problem::{Problem, Problems};
 
-use keys::{KEYS, Key, Section};
+pub(crate) use journal::JournalSettings;
+use keys::{KEYS, Key, Section, WrongValue};
 use value::Value;
 
 /// Everything that an operator can choose.
@@ -36,6 +38,8 @@ pub(crate) struct Configuration {
     pub(crate) log: LogLevel,
     /// The core's part.
     pub(crate) broker: Config,
+    /// What is kept over restarts.
+    pub(crate) journal: JournalSettings,
 }
 
 impl Default for Configuration {
@@ -45,6 +49,7 @@ impl Default for Configuration {
             open: false,
             log: LogLevel::Info,
             broker: Config::default(),
+            journal: JournalSettings::default(),
         }
     }
 }
@@ -151,12 +156,10 @@ impl Configuration {
         );
         for section in Section::ALL {
             let _ = write!(text, "\n[{}]\n", section.name());
-            for key in KEYS.iter().filter(|key| key.section == section) {
-                let value = key.show(&self.broker);
-                let mark = if value == key.show(&default.broker) { "#" } else { "" };
-                let (about, name) = (key.about, key.name);
-                let _ = write!(text, "\n# {about}\n# Takes {key}.\n{mark}{name} = {value}\n");
-            }
+            let keys = KEYS.iter().filter(|key| key.section == section);
+            keys.for_each(|key| annotate(&mut text, key, &self.broker, &default.broker));
+            let keys = journal::KEYS.iter().filter(|key| key.section == section);
+            keys.for_each(|key| annotate(&mut text, key, &self.journal, &default.journal));
         }
         text
     }
@@ -183,12 +186,16 @@ impl Configuration {
             (Wrong::Value, message)
         };
         match (section, name) {
-            (Some(section), _) => match Key::find(section, name) {
-                Some(key) => key
-                    .assign(&mut self.broker, value)
-                    .map_err(|error| (Wrong::Value, error.to_string())),
-                None => Err((Wrong::Name, spelling::unknown_key(Some(section), name))),
-            },
+            (Some(section), _) => {
+                let assigned = match section {
+                    Section::Journal => {
+                        assign(journal::KEYS, &mut self.journal, section, name, value)
+                    }
+                    _ => assign(KEYS, &mut self.broker, section, name, value),
+                };
+                let unknown = || (Wrong::Name, spelling::unknown_key(Some(section), name));
+                assigned.ok_or_else(unknown)?.map_err(|error| (Wrong::Value, error.to_string()))
+            }
             (None, "listen") => {
                 self.listen = listen_addresses(value).map_err(|message| (Wrong::Value, message))?;
                 Ok(())
@@ -213,6 +220,27 @@ impl Configuration {
             (None, _) => Err((Wrong::Name, spelling::unknown_key(None, name))),
         }
     }
+}
+
+/// Gives a key its value; `None` if there is no such key.
+fn assign<T>(
+    keys: &'static [Key<T>],
+    to: &mut T,
+    section: Section,
+    name: &str,
+    value: &Value,
+) -> Option<Result<(), WrongValue>> {
+    let key = keys.iter().find(|key| key.section == section && key.name == name)?;
+    Some(key.assign(to, value))
+}
+
+/// Writes a key as [`Configuration::annotated`] shows it.
+fn annotate<T>(text: &mut String, key: &Key<T>, configured: &T, default: &T) {
+    let value = key.show(configured);
+    let mark = if value == key.show(default) { "#" } else { "" };
+    let (about, name) = (key.about, key.name);
+    // Writing to a String does not fail.
+    let _ = write!(text, "\n# {about}\n# Takes {key}.\n{mark}{name} = {value}\n");
 }
 
 /// The argument of `--set` that doubles the limit of this name; `None` if no key has that name.

@@ -43,6 +43,7 @@ pub(crate) fn run(
     let (sender, log) = EventLog::start(configuration.log, cures)?;
     let sender = Arc::new(sender);
     let server = bind(configuration, &sender, recording)?;
+    let journal = &configuration.journal;
     // The log ends with the broker, whoever ends that.
     let weak_sender = Arc::downgrade(&sender);
     drop(sender);
@@ -55,6 +56,10 @@ pub(crate) fn run(
         .spawn(move || end_on_signal(signals, &shutdown, &weak_sender))?;
     crate::say(&card.to_string());
     info!(?addresses, open = configuration.open, "listening");
+    if journal.is_on() {
+        let (path, sync) = (&journal.path, journal.sync_name());
+        info!(path, sync, "Sessions and retained messages are kept in the journal");
+    }
 
     let served = server.serve().wait();
     log.finish();
@@ -78,6 +83,9 @@ fn bind(
         if let Some((file, limit)) = recording {
             // One file, however often binding is tried.
             builder = builder.record(*limit, Arc::clone(file));
+        }
+        if let Some(store) = configuration.journal.store() {
+            builder = builder.store(store);
         }
         addresses.iter().fold(builder, mqtt_broker_tokio::Builder::listen).bind()
     };

@@ -6,7 +6,7 @@ use mqtt_broker_core::{Instant, LocalSubscription};
 use mqtt_codec::TopicFilter;
 
 use super::Shard;
-use crate::command::Command;
+use crate::command::{Command, Reply};
 use crate::error::Error;
 use crate::message::Message;
 use crate::ready::Source;
@@ -36,6 +36,7 @@ impl Shard {
             Command::Publish(message, reply) => {
                 let result = self.publish(now, &message);
                 match (reply, result) {
+                    (Some(reply), Ok(())) => self.answer_when_kept(reply),
                     (Some(reply), result) => {
                         let _ = reply.send(result);
                     }
@@ -53,6 +54,15 @@ impl Shard {
             Command::Unsubscribe(local) => self.unsubscribe(now, local),
             Command::Resolve(ticket, verdict) => broker.resolve(now, ticket, verdict),
             Command::Tell(wish) => wish(now, broker),
+        }
+    }
+
+    /// Answers a handle as soon as all that the broker has recorded is kept.
+    fn answer_when_kept(&mut self, reply: Reply) {
+        match &mut self.journal {
+            Some(journal) => journal.promise(self.parts.broker.newest_record(), reply),
+            // Whoever does not wait for the answer any more does not get it.
+            None => drop(reply.send(Ok(()))),
         }
     }
 

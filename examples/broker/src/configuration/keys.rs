@@ -1,4 +1,4 @@
-//! The keys of `[mqtt]` and `[limits]`: the one table from which names, ranges, documentation,
+//! What a key is, and those of `[mqtt]` and `[limits]`: the one table from which names, ranges, documentation,
 //! defaults and setters come.
 
 use core::fmt;
@@ -7,6 +7,7 @@ use core::ops::RangeInclusive;
 use mqtt_broker_core::{Config, Overrate, QueueOverflow};
 use mqtt_codec::QoS;
 
+use super::journal;
 use super::value::{self, Value, grouped};
 
 /// The largest packet there can be: a fixed header of 5 bytes and the largest Remaining Length.
@@ -21,17 +22,20 @@ pub(crate) enum Section {
     Mqtt,
     /// The other bounds on what clients can make grow.
     Limits,
+    /// What is kept over restarts; its keys are in [`journal`](super::journal).
+    Journal,
 }
 
 impl Section {
     /// All of them, in the order of the printed configuration.
-    pub(crate) const ALL: [Self; 2] = [Self::Mqtt, Self::Limits];
+    pub(crate) const ALL: [Self; 3] = [Self::Mqtt, Self::Limits, Self::Journal];
 
     /// The table's name.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Mqtt => "mqtt",
             Self::Limits => "limits",
+            Self::Journal => "journal",
         }
     }
 }
@@ -55,11 +59,11 @@ pub(crate) enum Kind {
     Text,
 }
 
-/// One key.
-pub(crate) struct Key {
+/// One key of what is configured by a `T`.
+pub(crate) struct Key<T: 'static = Config> {
     /// The table it stands in.
     pub(crate) section: Section,
-    /// Its name there: that of the field of [`Config`] or of its limits.
+    /// Its name there: that of the field.
     pub(crate) name: &'static str,
     /// One line for the operator.
     pub(crate) about: &'static str,
@@ -67,23 +71,20 @@ pub(crate) struct Key {
     pub(crate) kind: Kind,
     /// The values allowed.
     pub(crate) range: RangeInclusive<u64>,
-    access: Access,
+    pub(crate) access: Access<T>,
 }
 
 /// How a key's field is reached.
-enum Access {
-    Number { read: fn(&Config) -> u64, write: fn(&mut Config, u64) -> Option<()> },
-    Text { read: fn(&Config) -> &str, write: fn(&mut Config, &str) },
+pub(crate) enum Access<T> {
+    /// A number, or what is turned into one.
+    Number { read: fn(&T) -> u64, write: fn(&mut T, u64) -> Option<()> },
+    /// Text.
+    Text { read: fn(&T) -> &str, write: fn(&mut T, &str) },
 }
 
-impl Key {
-    /// The key of this name, if there is one.
-    pub(crate) fn find(section: Section, name: &str) -> Option<&'static Self> {
-        KEYS.iter().find(|key| key.section == section && key.name == name)
-    }
-
+impl<T> Key<T> {
     /// Its value in a configuration, as it is written in a file.
-    pub(crate) fn show(&self, config: &Config) -> String {
+    pub(crate) fn show(&self, config: &T) -> String {
         let number = match self.access {
             Access::Number { read, .. } => read(config),
             Access::Text { read, .. } => {
@@ -107,7 +108,7 @@ impl Key {
     }
 
     /// Twice its value in a configuration, as far as its range goes; `None` if it is no number.
-    pub(crate) fn doubled(&self, config: &Config) -> Option<u64> {
+    pub(crate) fn doubled(&self, config: &T) -> Option<u64> {
         let Access::Number { read, .. } = self.access else { return None };
         Some(read(config).saturating_mul(2).clamp(*self.range.start(), *self.range.end()))
     }
@@ -117,8 +118,11 @@ impl Key {
     /// # Errors
     ///
     /// What the value should have been.
-    pub(crate) fn assign(&self, config: &mut Config, value: &Value) -> Result<(), WrongValue<'_>> {
-        let wrong = || WrongValue { key: self, found: value.described().into_owned() };
+    pub(crate) fn assign(&self, config: &mut T, value: &Value) -> Result<(), WrongValue> {
+        let wrong = || {
+            let (section, name, found) = (self.section.name(), self.name, value.described());
+            WrongValue(format!("`{section}.{name}` takes {self}, not {found}"))
+        };
         match self.access {
             Access::Number { write, .. } => {
                 let number = self.number(value).ok_or_else(wrong)?;
@@ -161,7 +165,7 @@ impl Key {
 }
 
 /// The values that a key takes, in words.
-impl fmt::Display for Key {
+impl<T> fmt::Display for Key<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (low, high) = (*self.range.start(), *self.range.end());
         match self.kind {
@@ -207,16 +211,18 @@ impl fmt::Display for Key {
 
 /// A value that a key does not take.
 #[derive(Clone)]
-pub(crate) struct WrongValue<'a> {
-    key: &'a Key,
-    found: String,
+pub(crate) struct WrongValue(String);
+
+impl fmt::Display for WrongValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 
-impl fmt::Display for WrongValue<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { key, found } = self;
-        write!(f, "`{}.{}` takes {key}, not {found}", key.section.name(), key.name)
-    }
+/// Where every key stands, and its name.
+pub(crate) fn names() -> impl Iterator<Item = (Section, &'static str)> {
+    let journal = journal::KEYS.iter().map(|key| (key.section, key.name));
+    KEYS.iter().map(|key| (key.section, key.name)).chain(journal)
 }
 
 /// A key whose field is a number, or is turned into one and back by the functions given.

@@ -1,6 +1,6 @@
 //! What somebody may have meant by a key that does not exist.
 
-use super::keys::{KEYS, Section};
+use super::keys::{Section, names};
 
 /// The keys outside of any table.
 pub(crate) const TOP_LEVEL: [&str; 3] = ["listen", "open", "log"];
@@ -29,7 +29,7 @@ pub(crate) fn unknown_key(section: Option<Section>, name: &str) -> String {
 fn names_in(section: Option<Section>) -> Box<dyn Iterator<Item = &'static str>> {
     match section {
         Some(section) => {
-            Box::new(KEYS.iter().filter(move |key| key.section == section).map(|key| key.name))
+            Box::new(names().filter(move |(home, _)| *home == section).map(|(_, name)| name))
         }
         None => Box::new(TOP_LEVEL.into_iter().chain(Section::ALL.map(Section::name))),
     }
@@ -37,15 +37,15 @@ fn names_in(section: Option<Section>) -> Box<dyn Iterator<Item = &'static str>> 
 
 /// The nearest name among the keys that stand somewhere else than in `section`.
 fn elsewhere(section: Option<Section>, name: &str) -> Option<(usize, &'static str)> {
-    let tables = KEYS.iter().filter(|key| Some(key.section) != section).map(|key| key.name);
+    let tables = names().filter(|(home, _)| Some(*home) != section).map(|(_, name)| name);
     let top = TOP_LEVEL.into_iter().filter(|_| section.is_some());
     tables.chain(top).filter_map(|candidate| nearness(name, candidate)).min()
 }
 
 fn home_of(found_in: Option<Section>, name: &str) -> String {
-    let key = KEYS.iter().find(|key| key.name == name && Some(key.section) != found_in);
-    match key {
-        Some(key) => format!("in [{}]", key.section.name()),
+    let home = names().find(|(home, key)| *key == name && Some(*home) != found_in);
+    match home {
+        Some((home, _)) => format!("in [{}]", home.name()),
         None => "at the top of the file, before any [table]".to_owned(),
     }
 }
