@@ -5,6 +5,7 @@ mod client;
 #[cfg(unix)]
 mod ending;
 mod hostile;
+mod killed;
 mod recording;
 mod running;
 mod serving;

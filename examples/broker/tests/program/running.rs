@@ -85,6 +85,12 @@ impl Running {
         assert!(status.success());
     }
 
+    /// Ends the process without a word, and waits until it is gone.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
     /// Waits for the end of the process: its exit code, and the rest of the log.
     #[cfg(unix)]
     pub(crate) fn ended(mut self) -> (Option<i32>, Vec<String>) {
