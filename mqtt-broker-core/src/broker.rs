@@ -1,6 +1,7 @@
 //! [`Broker`]: one value that speaks MQTT and knows no socket.
 
 mod durability;
+mod events;
 mod held;
 mod host;
 mod recorded;
@@ -12,15 +13,14 @@ mod views;
 mod work;
 
 use alloc::collections::VecDeque;
-use alloc::string::String;
 use alloc::vec::Vec;
 
 use mqtt_codec::SubscriptionIdentifier;
 
 use crate::boundary::{
-    CloseReason, ConnectionHandle, Error, Event, Lsn, Message, Output, Peer, Received, Transmit,
+    CloseReason, ConnectionHandle, Error, Lsn, Message, Output, Peer, Received, Transmit,
 };
-use crate::config::{Config, Limit, Stats};
+use crate::config::{Config, Stats};
 use crate::connection::line::For;
 use crate::connection::{Connections, State};
 use crate::journal::{Journal, Record};
@@ -34,11 +34,13 @@ use crate::routing::local::Locals;
 use crate::routing::replay::Replays;
 use crate::session::Sessions;
 use crate::session::queue::{Entries, List};
+use crate::session::will::Due;
 use crate::store::Account;
 use crate::subscription::{Matches, Subscriptions};
 use crate::time::Instant;
 use crate::timers::Timers;
 
+pub(crate) use self::events::Missed;
 pub(crate) use self::held::{NEWCOMER, bytes_of, queue_bytes};
 pub use self::replay::{Replay, ReplayCause, ReplayError};
 use self::snapshot::Snapshot;
@@ -88,12 +90,13 @@ pub struct Broker {
     /// Connections to close and Will Messages to publish once the step at hand is done: work lists
     /// where there might have been recursion.
     pub(crate) closing: VecDeque<(ConnectionHandle, CloseReason)>,
-    /// Each with the Session it comes from, if that goes on.
-    pub(crate) wills: VecDeque<(u32, Option<u32>)>,
+    pub(crate) wills: VecDeque<Due>,
     /// Publications, held, whose share group (by serial) has to choose another member.
     pub(crate) orphans: VecDeque<(u32, u32)>,
     /// A publication lent to the host until its next call.
     lent: Option<u32>,
+    /// Who has missed the message at hand.
+    pub(crate) missed: Missed,
     /// Counts what must never repeat: tickets and assigned Client Identifiers.
     pub(crate) serial: u64,
     /// Tells the runs of one broker apart, so that none assigns what another has.
@@ -135,7 +138,7 @@ impl Broker {
             locals: Locals::new(&account, limits.local_subscriptions),
             timers: Timers::new(&account),
             journal: Journal::new(config.journal, limits.journal_bytes),
-            outputs: Outputs::new(&account, limits.outputs),
+            outputs: Outputs::new(&account, limits.outputs, limits.memory),
             stats: Stats::default(),
             matches: Matches::default(),
             deliveries: Vec::new(),
@@ -148,6 +151,7 @@ impl Broker {
             wills: VecDeque::new(),
             orphans: VecDeque::new(),
             lent: None,
+            missed: Missed::default(),
             serial: 0,
             salt: 0,
             making_room: 0,
@@ -239,6 +243,7 @@ impl Broker {
     /// call that takes `&mut self`.
     pub fn poll_output(&mut self) -> Option<Output<'_>> {
         self.take_back_lent();
+        self.outputs.tell_dropped(self.config.events);
         let pending = self.outputs.pop();
         self.recorder.output(pending.as_ref());
         let output = match pending? {
@@ -328,30 +333,6 @@ impl Broker {
         self.release_snapshot();
     }
 
-    /// Tells an event, if the host wants them. The closure runs only then.
-    pub(crate) fn event(&mut self, event: impl FnOnce(&Self) -> Option<Event>) {
-        if self.config.events {
-            if let Some(event) = event(self) {
-                self.outputs.push_event(event);
-            }
-        }
-    }
-
-    /// Counts and tells that a limit has refused the client of this connection.
-    pub(crate) fn reached(&mut self, limit: Limit, index: u32) {
-        let peer = self.connections.get(index).map(|connection| connection.peer);
-        let client = self.session_of(index).and_then(|session| self.sessions.get(session));
-        let client = client.map(|session| String::from(&*session.client_identifier));
-        self.reached_by(limit, &client.unwrap_or_default(), peer.unwrap_or_default());
-    }
-
-    pub(crate) fn reached_by(&mut self, limit: Limit, client_identifier: &str, peer: Peer) {
-        self.stats.reached.add(limit);
-        self.event(|_| {
-            Some(Event::LimitReached { limit, client_identifier: client_identifier.into(), peer })
-        });
-    }
-
     /// Says that this connection has something to send, once until it has run dry.
     #[inline]
     pub(crate) fn notify(&mut self, index: u32) {
@@ -369,8 +350,8 @@ impl Broker {
         while !(self.wills.is_empty() && self.closing.is_empty() && self.orphans.is_empty()) {
             if let Some((publication, group)) = self.orphans.pop_front() {
                 self.choose_again(now, publication, group);
-            } else if let Some((publication, origin)) = self.wills.pop_front() {
-                self.publish_stored(now, publication, origin);
+            } else if let Some(will) = self.wills.pop_front() {
+                self.publish_stored(now, &will);
             } else if let Some((handle, reason)) = self.closing.pop_front() {
                 if let Some(index) = self.connections.resolve(handle) {
                     self.close(now, index, reason);

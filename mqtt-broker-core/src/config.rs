@@ -32,7 +32,8 @@ pub use self::limit::{Limit, Reached};
 ///
 /// Each [`Limit`] that refuses somebody is counted in [`Stats::reached`] and told as
 /// [`Event::LimitReached`](crate::Event::LimitReached); each copy that is dropped is counted by its
-/// [`DropCause`](crate::DropCause) and told as [`Event::Dropped`](crate::Event::Dropped).
+/// [`DropCause`](crate::DropCause) and told as [`Event::Dropped`](crate::Event::Dropped), each
+/// message that is not published as [`Event::NotPublished`](crate::Event::NotPublished).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Config {
@@ -253,7 +254,7 @@ pub struct Limits {
     /// 64 MiB.
     pub journal_bytes: usize,
     /// Messages and events that wait for the host to poll them; what comes beyond is dropped and
-    /// counted. Default 65,536.
+    /// counted, and so are events beyond a sixty-fourth of `memory`. Default 65,536.
     pub outputs: u32,
 }
 
@@ -350,7 +351,15 @@ pub struct Stats {
     pub dropped_too_large: u64,
     /// Messages or copies dropped because a limit of the broker was reached.
     pub dropped_broker_full: u64,
-    /// PUBLISH packets denied by the policy.
+    /// Copies of QoS 0 dropped because their connection ended before the transport took them.
+    pub dropped_connection_ended: u64,
+    /// Copies that the subscriber refused.
+    pub dropped_refused: u64,
+    /// Messages of a share group that nobody is left of.
+    pub dropped_no_member: u64,
+    /// Copies of QoS 0 not kept for clients that were away.
+    pub missed: u64,
+    /// PUBLISH packets denied by the policy, or because of what they hold.
     pub denied_publish: u64,
     /// Subscriptions denied by the policy.
     pub denied_subscribe: u64,

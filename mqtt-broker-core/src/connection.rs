@@ -109,6 +109,8 @@ pub(crate) struct Connection {
     pub(crate) stalled: Option<Box<Stalled>>,
     pub(crate) authentication: Option<Box<Authentication>>,
     pub(crate) partial: Option<Box<Partial>>,
+    /// Whose messages are left in the line, once its Session has gone on without it.
+    pub(crate) former: Option<Box<str>>,
     /// A SUBSCRIBE or UNSUBSCRIBE that takes more than one turn.
     pub(crate) progress: Option<Box<Progress>>,
     places: [Place; LINES],
@@ -147,6 +149,7 @@ impl Connection {
             stalled: None,
             authentication: None,
             partial: None,
+            former: None,
             progress: None,
             places: [Place::default(); LINES],
             counted: 0,
@@ -163,6 +166,7 @@ impl Connection {
             + self.stalled.as_ref().map_or(0, |stalled| size_of_val(&**stalled))
             + self.authentication.as_ref().map_or(0, |kept| size_of_val(&**kept) + kept.heap())
             + self.partial.as_ref().map_or(0, |partial| size_of_val(&**partial) + partial.heap())
+            + self.former.as_ref().map_or(0, |client| client.len())
             + self.progress.as_ref().map_or(0, |kept| size_of_val(&**kept) + kept.heap())
     }
 

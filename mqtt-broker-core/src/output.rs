@@ -55,17 +55,36 @@ pub(crate) struct Outputs {
     /// Events and messages in the queue.
     optional: u32,
     limit: u32,
+    /// Bytes of events in the queue, and how many there may be: what is told must not take the
+    /// memory of what is done.
+    event_bytes: usize,
+    event_limit: usize,
     dropped: u64,
+    /// How many of them the host has been told of.
+    told: u64,
     account: Account,
 }
 
 /// A queue with no more room than this is kept when it is empty.
 const KEPT: usize = 64;
 
+/// Events have this part of all memory, and at least so many bytes.
+const EVENTS: usize = 64;
+const EVENT_BYTES: usize = 4 << 10;
+
 impl Outputs {
-    pub(crate) fn new(account: &Account, limit: u32) -> Self {
-        let account = account.clone();
-        Self { queue: VecDeque::new(), optional: 0, limit, dropped: 0, account }
+    /// At most `limit` events and messages; events have a share of `memory`.
+    pub(crate) fn new(account: &Account, limit: u32, memory: usize) -> Self {
+        Self {
+            queue: VecDeque::new(),
+            optional: 0,
+            limit,
+            event_bytes: 0,
+            event_limit: (memory / EVENTS).max(EVENT_BYTES),
+            dropped: 0,
+            told: 0,
+            account: account.clone(),
+        }
     }
 
     /// Outputs about connections are never refused: each has few of them.
@@ -79,10 +98,12 @@ impl Outputs {
         if !self.has_room() {
             return;
         }
-        if self.account.take(event.heap()).is_err() {
+        let bytes = self.event_bytes.saturating_add(event.heap());
+        if bytes > self.event_limit || self.account.take(event.heap()).is_err() {
             self.dropped += 1;
             return;
         }
+        self.event_bytes = bytes;
         self.optional += 1;
         self.push_back(event);
     }
@@ -104,7 +125,11 @@ impl Outputs {
         if matches!(output, Pending::Event(_) | Pending::Message(_)) {
             self.optional -= 1;
         }
-        self.account.give(output.heap());
+        let heap = output.heap();
+        if matches!(output, Pending::Event(_)) {
+            self.event_bytes = self.event_bytes.saturating_sub(heap);
+        }
+        self.account.give(heap);
         if self.queue.is_empty() && self.queue.capacity() > KEPT {
             self.account.give(self.queue.capacity() * size_of::<Pending>());
             self.queue = VecDeque::new();
@@ -120,6 +145,18 @@ impl Outputs {
             self.account.change(before * size, self.queue.capacity() * size);
         }
         self.queue.push_back(output);
+    }
+
+    /// Says that events and messages were dropped, once there is room to say it.
+    pub(crate) fn tell_dropped(&mut self, wanted: bool) {
+        let count = self.dropped - self.told;
+        if count == 0 || self.optional >= self.limit {
+            return;
+        }
+        self.told = self.dropped;
+        if wanted {
+            self.push_event(Event::OutputsDropped { count });
+        }
     }
 
     /// Whether half the room for messages is free: a long replay goes on then.

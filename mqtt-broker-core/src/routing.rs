@@ -6,12 +6,13 @@ pub(crate) mod replay;
 use mqtt_codec::{QoS, SubscriptionIdentifier, TopicName};
 
 use self::local::is_local;
-use crate::boundary::Lsn;
+use crate::boundary::{DropCause, Event, Lsn, Peer};
 use crate::broker::Broker;
 use crate::config::Limit;
 use crate::journal::Change;
 use crate::publication::{Draft, Publication};
 use crate::session::sending::Addressed;
+use crate::session::will::Due;
 use crate::store::{Claim, Full};
 use crate::subscription::{GroupKey, Match, Preference};
 use crate::time::Instant;
@@ -57,14 +58,20 @@ impl Broker {
     }
 
     /// Routes a publication that was kept aside, and lets go of it.
-    pub(crate) fn publish_stored(&mut self, now: Instant, publication: u32, origin: Option<u32>) {
+    pub(crate) fn publish_stored(&mut self, now: Instant, will: &Due) {
+        let (publication, origin) = (will.publication, will.origin);
         if let Some(stored) = self.publications.get(publication) {
             self.subscriptions.matches(stored.topic(), &mut self.matches);
         }
         // It has nobody to be refused to.
         if let Err(limit) = self.retain(publication) {
-            self.stats.reached.add(limit);
             self.stats.dropped_broker_full += 1;
+            let client = will.client_identifier.as_deref().unwrap_or_default();
+            self.reached_by(limit, client, Peer::default());
+            self.event(|broker| {
+                let topic = broker.publications.get(publication)?.topic().as_str().into();
+                Some(Event::NotRetained { client_identifier: client.into(), topic, limit })
+            });
         }
         self.deliver(now, publication, origin);
         self.publications.release(publication);
@@ -197,6 +204,7 @@ impl Broker {
             }
         }
         drop(rest);
+        self.tell_missed(publication);
         (self.matches, self.deliveries, self.more_identifiers) = (matches, deliveries, more);
     }
 }
@@ -220,13 +228,16 @@ impl Broker {
     /// The member that had this publication is gone: the group, if it is still there, chooses
     /// another.
     pub(crate) fn choose_again(&mut self, now: Instant, publication: u32, group: u32) {
-        let stored = self.publications.get(publication).filter(|stored| !stored.expired(now));
-        if let Some(stored) = stored {
-            let (qos, retain) = (stored.qos, stored.retain);
-            let key = self.subscriptions.group(group);
-            let delivery = key.and_then(|key| self.choose_member(key, qos, retain));
-            if let Some(delivery) = delivery {
-                self.enqueue(delivery.subscriber, delivery.message(publication));
+        if let Some(stored) = self.publications.get(publication) {
+            let (qos, retain, expired) = (stored.qos, stored.retain, stored.expired(now));
+            let key = self.subscriptions.group(group).filter(|_| !expired);
+            match key.and_then(|key| self.choose_member(key, qos, retain)) {
+                Some(delivery) => {
+                    self.enqueue(delivery.subscriber, delivery.message(publication));
+                    self.tell_missed(publication);
+                }
+                None if expired => self.dropped_of("", publication, DropCause::Expired),
+                None => self.dropped_of("", publication, DropCause::NoMember),
             }
         }
         self.publications.release(publication);

@@ -1,6 +1,6 @@
 //! The command that lets a refused client in.
 
-use mqtt_broker_core::{Config, RefusalCause};
+use mqtt_broker_core::{Config, DropCause, RefusalCause};
 
 use crate::configuration::argument_for;
 
@@ -28,10 +28,7 @@ impl Cures {
     pub(crate) fn of(&self, cause: RefusalCause, client_identifier: &str) -> Option<String> {
         match cause {
             RefusalCause::Policy => Some(self.open()),
-            RefusalCause::Limit(name) => {
-                let argument = argument_for(name, &self.config)?;
-                Some(format!("{} --set {argument}", self.command))
-            }
+            RefusalCause::Limit(name) => self.of_limits(&[name]),
             RefusalCause::ClientIdentifier
                 if client_identifier.is_empty() && !self.config.allow_empty_client_id =>
             {
@@ -39,6 +36,39 @@ impl Cures {
             }
             _ => None,
         }
+    }
+
+    /// The command under which these limits would not have been reached; `None` if one of them is
+    /// none that can be set.
+    pub(crate) fn of_limits(&self, names: &[&str]) -> Option<String> {
+        let arguments = names.iter().map(|name| argument_for(name, &self.config));
+        let arguments = arguments.map(|argument| Some(format!(" --set {}", argument?)));
+        Some(format!("{}{}", self.command, arguments.collect::<Option<String>>()?))
+    }
+
+    /// The command under which a message would not have been dropped; `None` if it is not for this
+    /// side to change.
+    pub(crate) fn of_drop(&self, cause: DropCause) -> Option<String> {
+        match cause {
+            DropCause::QueueFull => self.of_limits(&["queue_messages", "queue_bytes"]),
+            DropCause::OfflineFull => self.of_limits(&["offline_bytes"]),
+            DropCause::BrokerFull => self.of_limits(&["memory", "publications", "entries"]),
+            _ => None,
+        }
+    }
+
+    /// The command under which a message or a subscription would not have been refused; `None` if it
+    /// is the client that has to change.
+    pub(crate) fn of_refusal(&self, cause: RefusalCause) -> Option<String> {
+        match cause {
+            RefusalCause::Limit(name) => self.of_limits(&[name]),
+            _ => None,
+        }
+    }
+
+    /// The command under which QoS 0 messages are kept for clients that are away.
+    pub(crate) fn keep_qos0(&self) -> String {
+        format!("{} --set mqtt.queue_qos0=true", self.command)
     }
 }
 

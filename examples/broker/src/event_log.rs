@@ -10,7 +10,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
-use mqtt_broker_core::{Event, Peer, RefusalCause};
+use mqtt_broker_core::{DropCause, Event, Peer, RefusalCause};
 use mqtt_codec::ReasonCode;
 use tracing::{debug, info, warn};
 
@@ -95,9 +95,17 @@ impl EventLog {
 
 fn level_of(event: &Event) -> LogLevel {
     match event {
+        // The client is gone, and had asked for no more than that.
+        Event::Dropped { cause: DropCause::ConnectionEnded, .. } => LogLevel::Debug,
         Event::Refused { .. }
         | Event::Closed { .. }
         | Event::Dropped { .. }
+        | Event::NotPublished { .. }
+        | Event::NotSubscribed { .. }
+        | Event::NotUnsubscribed { .. }
+        | Event::NotRetained { .. }
+        | Event::RetainedCutShort { .. }
+        | Event::OutputsDropped { .. }
         | Event::LimitReached { .. } => LogLevel::Warn,
         Event::Connected { .. } | Event::Disconnected { .. } => LogLevel::Info,
         _ => LogLevel::Debug,
@@ -175,18 +183,31 @@ impl Writer {
                     warn!(%peer, cause = reason.to_string(), "connection closed: no MQTT client");
                 }
             }
-            Event::Dropped { client_identifier, topic, cause } => {
-                if self.drops.take(Instant::now()) {
-                    let client = Text(client_identifier);
-                    let (topic, cause) = (Text(topic), cause.to_string());
-                    warn!(%client, %topic, cause, "message dropped");
-                }
-            }
             Event::LimitReached { limit, client_identifier, peer } => {
                 if self.drops.take(Instant::now()) {
-                    let client = Text(client_identifier);
-                    warn!(%client, %peer, limit = limit.name(), "limit reached");
+                    let (client, limit) = (Text(client_identifier), limit.name());
+                    let cure = Cure(self.cures.of_limits(&[limit]));
+                    warn!(%client, %peer, limit, %cure, "limit reached");
                 }
+            }
+            Event::Dropped { .. }
+            | Event::NotPublished { .. }
+            | Event::NotSubscribed { .. }
+            | Event::NotUnsubscribed { .. }
+            | Event::NotRetained { .. }
+            | Event::RetainedCutShort { .. }
+            | Event::OutputsDropped { .. }
+                if self.drops.take(Instant::now()) =>
+            {
+                self.write_loss(event);
+            }
+            Event::Missed { client_identifier, clients, topic } => {
+                let (client, topic) = (Text(client_identifier), Text(topic));
+                let cure = self.cures.keep_qos0();
+                debug!(%client, clients, %topic, %cure, "QoS 0 message not kept for absent clients");
+            }
+            Event::RetainedExpired { topic } => {
+                debug!(topic = %Text(topic), "retained message expired");
             }
             Event::Subscribed { client_identifier, filter, qos } => {
                 let client = Text(client_identifier);
@@ -196,8 +217,57 @@ impl Writer {
                 let client = Text(client_identifier);
                 debug!(%client, filter = %Text(filter), "client unsubscribed");
             }
-            Event::SessionEnded { client_identifier } => {
-                debug!(client = %Text(client_identifier), "session ended");
+            Event::SessionEnded { client_identifier, messages } => {
+                debug!(client = %Text(client_identifier), messages, "session ended");
+            }
+            // One too many for this stretch of time.
+            Event::Dropped { .. }
+            | Event::NotPublished { .. }
+            | Event::NotSubscribed { .. }
+            | Event::NotUnsubscribed { .. }
+            | Event::NotRetained { .. }
+            | Event::RetainedCutShort { .. }
+            | Event::OutputsDropped { .. } => {}
+            other => debug!("{other:?}"),
+        }
+    }
+
+    /// Something that did not come about: what, why, and how it would.
+    fn write_loss(&self, event: &Event) {
+        match event {
+            Event::Dropped { client_identifier, topic, cause } => {
+                let (client, topic) = (Text(client_identifier), Text(topic));
+                let cure = Cure(self.cures.of_drop(*cause));
+                warn!(%client, %topic, cause = cause.to_string(), %cure, "message dropped");
+            }
+            Event::NotPublished { client_identifier, topic, reason_code: code, cause } => {
+                let (client, topic) = (Text(client_identifier), Text(topic));
+                let (cause, cure) = (cause.to_string(), Cure(self.cures.of_refusal(*cause)));
+                warn!(%client, %topic, cause, %code, %cure, "message not published");
+            }
+            Event::NotSubscribed { client_identifier, filter, reason_code: code, cause } => {
+                let (client, filter) = (Text(client_identifier), Text(filter));
+                let (cause, cure) = (cause.to_string(), Cure(self.cures.of_refusal(*cause)));
+                warn!(%client, %filter, cause, %code, %cure, "subscription refused");
+            }
+            Event::NotUnsubscribed { client_identifier, filter, reason_code: code } => {
+                let (client, filter) = (Text(client_identifier), Text(filter));
+                warn!(%client, %filter, cause = "not allowed", %code, "subscription not ended");
+            }
+            Event::NotRetained { client_identifier, topic, limit } => {
+                let (client, topic) = (Text(client_identifier), Text(topic));
+                let limit = limit.name();
+                let cure = Cure(self.cures.of_limits(&[limit]));
+                warn!(%client, %topic, limit, %cure, "will message not retained");
+            }
+            Event::RetainedCutShort { client_identifier, filter } => {
+                let (client, filter) = (Text(client_identifier), Text(filter));
+                let (limit, cure) = ("memory", Cure(self.cures.of_limits(&["memory"])));
+                warn!(%client, %filter, limit, %cure, "not all retained messages sent");
+            }
+            Event::OutputsDropped { count } => {
+                let (limit, cure) = ("outputs", Cure(self.cures.of_limits(&["outputs"])));
+                warn!(count, limit, %cure, "events dropped: the broker's host is too slow");
             }
             other => debug!("{other:?}"),
         }
@@ -214,6 +284,15 @@ impl Writer {
             Some(cure) => warn!(%client, %peer, reason, code, %cure, "client refused"),
             None => warn!(%client, %peer, reason, code, "client refused"),
         }
+    }
+}
+
+/// What would help: a command, or that it is the client's to change something.
+struct Cure(Option<String>);
+
+impl fmt::Display for Cure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.as_deref().unwrap_or("none on this side"))
     }
 }
 

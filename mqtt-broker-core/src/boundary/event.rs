@@ -78,6 +78,9 @@ pub enum Event {
     SessionEnded {
         /// Its Client Identifier.
         client_identifier: String,
+        /// Messages that waited for it or were under way to it, which are gone with it; those of a
+        /// share group go to another member.
+        messages: u32,
     },
     /// Somebody was refused because a bound was reached.
     LimitReached {
@@ -90,12 +93,82 @@ pub enum Event {
     },
     /// A message was not delivered to a subscriber.
     Dropped {
-        /// The subscriber's Client Identifier.
+        /// The subscriber's Client Identifier; empty if it is the host, or if nobody is left of its
+        /// share group.
         client_identifier: String,
         /// The Topic Name.
         topic: String,
         /// Why.
         cause: DropCause,
+    },
+    /// A QoS 0 message was not kept for clients that are away, as
+    /// [`Config::queue_qos0`](crate::Config::queue_qos0) says.
+    Missed {
+        /// The Client Identifier of one of them.
+        client_identifier: String,
+        /// How many they are.
+        clients: u32,
+        /// The Topic Name.
+        topic: String,
+    },
+    /// A client's message was not published.
+    NotPublished {
+        /// Its Client Identifier.
+        client_identifier: String,
+        /// The Topic Name.
+        topic: String,
+        /// The answer it got, where its version and the QoS have one.
+        reason_code: ReasonCode,
+        /// What was wrong.
+        cause: RefusalCause,
+    },
+    /// A client was not given a subscription.
+    NotSubscribed {
+        /// Its Client Identifier.
+        client_identifier: String,
+        /// The Topic Filter.
+        filter: String,
+        /// The answer it got, or would have got if its version has one.
+        reason_code: ReasonCode,
+        /// What was wrong.
+        cause: RefusalCause,
+    },
+    /// The [`Policy`](crate::Policy) did not let a client end a subscription.
+    NotUnsubscribed {
+        /// Its Client Identifier.
+        client_identifier: String,
+        /// The Topic Filter.
+        filter: String,
+        /// The answer it got.
+        reason_code: ReasonCode,
+    },
+    /// A Will Message was published, and not retained although it should have been.
+    NotRetained {
+        /// The Client Identifier of its publisher.
+        client_identifier: String,
+        /// The Topic Name.
+        topic: String,
+        /// The bound that was reached.
+        limit: Limit,
+    },
+    /// A retained message expired: it is forgotten when a new subscription comes upon it.
+    RetainedExpired {
+        /// The Topic Name.
+        topic: String,
+    },
+    /// There was no memory to go on sending the retained messages for a new subscription: the
+    /// subscriber does without the rest of them.
+    RetainedCutShort {
+        /// Its Client Identifier; empty if it is the host.
+        client_identifier: String,
+        /// The Topic Filter.
+        filter: String,
+    },
+    /// Events and host messages were dropped before this one, because the host did not poll them in
+    /// time ([`Limits::outputs`](crate::Limits::outputs)) or there was no memory.
+    OutputsDropped {
+        /// How many.
+        count: u64,
     },
 }
 
@@ -106,21 +179,30 @@ impl Event {
             Self::Connected { client_identifier, .. }
             | Self::Refused { client_identifier, .. }
             | Self::Disconnected { client_identifier, .. }
-            | Self::SessionEnded { client_identifier }
+            | Self::SessionEnded { client_identifier, .. }
             | Self::LimitReached { client_identifier, .. } => client_identifier.capacity(),
             Self::Subscribed { client_identifier, filter, .. }
             | Self::Unsubscribed { client_identifier, filter } => {
                 client_identifier.capacity() + filter.capacity()
             }
-            Self::Dropped { client_identifier, topic, .. } => {
+            Self::NotSubscribed { client_identifier, filter, .. }
+            | Self::NotUnsubscribed { client_identifier, filter, .. }
+            | Self::RetainedCutShort { client_identifier, filter } => {
+                client_identifier.capacity() + filter.capacity()
+            }
+            Self::Dropped { client_identifier, topic, .. }
+            | Self::Missed { client_identifier, topic, .. }
+            | Self::NotPublished { client_identifier, topic, .. }
+            | Self::NotRetained { client_identifier, topic, .. } => {
                 client_identifier.capacity() + topic.capacity()
             }
-            Self::Closed { .. } => 0,
+            Self::RetainedExpired { topic } => topic.capacity(),
+            Self::Closed { .. } | Self::OutputsDropped { .. } => 0,
         }
     }
 }
 
-/// Why a CONNECT was refused.
+/// Why a CONNECT, a message or a subscription was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RefusalCause {
@@ -132,7 +214,7 @@ pub enum RefusalCause {
     Malformed(DecodeError),
     /// The Client Identifier cannot be accepted.
     ClientIdentifier,
-    /// The CONNECT asks for something this broker does not have, named by the text.
+    /// It asks for something this broker does not have or take, named by the text.
     Unsupported(&'static str),
 }
 
@@ -165,6 +247,15 @@ pub enum DropCause {
     Denied,
     /// The broker's own store is full (`publications`, `entries`, `publication_bytes`).
     BrokerFull,
+    /// It has QoS 0, and its connection ended before the transport took it.
+    ConnectionEnded,
+    /// The subscriber answered PUBACK or PUBREC with a reason code of 0x80 or more.
+    Refused,
+    /// It came to a member of a share group that is gone, and there is no other member.
+    NoMember,
+    /// The host's subscription has no room for what cannot wait
+    /// ([`Broker::subscribe_within`](crate::Broker::subscribe_within)); it counts as a dropped output.
+    HostFull,
 }
 
 impl fmt::Display for DropCause {
@@ -176,6 +267,10 @@ impl fmt::Display for DropCause {
             Self::TooLarge => "larger than the client's Maximum Packet Size",
             Self::Denied => "not allowed",
             Self::BrokerFull => "broker's store full",
+            Self::ConnectionEnded => "connection ended",
+            Self::Refused => "refused by the subscriber",
+            Self::NoMember => "no member of its share group is left",
+            Self::HostFull => "the host has no room for it",
         })
     }
 }

@@ -3,6 +3,7 @@
 use mqtt_codec::{Ack, PacketIdentifier, ReasonCode, Version};
 
 use super::inbound::Flow;
+use crate::boundary::DropCause;
 use crate::broker::Broker;
 use crate::journal::SessionChange;
 use crate::session::queue::{AckKind, Item, NONE};
@@ -15,6 +16,9 @@ impl Broker {
         //= [MQTT-4.4.0-2]
         //= [MQTT-4.8.2-6]
         if self.is_under_way(key, ack.packet_identifier, mqtt_codec::QoS::AtLeastOnce) {
+            if ack.reason_code.is_error() {
+                self.refused_by(key, ack.packet_identifier);
+            }
             self.complete(key, ack.packet_identifier);
         }
         Flow::Next
@@ -30,6 +34,7 @@ impl Broker {
             //= [MQTT-4.4.0-2]
             //= [MQTT-4.8.2-6]
             if ack.reason_code.is_error() {
+                self.refused_by(key, identifier);
                 self.complete(key, identifier);
             } else {
                 self.released(key, identifier);
@@ -54,6 +59,15 @@ impl Broker {
             ),
         }
         Flow::Next
+    }
+
+    /// The client does not take a message.
+    fn refused_by(&mut self, key: u32, identifier: PacketIdentifier) {
+        let entry = self.sessions.get(key).and_then(|session| session.in_flight.get(identifier));
+        let copy = entry.and_then(|entry| self.entries.copy_mut(entry));
+        if let Some(publication) = copy.map(|copy| copy.publication) {
+            self.dropped(key, publication, DropCause::Refused);
+        }
     }
 
     /// The end of a QoS 2 delivery.

@@ -48,7 +48,6 @@ impl Broker {
         key: u32,
         policy: &mut dyn Policy,
     ) -> Option<bool> {
-        // Left over from a Session that has gone on: there is nobody to ask about.
         if self.session_of(index).is_none() {
             return Some(false);
         }

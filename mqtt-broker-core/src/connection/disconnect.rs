@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 use super::State;
 use super::answers::Answerable;
 use super::inbound::{Flow, Handled};
-use crate::boundary::{CloseReason, Event, Lsn};
+use crate::boundary::{CloseReason, DropCause, Event, Lsn};
 use crate::broker::Broker;
 use crate::output::Pending;
 use crate::session::FOR_EVER;
@@ -118,6 +118,9 @@ impl Broker {
             self.timers.cancel(&mut connection.timer);
             self.account.give(connection.counted);
             for list in [connection.outgoing, connection.held] {
+                if let Some(client) = &connection.former {
+                    self.tell_unsent(client, &list);
+                }
                 self.discard(list);
             }
             let tail = connection.partial.and_then(|partial| partial.publication);
@@ -146,9 +149,14 @@ impl Broker {
         // Nothing that is held back may leave: what it acknowledges is not durable.
         let dropped = self.keep_unaddressed(held);
         self.discard(dropped);
+        let Some(session) = self.sessions.get_mut(key) else { return };
         if let Some(connection) = self.connections.get_mut(index) {
             connection.outgoing = kept;
+            // Messages with QoS 0: the others stay with the Session.
+            let has_messages = session.live_messages > 0;
+            connection.former = has_messages.then(|| session.client_identifier.clone());
         }
+        self.recount_connection(index);
         let Some(session) = self.sessions.get_mut(key) else { return };
         session.connection = NONE;
         session.on_wire = 0;
@@ -166,6 +174,19 @@ impl Broker {
             });
         }
         self.session_left(now, key);
+    }
+
+    /// Says of each message left in a list that its connection ended before it was sent.
+    fn tell_unsent(&mut self, client: &str, list: &List) {
+        self.work.add(list.len() as usize);
+        let mut next = list.head();
+        while let Some(entry) = next.and_then(|key| self.entries.get(key)) {
+            next = (entry.next != NONE).then_some(entry.next);
+            if let Item::Message(copy) = &entry.item {
+                let publication = copy.publication;
+                self.dropped_of(client, publication, DropCause::ConnectionEnded);
+            }
+        }
     }
 
     /// Of what a connection had to send, keeps what is complete in itself. QoS 1 and 2 messages

@@ -10,7 +10,7 @@ use crate::boundary::DropCause;
 use crate::broker::Broker;
 use crate::policy::Policy;
 use crate::publication::Publication;
-use crate::session::queue::{AckKind, Copy, Item};
+use crate::session::queue::{AckKind, Copy, Item, NONE};
 use crate::time::Instant;
 
 /// Payloads larger than this are lent for a vectored write instead of copied.
@@ -295,6 +295,10 @@ impl Broker {
     ) -> Step {
         let step = match self.may_have(now, index, key, policy) {
             Some(true) => self.transmit_message(now, index, key, room, fresh),
+            // Left over from a Session that has gone on: there is nobody to ask about.
+            Some(false) if self.session_of(index).is_none() => {
+                self.drop_outgoing(index, key, DropCause::ConnectionEnded)
+            }
             Some(false) => self.drop_outgoing(index, key, DropCause::Denied),
             None => {
                 self.stall(index);
@@ -332,7 +336,15 @@ impl Broker {
         let Some(copy) = self.entries.copy_mut(key) else { return Step::Nothing };
         copy.linked = false;
         let (publication, identifier) = (copy.publication, copy.packet_identifier);
-        self.dropped(session, publication, cause);
+        if session == NONE {
+            let former = connection.former.take();
+            self.dropped_of(former.as_deref().unwrap_or_default(), publication, cause);
+            if let Some(connection) = self.connections.get_mut(index) {
+                connection.former = former;
+            }
+        } else {
+            self.dropped(session, publication, cause);
+        }
         if let Some(identifier) = identifier {
             self.complete(session, identifier);
         } else {

@@ -8,14 +8,17 @@ use mqtt_codec::{
 use super::answers::Answerable;
 use super::inbound::{Flow, Handled};
 use super::policy::Ask;
-use crate::boundary::CloseReason;
+use crate::boundary::{CloseReason, RefusalCause};
 use crate::broker::Broker;
 use crate::config::Limit;
 use crate::journal::SessionChange;
-use crate::policy::{Policy, Verdict};
+use crate::policy::Policy;
 use crate::publication::Draft;
 use crate::session::queue::{AckKind, NONE};
 use crate::time::Instant;
+
+/// What is wrong with a payload whose Payload Format Indicator is false.
+const NOT_TEXT: &str = "a payload that is declared UTF-8 and is not";
 
 impl Broker {
     pub(super) fn on_publish(
@@ -88,29 +91,26 @@ impl Broker {
         if self.wait_for_host(index, topic) {
             return Ok(Flow::Line);
         }
-        let verdict = match self.unacceptable(topic, &publish.properties, publish.payload) {
-            Some((reason_code, limit)) => {
-                if let Some(limit) = limit {
-                    self.reached(limit, index);
-                }
-                Verdict::Deny(reason_code)
-            }
+        let refusal = match self.refusal_of(index, publish, topic) {
+            Some(refusal) => Some(refusal),
             None => {
                 let (payload, retain) = (publish.payload, publish.retain);
                 let ask = Ask::Publish { connect: None, topic, payload, qos, retain };
                 match self.ask(now, index, 0, ask, policy) {
-                    Some(verdict) => verdict,
+                    Some(verdict) => verdict.denial().map(|code| (code, RefusalCause::Policy)),
                     None => return Ok(Flow::Wait),
                 }
             }
         };
         self.stats.publish_received += 1;
         self.spend_rate(now, key);
-        let reason_code = match verdict.denial() {
-            Some(reason_code) => {
+        let reason_code = match refusal {
+            Some((reason_code, cause)) => {
                 self.stats.denied_publish += 1;
                 // PUBREC carries the same codes.
-                reason_code.answerable(PacketType::Puback)
+                let reason_code = reason_code.answerable(PacketType::Puback);
+                self.not_published(key, topic, reason_code, cause);
+                reason_code
             }
             None => self.accept_publish(now, index, key, publish, topic)?,
         };
@@ -148,6 +148,22 @@ impl Broker {
             violation(ReasonCode::RECEIVE_MAXIMUM_EXCEEDED, "more than the Receive Maximum")?;
         }
         Ok(())
+    }
+
+    /// Why a message is refused before anybody is asked.
+    fn refusal_of(
+        &mut self,
+        index: u32,
+        publish: &Publish<'_>,
+        topic: TopicName<'_>,
+    ) -> Option<(ReasonCode, RefusalCause)> {
+        let (properties, payload) = (&publish.properties, publish.payload);
+        let (reason_code, limit) = self.unacceptable(topic, properties, payload)?;
+        let Some(limit) = limit else {
+            return Some((reason_code, RefusalCause::Unsupported(NOT_TEXT)));
+        };
+        self.reached(limit, index);
+        Some((reason_code, RefusalCause::Limit(limit.name())))
     }
 
     /// What is wrong with a message, or Will Message, that is well-formed.
@@ -208,14 +224,15 @@ impl Broker {
             Err(limit) => {
                 self.stats.dropped_broker_full += 1;
                 self.reached(limit, index);
+                let code = ReasonCode::QUOTA_EXCEEDED;
+                self.not_published(key, topic, code, RefusalCause::Limit(limit.name()));
                 let version = self.connections.get(index).map_or(Version::V5, |c| c.version);
                 // To acknowledge what is not kept would be a lie, and 3.x has no other word.
                 if version != Version::V5 && draft.qos > QoS::AtMostOnce {
-                    let code = ReasonCode::QUOTA_EXCEEDED;
                     //= 3.1.1 [MQTT-4.8.0-2]
                     return Err(CloseReason::Violation(code, "the broker is full"));
                 }
-                Ok(ReasonCode::QUOTA_EXCEEDED)
+                Ok(code)
             }
         }
     }

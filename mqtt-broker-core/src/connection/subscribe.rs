@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 use super::answers::Answerable;
 use super::inbound::{Flow, Handled};
 use super::policy::Ask;
-use crate::boundary::{CloseReason, Event};
+use crate::boundary::{CloseReason, Event, RefusalCause};
 use crate::broker::{Broker, NEWCOMER};
 use crate::config::Limit;
 use crate::journal::SessionChange;
@@ -33,11 +33,15 @@ struct Outcome {
     replay: bool,
 }
 
-/// An [`Outcome`], and what its reason code does not say.
-type Told = (Outcome, &'static str);
+/// An [`Outcome`], what its reason code does not say, and why it is none.
+type Told = (Outcome, &'static str, Option<RefusalCause>);
 
-const fn refused(reason_code: ReasonCode, words: &'static str) -> Told {
-    (Outcome { reason_code, replay: false }, words)
+const fn refused(reason_code: ReasonCode, words: &'static str, cause: RefusalCause) -> Told {
+    (Outcome { reason_code, replay: false }, words, Some(cause))
+}
+
+const fn at_limit(reason_code: ReasonCode, words: &'static str, limit: Limit) -> Told {
+    refused(reason_code, words, RefusalCause::Limit(limit.name()))
 }
 
 /// How far a SUBSCRIBE or UNSUBSCRIBE with many Topic Filters has come. The packet is left
@@ -121,13 +125,17 @@ impl Broker {
         self.forget_question(index);
         for ((_, (filter, options)), verdict) in list().zip(verdicts) {
             self.work.add(steps(filter));
-            let (outcome, words) = match verdict.denial() {
+            let (outcome, words, refused) = match verdict.denial() {
                 Some(reason_code) => {
                     self.stats.denied_subscribe += 1;
-                    refused(reason_code.answerable(PacketType::Suback), "")
+                    let reason_code = reason_code.answerable(PacketType::Suback);
+                    refused(reason_code, "", RefusalCause::Policy)
                 }
                 None => self.subscribe_session(key, filter, options, identifier),
             };
+            if let Some(cause) = refused {
+                self.not_subscribed(key, filter, outcome.reason_code, cause);
+            }
             progress.outcomes.push(outcome);
             if progress.words.is_empty() {
                 progress.words = words;
@@ -233,7 +241,11 @@ impl Broker {
         for ((_, filter), denial) in list.into_iter().zip(denials) {
             self.work.add(steps(filter));
             let reason_code = match denial {
-                Some(code) => code.answerable(PacketType::Unsuback),
+                Some(code) => {
+                    let code = code.answerable(PacketType::Unsuback);
+                    self.not_unsubscribed(key, filter, code);
+                    code
+                }
                 //= [MQTT-3.10.4-1]
                 None if self.unsubscribe_session(key, filter) => ReasonCode::SUCCESS,
                 None => ReasonCode::NO_SUBSCRIPTION_EXISTED,
@@ -289,23 +301,25 @@ impl Broker {
         identifier: Option<SubscriptionIdentifier>,
     ) -> Told {
         if let Some((reason_code, words, limit)) = self.unavailable(filter) {
-            if let (Some(limit), Some(session)) = (limit, self.sessions.get(key)) {
-                self.reached(limit, session.connection);
-            }
-            return refused(reason_code, words);
+            let Some(limit) = limit else {
+                return refused(reason_code, "", RefusalCause::Unsupported(words));
+            };
+            self.reached(limit, self.sessions.get(key).map_or(NONE, |session| session.connection));
+            return at_limit(reason_code, words, limit);
         }
         //= [MQTT-3.2.2-10]
         let maximum_qos = asked.maximum_qos.min(self.config.maximum_qos);
         let options = SubscriptionOptions { maximum_qos, ..asked };
         let Some(session) = self.sessions.get_mut(key) else {
-            return refused(ReasonCode::UNSPECIFIED_ERROR, "");
+            let nobody = RefusalCause::ClientIdentifier;
+            return refused(ReasonCode::UNSPECIFIED_ERROR, "", nobody);
         };
         let full = session.subscriptions.len() >= self.config.limits.subscriptions_per_client;
         if full && self.subscriptions.get(filter, key).is_none() {
             let index = session.connection;
             self.reached(Limit::SubscriptionsPerClient, index);
             let words = "the limit `subscriptions_per_client` is reached";
-            return refused(ReasonCode::QUOTA_EXCEEDED, words);
+            return at_limit(ReasonCode::QUOTA_EXCEEDED, words, Limit::SubscriptionsPerClient);
         }
         let admitted = self.account.admits(Claim::New, NEWCOMER + filter.as_bytes().len());
         let list = &mut session.subscriptions;
@@ -322,7 +336,7 @@ impl Broker {
                 Limit::Memory => "the limit `memory` is reached",
                 _ => "the limit `subscriptions` is reached",
             };
-            return refused(ReasonCode::QUOTA_EXCEEDED, words);
+            return at_limit(ReasonCode::QUOTA_EXCEEDED, words, limit);
         };
         let group = self.subscriptions.group_of(filter);
         let change = SessionChange::Subscribed { filter, options, identifier, group };
@@ -344,7 +358,7 @@ impl Broker {
                 //= [MQTT-3.3.1-11]
                 RetainHandling::DoNotSend => false,
             };
-        (Outcome { reason_code: granted(maximum_qos), replay }, "")
+        (Outcome { reason_code: granted(maximum_qos), replay }, "", None)
     }
 
     /// Ends one subscription of a Session; whether there was one.
@@ -365,17 +379,19 @@ impl Broker {
         true
     }
 
-    /// Why no one can subscribe to this here.
+    /// Why no one can subscribe to this here: the code, words, and the limit if it is one.
     fn unavailable(
         &self,
         filter: TopicFilter<'_>,
     ) -> Option<(ReasonCode, &'static str, Option<Limit>)> {
         if filter.is_shared() && !self.config.shared_subscriptions {
-            return Some((ReasonCode::SHARED_SUBSCRIPTIONS_NOT_SUPPORTED, "", None));
+            let what = "shared subscriptions";
+            return Some((ReasonCode::SHARED_SUBSCRIPTIONS_NOT_SUPPORTED, what, None));
         }
         //= 3.1.1 [MQTT-3.8.3-2]
         if filter.has_wildcard() && !self.config.wildcard_subscriptions {
-            return Some((ReasonCode::WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED, "", None));
+            let what = "wildcards in Topic Filters";
+            return Some((ReasonCode::WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED, what, None));
         }
         let (limits, code) = (&self.config.limits, ReasonCode::TOPIC_FILTER_INVALID);
         if filter.as_bytes().len() > usize::from(limits.topic_bytes) {

@@ -207,6 +207,11 @@ impl Retained {
 }
 
 impl Scan {
+    /// The Topic Filter, without a Share Name.
+    pub(crate) fn filter(&self) -> &[u8] {
+        &self.filter
+    }
+
     fn bytes(&self) -> usize {
         let ends = if self.ends.spilled() { self.ends.capacity() * size_of::<u16>() } else { 0 };
         self.filter.len() + ends

@@ -6,7 +6,7 @@ use mqtt_codec::{SubscriptionIdentifier, SubscriptionOptions, TopicFilter, Topic
 
 use super::Delivery;
 use super::replay::Walks;
-use crate::boundary::{Error, LocalSubscription};
+use crate::boundary::{DropCause, Error, LocalSubscription};
 use crate::broker::Broker;
 use crate::connection::line::For;
 use crate::output::LocalCopy;
@@ -260,6 +260,7 @@ impl Broker {
         if let Some(window) = self.locals.window(delivery.subscriber) {
             if window.is_full() {
                 self.outputs.drop_message();
+                self.dropped_of("", publication, DropCause::HostFull);
                 return;
             }
             has_window = true;

@@ -4,16 +4,18 @@
 //! what it was given, so that a `#` over a million topics neither stops the broker nor fills a
 //! queue.
 
+use alloc::string::String;
+
 use mqtt_codec::{SubscriptionIdentifier, SubscriptionOptions, TopicFilter};
 
 use super::Delivery;
 use super::local::is_local;
-use crate::boundary::Lsn;
+use crate::boundary::{Event, Lsn};
 use crate::broker::Broker;
 use crate::retained::{Scan, Step};
 use crate::session::queue::NONE;
 use crate::session::sending::Addressed;
-use crate::store::{Account, Full, Slab};
+use crate::store::{Account, Slab};
 use crate::subscription::Subscriber;
 use crate::time::Instant;
 
@@ -45,7 +47,8 @@ pub(crate) struct Replays {
 }
 
 struct Walk {
-    replay: Replay,
+    /// It has a place before it is put there, so that it is not lost where there is none.
+    replay: Option<Replay>,
     /// The next in the same line.
     next: u32,
 }
@@ -78,7 +81,7 @@ impl Replays {
         !self.ready.is_empty()
     }
 
-    fn make_ready(&mut self, replay: Replay) -> Result<(), Full> {
+    fn make_ready(&mut self, replay: Replay) -> Result<(), Replay> {
         let mut ready = self.ready;
         self.push(&mut ready, replay)?;
         self.ready = ready;
@@ -92,9 +95,14 @@ impl Replays {
         replay
     }
 
-    /// Puts a walk at the end of a line. If it cannot be kept it is over, and its scan is not ended.
-    fn push(&mut self, line: &mut Walks, replay: Replay) -> Result<(), Full> {
-        let key = self.walks.insert(Walk { replay, next: NONE })?;
+    /// Puts a walk at the end of a line; it comes back if there is no memory for it.
+    fn push(&mut self, line: &mut Walks, replay: Replay) -> Result<(), Replay> {
+        let Ok(key) = self.walks.insert(Walk { replay: None, next: NONE }) else {
+            return Err(replay);
+        };
+        if let Some(walk) = self.walks.get_mut(key) {
+            walk.replay = Some(replay);
+        }
         match self.walks.get_mut(line.last) {
             Some(last) => last.next = key,
             None => line.first = key,
@@ -109,7 +117,7 @@ impl Replays {
         if next == NONE {
             line.last = NONE;
         }
-        Some(replay)
+        replay
     }
 
     /// Lets all of a line go on.
@@ -204,8 +212,8 @@ impl Broker {
         while let Some(replay) = self.replays.pop_ready() {
             if replay.subscriber == subscriber {
                 self.retained.end(replay.scan);
-            } else if self.replays.push(&mut others, replay).is_err() {
-                break;
+            } else if let Err(replay) = self.replays.push(&mut others, replay) {
+                self.cut_short(replay);
             }
         }
         self.replays.ready = others;
@@ -246,11 +254,22 @@ impl Broker {
             Some(parked) if slice == Slice::NoRoom => self.replays.push(parked, replay),
             _ => self.replays.make_ready(replay),
         };
-        // No memory for a walk: the subscriber does without the rest of it.
-        if kept.is_err() {
-            self.stats.dropped_broker_full += 1;
-            self.replay_ended(subscriber);
+        if let Err(replay) = kept {
+            self.cut_short(replay);
         }
+    }
+
+    /// There is no memory for a walk: the subscriber does without the rest of it.
+    fn cut_short(&mut self, replay: Replay) {
+        self.stats.dropped_broker_full += 1;
+        self.event(|broker| {
+            let session = broker.sessions.get(replay.subscriber);
+            let session = session.filter(|_| !is_local(replay.subscriber));
+            let client = session.map_or("", |session| &session.client_identifier);
+            let filter = String::from_utf8(replay.scan.filter().into()).unwrap_or_default();
+            Some(Event::RetainedCutShort { client_identifier: client.into(), filter })
+        });
+        self.end_replay(replay);
     }
 
     fn end_replay(&mut self, replay: Replay) {
@@ -289,6 +308,10 @@ impl Broker {
             return;
         }
         if stored.expired(now) {
+            self.event(|broker| {
+                let topic = broker.publications.get(publication)?.topic().as_str().into();
+                Some(Event::RetainedExpired { topic })
+            });
             self.clear_retained_like(publication);
             return;
         }
@@ -306,6 +329,7 @@ impl Broker {
             let message = delivery.message(publication);
             let not_before = replay.not_before;
             self.enqueue(replay.subscriber, Addressed { not_before, ..message });
+            self.tell_missed(publication);
         }
     }
 

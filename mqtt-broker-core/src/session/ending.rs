@@ -31,11 +31,13 @@ impl Broker {
         // The end of the Session is the end of any delay of its Will Message.
         //= [MQTT-3.1.2-8]
         if let Some(will) = will {
-            self.publish_kept_will(now, &will, None);
+            self.publish_kept_will(now, &will, session, false);
         }
         self.event(|broker| {
             let state = broker.sessions.get(session)?;
-            Some(Event::SessionEnded { client_identifier: state.client_identifier[..].into() })
+            let client_identifier = state.client_identifier[..].into();
+            let messages = state.waiting.len().saturating_add(state.in_flight.len().into());
+            Some(Event::SessionEnded { client_identifier, messages })
         });
         let left = self.work.left();
         self.free_ended(left);

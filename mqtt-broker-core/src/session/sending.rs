@@ -4,7 +4,7 @@ use mqtt_codec::{PacketIdentifier, QoS, SubscriptionIdentifier};
 
 use super::Session;
 use super::queue::{Copy, Identifiers, Item};
-use crate::boundary::{CloseReason, DropCause, Event, Lsn};
+use crate::boundary::{CloseReason, DropCause, Lsn};
 use crate::broker::Broker;
 use crate::config::QueueOverflow;
 use crate::journal::SessionChange;
@@ -43,6 +43,7 @@ impl Broker {
         let window = self.window_has_room(state);
         let live = message.qos == QoS::AtMostOnce;
         if live && !connected && !(self.config.queue_qos0 && persistent) {
+            self.missed.add(session);
             return None;
         }
         // A message that can be sent at once waits for nothing but the transport. QoS 0 may
@@ -194,26 +195,6 @@ impl Broker {
         self.free_entry(key);
         self.admit(session);
         self.unpark_replays(session);
-    }
-
-    /// Counts a copy that did not reach its subscriber, and says so.
-    pub(crate) fn dropped(&mut self, session: u32, publication: u32, cause: DropCause) {
-        let counter = match cause {
-            DropCause::Expired => &mut self.stats.dropped_expired,
-            DropCause::QueueFull => &mut self.stats.dropped_queue_full,
-            DropCause::OfflineFull => &mut self.stats.dropped_offline_full,
-            DropCause::TooLarge => &mut self.stats.dropped_too_large,
-            DropCause::Denied => &mut self.stats.denied_deliver,
-            DropCause::BrokerFull => &mut self.stats.dropped_broker_full,
-        };
-        *counter += 1;
-        self.event(|broker| {
-            Some(Event::Dropped {
-                client_identifier: broker.sessions.get(session)?.client_identifier[..].into(),
-                topic: broker.publications.get(publication)?.topic().as_str().into(),
-                cause,
-            })
-        });
     }
 
     /// Frees an entry that is in no list, with its hold on a publication.

@@ -23,6 +23,15 @@ pub(crate) struct PendingWill {
     pub(crate) due: Instant,
 }
 
+/// A Will Message whose time has come.
+pub(crate) struct Due {
+    pub(crate) publication: u32,
+    /// Its Session, if that goes on.
+    pub(crate) origin: Option<u32>,
+    /// Whose it is, if it is to be retained.
+    pub(crate) client_identifier: Option<Box<str>>,
+}
+
 impl Broker {
     /// Stores the Will Message of a CONNECT.
     //= [MQTT-3.1.2-7]
@@ -66,7 +75,7 @@ impl Broker {
     //= [MQTT-3.1.2-8]
     pub(crate) fn publish_will(&mut self, now: Instant, session: u32) {
         if let Some(will) = self.take_will(session) {
-            self.publish_kept_will(now, &will, Some(session));
+            self.publish_kept_will(now, &will, session, true);
         }
     }
 
@@ -83,19 +92,25 @@ impl Broker {
         Some(will)
     }
 
-    /// Publishes a Will Message that its Session no longer holds; `origin` is the Session, if it
-    /// goes on.
+    /// Publishes a Will Message that its Session no longer holds, which may go on.
     pub(crate) fn publish_kept_will(
         &mut self,
         now: Instant,
         will: &PendingWill,
-        origin: Option<u32>,
+        session: u32,
+        goes_on: bool,
     ) {
         self.stats.wills = self.stats.wills.saturating_sub(1);
         let expires_at = self.expires_at(now, will.expiry_interval);
         self.publications.renew(will.publication, expires_at);
+        let retained = self.publications.get(will.publication).is_some_and(|p| p.retain);
+        let state = self.sessions.get(session).filter(|_| retained && self.config.events);
         // Routing may end connections whose Will Messages come in turn: they wait in line.
-        self.wills.push_back((will.publication, origin));
+        self.wills.push_back(Due {
+            publication: will.publication,
+            origin: goes_on.then_some(session),
+            client_identifier: state.map(|state| state.client_identifier.clone()),
+        });
     }
 
     /// When a message published now expires: as its publisher asks, within this server's bound.

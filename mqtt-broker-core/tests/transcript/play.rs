@@ -145,6 +145,13 @@ impl<S: Subject> Play<S> {
                 ended.remove(heard.ok_or_else(|| format!("{name}'s session goes on"))?);
                 Ok(())
             }
+            Action::Told(text) => {
+                self.world.settle()?;
+                let told = &mut self.world.scene().told;
+                let heard = told.iter().position(|heard| heard == text);
+                told.remove(heard.ok_or_else(|| format!("the host is told {told:?}"))?);
+                Ok(())
+            }
             Action::Wait(span) => {
                 self.nothing_else()?;
                 self.world.wait(*span)

@@ -2,7 +2,7 @@
 
 use alloc::collections::VecDeque;
 
-use mqtt_broker_core::{Event, Request};
+use mqtt_broker_core::{DropCause, Event, Request};
 
 use super::client::{Client, Seen};
 
@@ -14,6 +14,8 @@ pub(crate) struct Scene {
     pub(crate) inbox: VecDeque<Seen>,
     /// Messages that did not reach a Client Identifier.
     pub(crate) misses: Vec<(String, String)>,
+    /// What else it was told, which need not be mentioned.
+    pub(crate) told: Vec<String>,
     /// Client Identifiers whose Sessions ended.
     pub(crate) ended: Vec<String>,
 }
@@ -32,10 +34,21 @@ impl Scene {
     pub(crate) fn hear(&mut self, event: Event) {
         match event {
             Event::Dropped { client_identifier, topic, cause } => {
-                self.misses.push((client_identifier, format!("{topic:?}: {cause}")));
+                let who = match cause {
+                    DropCause::HostFull => "host".into(),
+                    _ if client_identifier.is_empty() => "nobody".into(),
+                    _ => client_identifier,
+                };
+                self.misses.push((who, format!("{topic:?}: {cause}")));
             }
-            Event::SessionEnded { client_identifier } => self.ended.push(client_identifier),
-            _ => {}
+            Event::SessionEnded { client_identifier, messages } => {
+                if messages > 0 {
+                    let text = format!("{messages} messages went with {client_identifier:?}");
+                    self.told.push(text);
+                }
+                self.ended.push(client_identifier);
+            }
+            other => self.told.extend(told(&other)),
         }
     }
 
@@ -44,6 +57,33 @@ impl Scene {
         let text = format!("ERROR {error}");
         self.inbox.push_back(Seen::Packet(text.clone(), text));
     }
+}
+
+/// An event that a transcript may speak of, as it does.
+fn told(event: &Event) -> Option<String> {
+    Some(match event {
+        Event::NotPublished { client_identifier: who, topic, reason_code, cause } => {
+            format!("{who:?} did not publish {topic:?}: {cause} ({reason_code})")
+        }
+        Event::NotSubscribed { client_identifier: who, filter, reason_code, cause } => {
+            format!("{who:?} did not subscribe to {filter:?}: {cause} ({reason_code})")
+        }
+        Event::NotUnsubscribed { client_identifier: who, filter, reason_code } => {
+            format!("{who:?} did not unsubscribe from {filter:?} ({reason_code})")
+        }
+        Event::NotRetained { client_identifier: who, topic, limit } => {
+            format!("the Will Message of {who:?} to {topic:?} is not retained: {limit}")
+        }
+        Event::RetainedExpired { topic } => format!("the retained message of {topic:?} expired"),
+        Event::RetainedCutShort { client_identifier: who, filter } => {
+            format!("{who:?} does without retained messages of {filter:?}")
+        }
+        Event::Missed { client_identifier: who, clients, topic } => {
+            format!("{who:?}, one of {clients}, missed {topic:?}")
+        }
+        Event::OutputsDropped { count } => format!("{count} outputs were dropped"),
+        _ => return None,
+    })
 }
 
 /// What the host is asked about a client.

@@ -50,6 +50,8 @@ pub(crate) enum Action {
     Misses { name: String, expected: String },
     /// `alice's session ends`
     SessionEnds(String),
+    /// `host is told …`
+    Told(String),
     /// `wait 10s`
     Wait(Duration),
     /// `policy …`; `None` takes all rules back.
@@ -159,6 +161,10 @@ fn actions(line: &str, speaker: &mut Option<String>) -> Result<Vec<Action>, Stri
         "host" if rest.starts_with('<') => {
             *speaker = Some("host".into());
             return client("host".into(), rest, false);
+        }
+        "host" if rest.starts_with("misses ") => return client("host".into(), rest, false),
+        "host" if rest.starts_with("is told ") => {
+            Action::Told(rest.trim_start_matches("is told ").into())
         }
         "host" => Action::Host(Wish::read(rest)?),
         "broker" | "disk" => return Err(format!("`{line}`?")),

@@ -26,6 +26,24 @@ fn the_cure_for_a_full_broker_is_twice_the_limit() {
 }
 
 #[test]
+fn the_cure_for_a_dropped_message_is_what_kept_it_out() {
+    let mut config = Config::default();
+    config.queue_messages = 10;
+    config.queue_bytes = 1000;
+    let cures = cures(&["mqtt-broker"], config);
+    assert_eq!(
+        cures.of_drop(DropCause::QueueFull).unwrap(),
+        "mqtt-broker --set mqtt.queue_messages=20 --set mqtt.queue_bytes=2000"
+    );
+    assert_eq!(cures.of_drop(DropCause::Expired), None);
+    assert_eq!(
+        cures.of_refusal(RefusalCause::Limit("topic_levels")).unwrap(),
+        "mqtt-broker --set mqtt.topic_levels=400"
+    );
+    assert_eq!(cures.of_refusal(RefusalCause::Policy), None);
+}
+
+#[test]
 fn an_empty_client_identifier_can_be_allowed_and_a_bad_one_cannot() {
     let mut config = Config::default();
     config.allow_empty_client_id = false;

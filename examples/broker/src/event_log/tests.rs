@@ -14,7 +14,7 @@ fn a_sender_never_blocks_and_counts_what_is_lost() {
     let (entries, waiting) = mpsc::sync_channel(1);
     let sender = EventSender { entries, lost: Arc::default(), level: LogLevel::Debug };
     for _ in 0..3 {
-        sender.send(&Event::SessionEnded { client_identifier: "c".to_owned() });
+        sender.send(&Event::SessionEnded { client_identifier: "c".to_owned(), messages: 0 });
     }
     assert_eq!(waiting.try_iter().count(), 1);
     assert_eq!(sender.lost.load(Ordering::Relaxed), 2);
@@ -24,7 +24,7 @@ fn a_sender_never_blocks_and_counts_what_is_lost() {
 fn what_the_level_leaves_out_is_not_even_sent() {
     let (entries, waiting) = mpsc::sync_channel(1);
     let sender = EventSender { entries, lost: Arc::default(), level: LogLevel::Info };
-    sender.send(&Event::SessionEnded { client_identifier: "c".to_owned() });
+    sender.send(&Event::SessionEnded { client_identifier: "c".to_owned(), messages: 0 });
     assert_eq!(waiting.try_iter().count(), 0);
     assert_eq!(sender.lost.load(Ordering::Relaxed), 0);
 }

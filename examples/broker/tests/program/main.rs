@@ -6,6 +6,7 @@ mod client;
 mod ending;
 mod hostile;
 mod killed;
+mod losses;
 mod recording;
 mod running;
 mod serving;

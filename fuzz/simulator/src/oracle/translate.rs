@@ -234,7 +234,7 @@ impl Oracles {
                 let (name, filter) = (name.clone(), filter.clone());
                 self.step(moment, Step::Unsubscribed { name, filter });
             }
-            Event::SessionEnded { client_identifier: name } => {
+            Event::SessionEnded { client_identifier: name, .. } => {
                 let asked = match call.cause {
                     Cause::Removed(removed) => removed == name,
                     Cause::Packet(_, Packet::Connect(connect), _) => {
