@@ -42,6 +42,13 @@ faults! {
     LateClose "late-close" 200 "The host closes some time after it was told to."
     SlowSync "slow-sync" 150 "The disk takes up to three seconds to sync."
     LateDurable "late-durable" 200 "The host says what is durable some time after it is."
+    Crash "crash" 1 "A node's process dies after a call; what it wrote stays, but for the last write."
+    PowerCut "power-cut" 1 "A node's machine stops after a call; what it did not sync is lost in any order."
+    DiskFull "disk-full" 2 "A disk has no room for some seconds."
+    SyncFails "sync-fails" 2 "A sync is answered EIO; the node stops and comes back."
+    FlippedBit "flipped-bit" 300 "A copy of the journal has a wrong bit in what was durable."
+    ClockBack "clock-back" 200 "A node comes back with a clock that has gone back by up to two hours."
+    ClockAhead "clock-ahead" 100 "A node comes back with a clock that is up to two hours ahead."
 }
 
 /// A set of kinds.

@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 
 use mqtt_broker_core::{ConnectionHandle, Instant};
 
+use crate::node::NodeId;
+
 /// Names a link; never used again.
 pub type LinkId = u32;
 
@@ -12,6 +14,8 @@ pub type LinkId = u32;
 pub struct Link {
     /// Whose it is.
     pub client: usize,
+    /// The node it leads to.
+    pub node: NodeId,
     /// Its name in the broker, until the broker was told that it ended.
     pub handle: Option<ConnectionHandle>,
     /// From the client to the broker.
@@ -37,9 +41,10 @@ pub struct Link {
 impl Link {
     /// A link that has just been opened.
     #[must_use]
-    pub fn new(client: usize, capacity: usize) -> Self {
+    pub fn new(client: usize, node: NodeId, capacity: usize) -> Self {
         Self {
             client,
+            node,
             handle: None,
             up: Pipe::new(usize::MAX),
             down: Pipe::new(capacity),

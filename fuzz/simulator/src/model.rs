@@ -4,6 +4,7 @@
 //! that happened. It holds no socket, no queue and no timer.
 
 pub mod copies;
+mod restart;
 pub mod sessions;
 pub mod step;
 
@@ -144,6 +145,7 @@ impl Model {
             Step::Unsubscribed { name, filter } => self.unsubscribed(name, filter),
             Step::HostPublished { publish } => self.accept(moment, publish, None, Fate::Accepted),
             Step::Tick => self.fire_due(moment),
+            Step::Restarted { set_back } => self.restarted(moment, *set_back),
         }
     }
 

@@ -12,6 +12,7 @@ pub mod durable;
 pub mod late;
 pub mod limits;
 pub mod order;
+pub mod recovery;
 pub mod retained;
 pub mod session_present;
 pub mod statistics;
@@ -19,6 +20,8 @@ mod translate;
 pub mod will;
 
 use std::collections::BTreeSet;
+
+use std::time::Duration;
 
 use mqtt_broker_core::{Broker, CloseReason, Config, Event, Instant, Lsn, Stats};
 use mqtt_codec::{Packet, Version};
@@ -30,7 +33,7 @@ use self::statistics::Statistics;
 use self::will::Wills;
 use crate::link::LinkId;
 use crate::message::{MessageId, Messages};
-use crate::model::{Fate, Model, Moment, PublishNote, Settings, Step, Timed};
+use crate::model::{Fate, Model, Moment, PublishNote, SessionNumber, Settings, Step, Timed};
 
 /// One call of the broker, and all that came of it.
 #[derive(Debug)]
@@ -41,7 +44,7 @@ pub struct Call<'a> {
     pub cause: &'a Cause<'a>,
     /// What it said, in order.
     pub told: &'a [Told],
-    /// The newest record it made, if it made one.
+    /// The newest record it made that changes something, if it made one.
     pub lsn: Option<Lsn>,
     /// Its numbers before and after.
     pub stats: (&'a Stats, &'a Stats),
@@ -98,6 +101,21 @@ pub struct Given<'a> {
     pub durable: Lsn,
 }
 
+/// A node that has died is back.
+#[derive(Clone, Copy, Debug)]
+pub struct Rise {
+    /// Its time.
+    pub at: Instant,
+    /// The last record that its disk had kept.
+    pub kept: Lsn,
+    /// The record in which it says so itself.
+    pub lsn: Option<Lsn>,
+    /// How far its clock has gone back since the last record.
+    pub set_back: Duration,
+    /// The first connection that was not there when it died.
+    pub first_link: LinkId,
+}
+
 /// A promise that was not kept.
 #[derive(Clone, Debug)]
 pub struct Failure {
@@ -117,6 +135,10 @@ pub struct Oracles {
     has_small_clients: bool,
     /// What the broker should hold.
     pub model: Model,
+    /// All that the model was told, as far as a crash may take it back.
+    steps: Vec<Timed>,
+    /// What was held before each crash, and the first connection after it.
+    past: Vec<(LinkId, Model)>,
     number: u64,
     /// What was seen of deliveries.
     pub delivery: Delivery,
@@ -141,6 +163,8 @@ impl Oracles {
             has_small_clients,
             settings,
             model: Model::new(settings),
+            steps: Vec::new(),
+            past: Vec::new(),
             number: 0,
             delivery: Delivery::default(),
             answers: Answers::default(),
@@ -260,9 +284,12 @@ impl Oracles {
     }
 
     /// A message reached the program behind a client.
-    pub fn heard(&mut self, client: usize, epoch: u32, heard: &crate::client::Heard) {
+    pub fn heard(&mut self, link: LinkId, client: usize, epoch: u32, heard: &crate::client::Heard) {
         let Some(message) = heard.message else { return };
-        let right = self.delivery.heard(&self.model, client, epoch, message, heard.qos);
+        // What was under way when its node died still arrives, whatever became of it there.
+        let past = self.past.iter().find(|(first, _)| link < *first);
+        let model = past.map_or(&self.model, |(_, model)| model);
+        let right = self.delivery.heard(model, client, epoch, message, heard.qos);
         self.judge("delivery", right);
     }
 
@@ -292,8 +319,40 @@ impl Oracles {
         self.judge("answers", missing.map_or(Ok(()), Err));
     }
 
+    /// The Session that a connection has, or had when its node died.
+    #[must_use]
+    pub fn session_of(&self, link: LinkId) -> Option<SessionNumber> {
+        let past = self.past.iter().find(|(first, _)| link < *first);
+        let model = past.map_or(&self.model, |(_, model)| model);
+        model.bonds.get(&link).and_then(|bond| bond.session)
+    }
+
+    /// A node died, and runs again with what its disk had kept: what came after that never was.
+    pub fn rise(&mut self, rise: &Rise) {
+        self.now = rise.at;
+        self.number += 1;
+        let kept = |timed: &Timed| timed.moment.lsn.is_some_and(|lsn| lsn <= rise.kept);
+        let len = self.steps.iter().rposition(kept).map_or(0, |last| last + 1);
+        self.steps.truncate(len);
+        let mut model = Model::new(self.settings);
+        for timed in &self.steps {
+            model.apply(timed);
+        }
+        self.past.push((rise.first_link, std::mem::replace(&mut self.model, model)));
+        let moment = Moment { at: rise.at, lsn: rise.lsn, number: self.number };
+        self.step(moment, Step::Restarted { set_back: rise.set_back });
+        self.model.due_to_host.clear();
+        self.delivery.crashed(&self.model, rise.kept);
+        self.answers = Answers::default();
+        self.statistics = Statistics::default();
+    }
+
     fn step(&mut self, moment: Moment, step: Step) {
-        self.model.apply(&Timed { moment, step });
+        let timed = Timed { moment, step };
+        self.model.apply(&timed);
+        if self.config.journal {
+            self.steps.push(timed);
+        }
     }
 
     /// Notes the first failure; passes on what was found otherwise.

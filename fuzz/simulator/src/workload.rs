@@ -7,6 +7,7 @@ use mqtt_broker_core::Config;
 use mqtt_codec::{QoS, RetainHandling, SubscriptionOptions, Version};
 
 use crate::client::acting::Deed;
+use crate::disk::Store;
 use crate::random::Random;
 
 /// What a world is made of, besides its faults.
@@ -16,6 +17,8 @@ pub struct Workload {
     pub name: &'static str,
     /// How the broker is configured.
     pub config: Config,
+    /// What its hosts promise of their journals.
+    pub store: Store,
     /// The clients.
     pub clients: Vec<Profile>,
     /// What the host does of its own accord.
@@ -131,6 +134,8 @@ pub enum HostDeed {
     RemoveSession,
     /// Take a subscription away.
     RemoveSubscription,
+    /// Begin a snapshot of the journal.
+    Snapshot,
     /// Nothing.
     Rest,
 }

@@ -1,24 +1,26 @@
 //! [`World`]: clients, links, a node and a clock, from a plan. It runs in two phases: *safety*, in
 //! which anything may go wrong, and *liveness*, in which nothing does and all has to come to rest.
 
+mod crash;
 mod host;
 mod network;
 mod trace;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use mqtt_broker_core::{ConnectionHandle, Instant, LocalSubscription, Lsn, Stats, Ticket};
+use mqtt_broker_core::{Instant, Lsn, Ticket};
 use mqtt_codec::ReasonCode;
 
 use self::trace::Trace;
 pub use self::trace::{Counts, Outcome};
 use crate::client::Client;
 use crate::clock::{Agenda, after};
+use crate::disk::Death;
 use crate::faults::{Fault, Faults};
 use crate::link::{Link, LinkId};
 use crate::message::Messages;
 use crate::model::Settings;
-use crate::node::Node;
+use crate::node::{Node, NodeId};
 use crate::oracle::late::Recording;
 use crate::oracle::{Cause, Oracles};
 use crate::plan::Plan;
@@ -39,6 +41,7 @@ const FAULTS: u64 = 2 << 32;
 const HOST: u64 = 3 << 32;
 const NETWORK: u64 = 4 << 32;
 const CLIENTS: u64 = 5 << 32;
+const CRASHES: u64 = 6 << 32;
 
 /// A world.
 #[derive(Debug)]
@@ -50,17 +53,14 @@ pub struct World {
     /// Chance of links and of the host.
     network: Random,
     host: Random,
-    node: Node,
-    stats: Stats,
-    listening: Option<LocalSubscription>,
+    chance_of_crash: Random,
+    nodes: Vec<Node>,
     links: Vec<Link>,
-    handles: BTreeMap<ConnectionHandle, LinkId>,
     clients: Vec<Client>,
     messages: Messages,
     oracles: Oracles,
     turns: u32,
     healed_at: Option<Instant>,
-    timer_at: Option<Instant>,
     trace: Trace,
     recording: Option<Recording>,
 }
@@ -72,8 +72,8 @@ enum Happening {
     Turn(usize),
     /// A client keeps its connection alive.
     Ping(usize),
-    /// The host has its turn.
-    HostTurn,
+    /// The host of a node has its turn.
+    HostTurn(NodeId),
     /// A connection reaches the host.
     Accept(LinkId),
     /// Bytes reach the host.
@@ -90,16 +90,29 @@ enum Happening {
     Eof(LinkId),
     /// The client notices that a connection is dead.
     Lost(LinkId),
+    /// Of a node in this life of it.
+    Node(NodeId, u32, NodeEvent),
+    /// A node that has died comes back.
+    Rise(NodeId),
+    /// Every client that is not at rest is looked after.
+    Heal,
+}
+
+/// Something that is to happen to a node, unless it dies before.
+#[derive(Clone, Copy, Debug)]
+enum NodeEvent {
     /// The time is told.
     Timer,
     /// A sync that began at this record is done.
     Synced(Lsn),
     /// The host says what is durable.
     Durable(Lsn),
+    /// The disk has room again.
+    Room,
     /// A question that was put off is answered.
     Resolve(Ticket, bool, ReasonCode),
-    /// Every client that is not at rest is looked after.
-    Heal,
+    /// It dies.
+    Die(Death),
 }
 
 impl World {
@@ -123,24 +136,24 @@ impl World {
             .zip(&workload.clients)
             .map(|(purpose, profile)| Client::new(profile.clone(), random.fork(purpose)))
             .collect();
+        // The calls of a calm world are made again, by one broker.
+        let calm = plan.faults.without(Fault::Crash).without(Fault::PowerCut);
+        let possible = if workload.is_calm { calm } else { plan.faults };
         let recording = workload.is_calm.then(Recording::default);
         let mut world = Self {
             now: BEGINNING,
             agenda: Agenda::default(),
-            faults: Faults::new(&random.fork(FAULTS), plan.faults),
+            faults: Faults::new(&random.fork(FAULTS), possible),
             network: random.fork(NETWORK),
             host: random.fork(HOST),
-            node: Node::new(config.clone(), rules),
-            stats: Stats::default(),
-            listening: None,
+            chance_of_crash: random.fork(CRASHES),
+            nodes: vec![Node::new(config.clone(), rules, workload.store)],
             links: Vec::new(),
-            handles: BTreeMap::new(),
             clients,
             messages: Messages::default(),
             oracles: Oracles::new(config, settings, small),
             turns: plan.turns,
             healed_at: None,
-            timer_at: None,
             trace: Trace::new(trace),
             recording,
             workload,
@@ -169,7 +182,7 @@ impl World {
             let Some((at, happening)) = self.agenda.take() else { break };
             self.now = self.now.max(at);
             self.happen(happening);
-            self.watch_the_clock();
+            self.watch_the_clocks();
             happenings += 1;
             if happenings > HAPPENINGS {
                 let never = Err("the world does not come to rest".to_string());
@@ -180,8 +193,9 @@ impl World {
     }
 
     fn begin(&mut self) {
-        if self.workload.host.listens {
-            self.listening = self.node.listen(self.now);
+        for node in 0..self.nodes.len() {
+            self.listen(node);
+            self.agenda.put(after(self.now, 50), Happening::HostTurn(node));
         }
         for client in 0..self.clients.len() {
             let at = self.later(client);
@@ -191,7 +205,6 @@ impl World {
                 self.agenda.put(after(self.now, alive), Happening::Ping(client));
             }
         }
-        self.agenda.put(after(self.now, 50), Happening::HostTurn);
         if self.clients.is_empty() {
             self.heal();
         }
@@ -201,7 +214,7 @@ impl World {
         match happening {
             Happening::Turn(client) => self.client_turn(client),
             Happening::Ping(client) => self.client_ping(client),
-            Happening::HostTurn => self.host_turn(),
+            Happening::HostTurn(node) => self.host_turn(node),
             Happening::Accept(link) => self.accept(link),
             Happening::Up(link) => self.arrive_up(link),
             Happening::Down(link) => self.arrive_down(link),
@@ -210,29 +223,63 @@ impl World {
             Happening::Close(link) => self.close(link),
             Happening::Eof(link) => self.eof(link),
             Happening::Lost(link) => self.lost(link),
-            Happening::Timer => {
-                self.timer_at = None;
-                self.timeout();
+            Happening::Node(node, life, event) => {
+                if self.nodes[node].is_up && self.nodes[node].life == life {
+                    self.happen_to(node, event);
+                }
             }
-            Happening::Synced(lsn) => self.synced(lsn),
-            Happening::Durable(lsn) => self.durable(lsn),
-            Happening::Resolve(ticket, allowed, denial) => self.resolve(ticket, allowed, denial),
+            Happening::Rise(node) => self.rise(node),
             Happening::Heal => self.look_after(),
         }
     }
 
-    /// Puts down when the broker wants to be told the time.
-    fn watch_the_clock(&mut self) {
-        let Some(due) = self.node.broker.poll_timeout() else { return };
-        if self.timer_at.is_some_and(|at| at <= due.max(self.now)) {
-            return;
+    fn happen_to(&mut self, node: NodeId, event: NodeEvent) {
+        match event {
+            NodeEvent::Timer => {
+                self.nodes[node].timer_at = None;
+                self.timeout(node);
+            }
+            NodeEvent::Synced(lsn) => self.synced(node, lsn),
+            NodeEvent::Durable(lsn) => self.durable(node, lsn),
+            NodeEvent::Room => self.disk_has_room(node),
+            NodeEvent::Resolve(ticket, allowed, denial) => {
+                self.resolve(node, ticket, allowed, denial);
+            }
+            NodeEvent::Die(death) => self.die(node, death),
         }
-        let late = self.faults.strikes(Fault::LateTimer).map_or(0, |random| random.below(500));
-        let at = after(due.max(self.now), late);
-        if self.timer_at.is_none_or(|before| at < before) {
-            self.timer_at = Some(at);
-            self.agenda.put(at, Happening::Timer);
+    }
+
+    /// Puts something down that is to happen to a node in this life of it.
+    fn plan(&mut self, at: Instant, node: NodeId, event: NodeEvent) {
+        let life = self.nodes[node].life;
+        self.agenda.put(at, Happening::Node(node, life, event));
+    }
+
+    /// Puts down when the brokers want to be told the time.
+    fn watch_the_clocks(&mut self) {
+        for node in 0..self.nodes.len() {
+            let Some(due) = self.nodes[node].timeout_at() else { continue };
+            let timer_at = self.nodes[node].timer_at;
+            if timer_at.is_some_and(|at| at <= due.max(self.now)) {
+                continue;
+            }
+            let late = self.faults.strikes(Fault::LateTimer).map_or(0, |random| random.below(500));
+            let at = after(due.max(self.now), late);
+            if timer_at.is_none_or(|before| at < before) {
+                self.nodes[node].timer_at = Some(at);
+                self.plan(at, node, NodeEvent::Timer);
+            }
         }
+    }
+
+    /// The node that a client connects to.
+    const fn home(&self, client: usize) -> NodeId {
+        client % self.nodes.len()
+    }
+
+    /// What the clock of a connection's node says.
+    fn clock_of(&self, link: LinkId) -> Instant {
+        self.nodes[self.links[link as usize].node].clock(self.now)
     }
 
     /// One turn less; whether it was one of those the world has.
@@ -253,7 +300,13 @@ impl World {
         self.healed_at = Some(self.now);
         self.trace.note(self.now, || "nothing goes wrong any more".into());
         self.faults.heal();
-        self.node.rules.defer_every = 0;
+        for node in 0..self.nodes.len() {
+            self.nodes[node].rules.defer_every = 0;
+            if !self.nodes[node].is_up {
+                self.agenda.put(self.now, Happening::Rise(node));
+            }
+            self.plan(self.now, node, NodeEvent::Room);
+        }
         for link in 0..self.links.len() {
             let id = LinkId::try_from(link).unwrap_or(LinkId::MAX);
             let link = &mut self.links[link];
@@ -304,10 +357,11 @@ impl World {
             }
         }
         let shown = self.retained();
-        let stats = self.node.stats();
         let partial = self.links.iter().filter(|link| !link.given.is_empty()).count() as u64;
-        self.oracles.compare(&self.node.broker, &stats, partial);
-        self.oracles.finish(self.now, &settled, &shown);
+        let node = &self.nodes[0];
+        self.oracles.compare(&node.broker, &node.stats(), partial);
+        let now = node.clock(self.now);
+        self.oracles.finish(now, &settled, &shown);
     }
 
     /// When a client has its next turn.
@@ -325,7 +379,7 @@ impl World {
         shortest.map_or(0, |seconds| seconds * 600)
     }
 
-    fn call(&mut self, cause: &Cause<'_>) {
-        host::after_call(self, cause);
+    fn call(&mut self, node: NodeId, cause: &Cause<'_>) {
+        host::after_call(self, node, cause);
     }
 }

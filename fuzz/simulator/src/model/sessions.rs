@@ -24,6 +24,10 @@ pub struct Session {
     pub ends_at: Instant,
     /// When its connection went, among all steps.
     pub left: u64,
+    /// It was to outlive its connection when it began: the journal has all of it.
+    pub lasts: bool,
+    /// The journal knows of it: it lasts, or had a Will Message.
+    pub is_known: bool,
     /// Its Network Connection.
     pub link: Option<LinkId>,
     /// Its Will Message.
@@ -95,6 +99,8 @@ impl Model {
             expiry: 0,
             ends_at: Instant::NEVER,
             left: 0,
+            lasts: connect.expiry > 0,
+            is_known: connect.expiry > 0 || connect.will.is_some(),
             link: None,
             will: None,
             received: BTreeMap::new(),

@@ -1,5 +1,7 @@
 //! [`Step`]: what the model is told.
 
+use std::time::Duration;
+
 use mqtt_broker_core::{Instant, Lsn};
 use mqtt_codec::{QoS, Version};
 
@@ -122,6 +124,11 @@ pub enum Step {
     },
     /// The broker was told the time.
     Tick,
+    /// The broker died, and runs again with all that came before this.
+    Restarted {
+        /// How far its clock has gone back.
+        set_back: Duration,
+    },
 }
 
 /// What matters of a CONNECT.

@@ -28,6 +28,11 @@ pub struct Delivery {
     /// Connections that have been given a part of a packet, with their Session: it may come again
     /// elsewhere, as a duplicate of something that nobody saw.
     in_part: BTreeMap<LinkId, SessionNumber>,
+    /// Flights that are over, with the record that says so.
+    landed: Vec<((SessionNumber, u16), Flight, Lsn)>,
+    /// Sessions that have outlived their broker, and the identifiers that have come again since: of
+    /// what was to be sent when it died, nobody knows whether it was.
+    restored: BTreeMap<SessionNumber, BTreeSet<u16>>,
 }
 
 /// What a Session was sent of one message.
@@ -37,6 +42,8 @@ pub struct Sent {
     pub firsts: u32,
     /// Of these, as a retained message for a new subscription.
     pub replays: u32,
+    /// Of both, with QoS 0: what nobody has to remember over a crash.
+    loose: (u32, u32),
 }
 
 /// A message under way.
@@ -61,7 +68,7 @@ pub struct Found {
     pub topic: String,
     /// The Session it goes to.
     pub session: SessionNumber,
-    /// It is not a duplicate.
+    /// It was not sent before.
     pub is_first: bool,
 }
 
@@ -88,10 +95,10 @@ impl Delivery {
             let id = messages.identify(publish.payload);
             Some(id.ok_or_else(|| format!("nobody published this: {packet} on {topic}"))?)
         };
-        let is_first = !delivery.dup();
+        let mut is_first = !delivery.dup();
         if let Some(identifier) = delivery.packet_identifier() {
             let key = (session, identifier.get());
-            self.depart(key, message, delivery.qos(), given, is_first)?;
+            is_first |= self.depart(key, message, delivery.qos(), given, is_first)?;
         }
         let found = Found { message, topic, session, is_first };
         if let Some(message) = message {
@@ -112,7 +119,8 @@ impl Delivery {
         }
     }
 
-    /// A QoS 1 or 2 message leaves, with this Packet Identifier.
+    /// A QoS 1 or 2 message leaves, with this Packet Identifier; whether it is a duplicate of one
+    /// that nobody has seen.
     fn depart(
         &mut self,
         key: (SessionNumber, u16),
@@ -120,8 +128,9 @@ impl Delivery {
         qos: QoS,
         given: &Given<'_>,
         is_first: bool,
-    ) -> Result<(), String> {
+    ) -> Result<bool, String> {
         let (link, identifier) = (given.link, key.1);
+        let mut unseen = false;
         match self.flights.get(&key) {
             Some(_) if is_first => {
                 return Err(format!("link {link}: identifier {identifier} is in use"));
@@ -131,6 +140,9 @@ impl Delivery {
             }
             Some(flight) if flight.link == link => {
                 return Err(format!("link {link}: identifier {identifier} is sent again"));
+            }
+            None if !is_first && self.restored.get_mut(&key.0).is_some_and(|s| s.insert(key.1)) => {
+                unseen = true;
             }
             None if !is_first => {
                 let part = self.in_part.iter().find(|(_, session)| **session == key.0);
@@ -143,7 +155,7 @@ impl Delivery {
         }
         let flight = Flight { message, qos, link, recorded: None, released: false };
         self.flights.insert(key, flight);
-        Ok(())
+        Ok(unseen)
     }
 
     fn check(
@@ -170,6 +182,10 @@ impl Delivery {
             let may_be_live = shared > 0 || copies.is_some_and(|copies| copies.retain);
             let is_replay = publish.retain && !may_be_live;
             sent.replays += u32::from(is_replay);
+            if publish.delivery.qos() == QoS::AtMostOnce {
+                sent.loose.0 += 1;
+                sent.loose.1 += u32::from(is_replay);
+            }
             if sent.firsts > live + replays + shared || sent.replays > replays {
                 let allowed = format!("live {live}, retained {replays}, shared {shared}");
                 return Err(format!("more often than it may be ({allowed}): {}", what()));
@@ -183,7 +199,7 @@ impl Delivery {
         if bits & (1 << publish.delivery.qos() as u8) == 0 {
             return Err(format!("wrong QoS: {}", what()));
         }
-        if found.is_first && accepted.expires_at <= given.since {
+        if !publish.delivery.dup() && accepted.expires_at <= given.since {
             return Err(format!("expired at {:?}: {}", accepted.expires_at, what()));
         }
         let is_v5 = given.version == mqtt_codec::Version::V5;
@@ -244,7 +260,8 @@ impl Delivery {
             _ => flight.released,
         };
         if over {
-            self.flights.remove(&key);
+            let flight = self.flights.remove(&key);
+            self.landed.extend(flight.zip(lsn).map(|(flight, lsn)| (key, flight, lsn)));
         }
     }
 
@@ -313,6 +330,31 @@ impl Delivery {
             return Err(format!("client {client} got message {message} {times} times at QoS 2"));
         }
         Ok(())
+    }
+
+    /// The broker died, and runs again with what was in the records up to `kept`.
+    pub fn crashed(&mut self, model: &Model, kept: Lsn) {
+        let sessions: BTreeSet<SessionNumber> =
+            model.sessions.values().filter(|s| s.lasts).map(|session| session.number).collect();
+        for (key, flight, lsn) in std::mem::take(&mut self.landed) {
+            if lsn > kept {
+                self.flights.entry(key).or_insert(flight);
+            }
+        }
+        self.flights.retain(|(session, _), _| sessions.contains(session));
+        for flight in self.flights.values_mut() {
+            flight.recorded = flight.recorded.filter(|lsn| lsn.is_none_or(|lsn| lsn <= kept));
+            flight.released = false;
+        }
+        self.given.retain(|(session, _), _| sessions.contains(session));
+        for sent in self.given.values_mut() {
+            let (firsts, replays) = std::mem::take(&mut sent.loose);
+            sent.firsts -= firsts;
+            sent.replays -= replays;
+        }
+        self.aliases.clear();
+        self.in_part.clear();
+        self.restored = sessions.into_iter().map(|session| (session, BTreeSet::new())).collect();
     }
 
     /// What the Session was sent of a message.

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use mqtt_broker_core::{ApplicationMessage, Config, ConnectionHandle, Instant};
 use mqtt_codec::{QoS, TopicFilter, TopicName};
 
+use crate::disk::Store;
 use crate::link::LinkId;
 use crate::node::Node;
 use crate::rules::Rules;
@@ -92,7 +93,7 @@ impl Recording {
 
     fn play(&self, config: &Config, listens: bool, drain: Drain) -> BTreeMap<LinkId, Vec<u8>> {
         let mut host = Host {
-            node: Node::new(config.clone(), Rules::default()),
+            node: Node::new(config.clone(), Rules::default(), Store::Memory),
             drain,
             now: Instant::default(),
             handles: BTreeMap::new(),

@@ -99,7 +99,7 @@ impl Oracles {
             _ if closed.is_some_and(|reason| !is_full(reason)) => {}
             Packet::Puback(_) | Packet::Pubrec(_) | Packet::Pubcomp(_) => {
                 let session = self.model.bonds.get(&link).and_then(|bond| bond.session)?;
-                self.delivery.acknowledged(session, packet, promise);
+                self.delivery.acknowledged(session, packet, call.lsn);
             }
             Packet::Pubrel(ack) => {
                 let identifier = ack.packet_identifier.get();

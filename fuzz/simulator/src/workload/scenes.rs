@@ -5,6 +5,7 @@ use mqtt_codec::{QoS, SubscriptionOptions, Version};
 
 use super::{HostDeed, HostProfile, Profile, Reading, Wanted, WillProfile, Workload};
 use crate::client::acting::Deed;
+use crate::disk::Store;
 use crate::random::Random;
 
 /// Makes up a workload.
@@ -209,6 +210,7 @@ fn slow_readers(random: &mut Random) -> Workload {
 /// Nothing that depends on when outputs are drained: no message expires, and no limit is near.
 fn calm(random: &mut Random) -> Workload {
     let mut workload = mixed(random);
+    workload.store = Store::Memory;
     workload.config.journal = false;
     workload.config.ask_deliver = false;
     workload.config.message_expiry_maximum = u32::MAX;
@@ -243,7 +245,8 @@ fn wanted(filter: &str, qos: QoS) -> Wanted {
 fn workload(clients: Vec<Profile>, random: &mut Random) -> Workload {
     let mut config = Config::default();
     config.seed = random.number();
-    config.journal = random.chance(500);
+    let store = *random.pick(&[Store::Memory, Store::Os, Store::Fsync, Store::Fsync]);
+    config.journal = store != Store::Memory;
     config.inflight_messages = *random.pick(&[1, 3, 64]);
     config.receive_maximum = *random.pick(&[5, 100]);
     config.topic_alias_maximum = *random.pick(&[0, 3]);
@@ -259,11 +262,12 @@ fn workload(clients: Vec<Profile>, random: &mut Random) -> Workload {
         (HostDeed::Kick, 2),
         (HostDeed::RemoveSession, 1),
         (HostDeed::RemoveSubscription, 1),
+        (HostDeed::Snapshot, 4),
         (HostDeed::Rest, 5),
     ];
     let host = HostProfile { listens: random.chance(500), deeds, gap: (100, 10_000) };
     let defer_every = *random.pick(&[0, 0, 0, 3, 10]);
-    Workload { name: "", config, clients, host, defer_every, is_calm: false }
+    Workload { name: "", config, store, clients, host, defer_every, is_calm: false }
 }
 
 fn as_index(number: u64) -> usize {

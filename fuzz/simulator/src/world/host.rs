@@ -1,19 +1,18 @@
 //! The host's side of a world: every call of the broker, and what comes of it.
 
-use mqtt_broker_core::{
-    ApplicationMessage, ConnectionHandle, Event, Instant, Lsn, Output, Request, Ticket,
-};
+use mqtt_broker_core::{ApplicationMessage, ConnectionHandle, Event, Lsn, Output, Request, Ticket};
 use mqtt_codec::{
     Framed, Packet, Properties, Property, QoS, ReasonCode, Sender, TopicFilter, TopicName, Version,
     frame,
 };
 
-use super::{Happening, World};
+use super::{Happening, NodeEvent, World};
 use crate::clock::after;
 use crate::faults::Fault;
 use crate::link::{Arrival, LinkId};
 use crate::message::{HEAD, Message, MessageId, Messages};
 use crate::model::PublishNote;
+use crate::node::NodeId;
 use crate::oracle::late::Recorded;
 use crate::oracle::{Call, Cause, Given, Told};
 use crate::rules;
@@ -26,17 +25,22 @@ enum Act {
     Close(ConnectionHandle),
     Resume(ConnectionHandle),
     Decide(Ticket, bool, ReasonCode),
+    Cut(Lsn),
 }
 
 impl World {
     pub(super) fn accept(&mut self, link: LinkId) {
         let client = self.links[link as usize].client;
-        match self.node.accept(self.now) {
+        let node = self.links[link as usize].node;
+        let now = self.nodes[node].clock(self.now);
+        let is_there = self.nodes[node].is_up && link >= self.nodes[node].links_before;
+        let accepted = if is_there { self.nodes[node].accept(now) } else { None };
+        match accepted {
             Some(handle) => {
                 self.links[link as usize].handle = Some(handle);
-                self.handles.insert(handle, link);
+                self.nodes[node].handles.insert(handle, link);
                 self.record(|| Recorded::Accept(link));
-                self.call(&Cause::Opened(link, client));
+                self.call(node, &Cause::Opened(link, client));
                 self.agenda.put(self.now, Happening::Up(link));
             }
             None => {
@@ -64,7 +68,8 @@ impl World {
                 Ok(Some(found)) => found.encoded_len(),
                 _ => unread.len(),
             };
-            let received = self.node.input(self.now, handle, &unread[..len]);
+            let (node, now) = (self.links[link as usize].node, self.clock_of(link));
+            let received = self.nodes[node].input(now, handle, &unread[..len]);
             self.record(|| Recorded::Input(link, unread[..received.consumed].to_vec()));
             let is_taken = received.consumed == len;
             match whole {
@@ -72,11 +77,11 @@ impl World {
                     let version = self.version(link).unwrap_or(Version::V3_1_1);
                     match found.decode(version) {
                         Ok(packet) => self.taken(link, &packet, len),
-                        Err(_) => self.call(&Cause::Malformed(link)),
+                        Err(_) => self.call(node, &Cause::Malformed(link)),
                     }
                 }
-                Err(()) => self.call(&Cause::Malformed(link)),
-                _ => self.call(&Cause::Other),
+                Err(()) => self.call(node, &Cause::Malformed(link)),
+                _ => self.call(node, &Cause::Other),
             }
             let limit = self.workload.config.maximum_packet_size as usize;
             let consistent = received.consumed <= len
@@ -103,7 +108,8 @@ impl World {
             self.trace.note(self.now, || format!("link {link} > {}", shown(packet, messages)));
         }
         self.trace.received(packet);
-        self.call(&Cause::Packet(link, packet, len));
+        let node = self.links[link as usize].node;
+        self.call(node, &Cause::Packet(link, packet, len));
     }
 
     /// The longest packet that the broker takes from a connection.
@@ -135,10 +141,11 @@ impl World {
                 None => *self.network.pick(&[1024, 16_384]),
             };
             let size = usize::try_from(size).unwrap_or(1024);
-            let bytes = self.node.transmit(self.now, handle, size);
+            let (node, now) = (there.node, self.clock_of(link));
+            let bytes = self.nodes[node].transmit(now, handle, size);
             let len = bytes.as_ref().map_or(0, Vec::len);
             self.record(|| Recorded::Transmit(link, size, len));
-            self.call(&Cause::Other);
+            self.call(node, &Cause::Other);
             let Some(bytes) = bytes else {
                 self.links[link as usize].ready = false;
                 return;
@@ -152,7 +159,7 @@ impl World {
 
     /// Shows the oracles the packets that were given.
     fn given(&mut self, link: LinkId, bytes: &[u8]) {
-        let now = self.now;
+        let (now, node) = (self.clock_of(link), self.links[link as usize].node);
         let there = &mut self.links[link as usize];
         if there.given.is_empty() {
             there.given_at = now;
@@ -161,7 +168,7 @@ impl World {
         let mut since = there.given_at;
         given.extend_from_slice(bytes);
         let Some(version) = self.version(link) else { return };
-        let durable = self.node.disk.synced();
+        let durable = self.nodes[node].disk.promised();
         let mut rest = &given[..];
         loop {
             let found = match frame(rest, Sender::Server, u32::MAX) {
@@ -174,7 +181,7 @@ impl World {
                 Ok(packet) => {
                     if !matches!(packet, Packet::Pingresp) {
                         let line = || format!("link {link} < {}", shown(&packet, &self.messages));
-                        self.trace.note(now, line);
+                        self.trace.note(self.now, line);
                     }
                     self.trace.sent(&packet);
                     let packet = &packet;
@@ -218,41 +225,49 @@ impl World {
             there.given.clear();
         }
         self.trace.note(self.now, || format!("link {link} ends"));
-        self.node.eof(self.now, handle);
+        let (node, now) = (self.links[link as usize].node, self.clock_of(link));
+        self.nodes[node].eof(now, handle);
         self.record(|| Recorded::Eof(link));
-        self.call(&Cause::Eof(link));
-        self.handles.remove(&handle);
+        self.call(node, &Cause::Eof(link));
+        self.nodes[node].handles.remove(&handle);
         // A client that is still there sees the end, too.
         let at = self.links[link as usize].down.send(after(self.now, 1), Arrival::End);
         self.agenda.put(at, Happening::Down(link));
     }
 
-    pub(super) fn timeout(&mut self) {
-        self.node.timeout(self.now);
+    pub(super) fn timeout(&mut self, node: NodeId) {
+        let now = self.nodes[node].clock(self.now);
+        self.nodes[node].timeout(now);
         self.record(|| Recorded::Timeout);
-        self.call(&Cause::Timeout);
+        self.call(node, &Cause::Timeout);
     }
 
-    pub(super) fn synced(&mut self, lsn: Lsn) {
-        self.node.disk.sync(lsn);
-        let late = self.faults.strikes(Fault::LateDurable).map_or(0, |r| r.magnitude(1, 1000));
-        self.agenda.put(after(self.now, late), Happening::Durable(lsn));
+    pub(super) fn resolve(
+        &mut self,
+        node: NodeId,
+        ticket: Ticket,
+        allowed: bool,
+        denial: ReasonCode,
+    ) {
+        let now = self.nodes[node].clock(self.now);
+        self.nodes[node].resolve(now, ticket, allowed, denial);
+        self.call(node, &Cause::Other);
     }
 
-    pub(super) fn durable(&mut self, lsn: Lsn) {
-        self.node.durable(lsn);
-        self.call(&Cause::Other);
-    }
-
-    pub(super) fn resolve(&mut self, ticket: Ticket, allowed: bool, denial: ReasonCode) {
-        self.node.resolve(self.now, ticket, allowed, denial);
-        self.call(&Cause::Other);
-    }
-
-    pub(super) fn host_turn(&mut self) {
+    pub(super) fn host_turn(&mut self, node: NodeId) {
         if !self.take_turn() {
             return;
         }
+        if self.nodes[node].is_up {
+            self.host_acts(node);
+        }
+        let (low, high) = self.workload.host.gap;
+        let gap = self.host.magnitude(low.max(1), high.max(1));
+        self.agenda.put(after(self.now, gap), Happening::HostTurn(node));
+    }
+
+    fn host_acts(&mut self, node: NodeId) {
+        let now = self.nodes[node].clock(self.now);
         let total: u64 = self.workload.host.deeds.iter().map(|(_, weight)| *weight).sum();
         let mut left = self.host.below(total.max(1));
         let mut deed = HostDeed::Rest;
@@ -266,38 +281,40 @@ impl World {
         let client = self.host.index(self.clients.len());
         let name = self.clients[client].name.clone();
         match deed {
-            HostDeed::Publish => self.host_publish(),
+            HostDeed::Publish => self.host_publish(node),
             HostDeed::Kick => {
-                self.node.kick(self.now, &name);
+                self.nodes[node].kick(now, &name);
                 self.record(|| Recorded::Kick(name));
-                self.call(&Cause::Other);
+                self.call(node, &Cause::Other);
             }
             HostDeed::RemoveSession => {
-                self.node.broker.remove_session(self.now, &name);
+                self.nodes[node].broker.remove_session(now, &name);
                 self.record(|| Recorded::Remove(name.clone()));
-                self.call(&Cause::Removed(name));
+                self.call(node, &Cause::Removed(name));
             }
-            HostDeed::RemoveSubscription => self.host_unsubscribes(client, name),
+            HostDeed::RemoveSubscription => self.host_unsubscribes(node, client, name),
+            HostDeed::Snapshot => {
+                self.nodes[node].broker.snapshot(now);
+                self.call(node, &Cause::Other);
+            }
             HostDeed::Rest => {}
         }
-        let (low, high) = self.workload.host.gap;
-        let gap = self.host.magnitude(low.max(1), high.max(1));
-        self.agenda.put(after(self.now, gap), Happening::HostTurn);
     }
 
-    fn host_unsubscribes(&mut self, client: usize, name: String) {
+    fn host_unsubscribes(&mut self, node: NodeId, client: usize, name: String) {
         let filters = &self.clients[client].profile.filters;
         if filters.is_empty() {
             return;
         }
         let wanted = self.host.pick(filters).filter.clone();
         let Ok(filter) = TopicFilter::new(&wanted) else { return };
-        self.node.broker.remove_subscription(self.now, &name, filter);
+        let now = self.nodes[node].clock(self.now);
+        self.nodes[node].broker.remove_subscription(now, &name, filter);
         self.record(|| Recorded::Unsubscribe(name, wanted.clone()));
-        self.call(&Cause::Other);
+        self.call(node, &Cause::Other);
     }
 
-    fn host_publish(&mut self) {
+    fn host_publish(&mut self, node: NodeId) {
         let topic = (*self.host.pick(&TOPICS)).to_string();
         let qos = *self.host.pick(&[QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce]);
         let retain = self.host.chance(300);
@@ -310,7 +327,8 @@ impl World {
         let mut message = ApplicationMessage::new(name, &payload);
         (message.qos, message.retain) = (qos, retain);
         message.properties = Properties::new(properties.as_slice());
-        let taken = self.node.publish(self.now, &message);
+        let now = self.nodes[node].clock(self.now);
+        let taken = self.nodes[node].publish(now, &message);
         self.record(|| Recorded::Publish(topic.clone(), payload.clone(), qos, retain));
         let note = PublishNote {
             message: Some(id),
@@ -322,7 +340,7 @@ impl World {
             expiry,
         };
         self.trace.note(self.now, || format!("the host publishes {note:?}"));
-        self.call(&Cause::Published(note, taken));
+        self.call(node, &Cause::Published(note, taken));
     }
 
     /// What the broker shows as retained.
@@ -331,7 +349,9 @@ impl World {
         let messages = &self.messages;
         for filter in ["#", "$own/#"] {
             let Ok(filter) = TopicFilter::new(filter) else { continue };
-            self.node.broker.retained(self.now, filter, u32::MAX, |message| {
+            let node = &mut self.nodes[0];
+            let now = node.clock(self.now);
+            node.broker.retained(now, filter, u32::MAX, |message| {
                 let id = messages.identify(message.payload);
                 shown.push((message.topic.as_str().to_string(), id));
                 true
@@ -346,56 +366,50 @@ impl World {
         }
     }
 
-    fn act(&mut self, act: Act) {
+    fn act(&mut self, node: NodeId, act: Act) {
         match act {
             Act::Transmit(handle) => {
-                let Some(link) = self.handles.get(&handle).copied() else { return };
+                let Some(link) = self.nodes[node].handles.get(&handle).copied() else { return };
                 self.links[link as usize].ready = true;
                 let late = self.faults.strikes(Fault::LateTransmit);
                 let late = late.map_or(0, |random| random.magnitude(1, 500));
                 self.agenda.put(after(self.now, late), Happening::Transmit(link));
             }
             Act::Close(handle) => {
-                let Some(link) = self.handles.get(&handle).copied() else { return };
+                let Some(link) = self.nodes[node].handles.get(&handle).copied() else { return };
                 self.links[link as usize].closing = true;
                 let late = self.faults.strikes(Fault::LateClose);
                 let late = late.map_or(0, |random| random.magnitude(1, 1000));
                 self.agenda.put(after(self.now, late), Happening::Close(link));
             }
             Act::Resume(handle) => {
-                let Some(link) = self.handles.get(&handle).copied() else { return };
+                let Some(link) = self.nodes[node].handles.get(&handle).copied() else { return };
                 self.links[link as usize].waiting = false;
                 self.agenda.put(self.now, Happening::Offer(link));
             }
             Act::Decide(ticket, allowed, denial) => {
                 let wait = self.host.magnitude(1, 3000);
                 let at = after(self.now, wait);
-                self.agenda.put(at, Happening::Resolve(ticket, allowed, denial));
+                self.plan(at, node, NodeEvent::Resolve(ticket, allowed, denial));
             }
+            Act::Cut(lsn) => self.nodes[node].disk.cut(lsn),
         }
-    }
-
-    /// The newest record goes to the disk, which syncs in its own time.
-    fn sync_later(&mut self, lsn: Lsn) {
-        let slow = self.faults.strikes(Fault::SlowSync).map_or(0, |r| r.magnitude(10, 3000));
-        let usual = self.network.between(100, 3000);
-        let at = Instant(after(self.now, slow).0 + usual);
-        self.agenda.put(at, Happening::Synced(lsn));
     }
 }
 
 /// What is done after every call of the broker: its records go to the disk, the oracles see what it
 /// said, and the host does what it is told.
-pub(super) fn after_call(world: &mut World, cause: &Cause<'_>) {
-    let lsn = world.node.journal();
-    if let Some(lsn) = lsn {
+pub(super) fn after_call(world: &mut World, node: NodeId, cause: &Cause<'_>) {
+    let at = world.nodes[node].clock(world.now);
+    let made = world.nodes[node].journal(at);
+    if let Some(lsn) = made.newest {
         world.trace.hash(lsn.0, &[]);
-        world.sync_later(lsn);
+        world.sync_later(node, lsn);
     }
     let (mut told, mut acts) = (Vec::new(), Vec::new());
-    let (handles, messages, trace, now) =
-        (&world.handles, &world.messages, &mut world.trace, world.now);
-    while world.node.output(|output| match output {
+    let (messages, trace, now) = (&world.messages, &mut world.trace, world.now);
+    let handles = std::mem::take(&mut world.nodes[node].handles);
+    while world.nodes[node].output(|output| match output {
         Output::Transmit(handle) => acts.push(Act::Transmit(handle)),
         Output::Close(handle, reason) => {
             acts.push(Act::Close(handle));
@@ -409,6 +423,7 @@ pub(super) fn after_call(world: &mut World, cause: &Cause<'_>) {
             let (allowed, denial) = decision(&request);
             acts.push(Act::Decide(ticket, allowed, denial));
         }
+        Output::Snapshot(lsn) => acts.push(Act::Cut(lsn)),
         Output::Message(_, message) => told.push(Told::Message(messages.identify(message.payload))),
         Output::Event(event) => {
             trace.note(now, || format!("event: {event:?}"));
@@ -417,14 +432,17 @@ pub(super) fn after_call(world: &mut World, cause: &Cause<'_>) {
         }
         _ => {}
     }) {}
+    world.nodes[node].handles = handles;
     world.trace.hash(told.len() as u64, &[u8::try_from(acts.len()).unwrap_or(u8::MAX)]);
-    let stats = world.node.stats();
-    let call = Call { at: now, cause, told: &told, lsn, stats: (&world.stats, &stats) };
+    let stats = world.nodes[node].stats();
+    let lsn = made.change;
+    let call = Call { at, cause, told: &told, lsn, stats: (&world.nodes[node].before, &stats) };
     world.oracles.call(&call, &world.messages);
-    world.stats = stats;
+    world.nodes[node].before = stats;
     for act in acts {
-        world.act(act);
+        world.act(node, act);
     }
+    world.may_die(node);
 }
 
 /// The connection that an event names.

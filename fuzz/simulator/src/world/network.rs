@@ -58,7 +58,7 @@ impl World {
         self.abandon(client);
         let capacity = *self.network.pick(&[2048, 16_384, 65_536]);
         let link = LinkId::try_from(self.links.len()).unwrap_or(LinkId::MAX);
-        self.links.push(Link::new(client, capacity));
+        self.links.push(Link::new(client, self.home(client), capacity));
         self.trace.note(self.now, || format!("client {client} opens link {link}"));
         let client = &mut self.clients[client];
         client.link = Some(link);
@@ -178,13 +178,13 @@ impl World {
     }
 
     fn client_receives(&mut self, client: usize, link: LinkId, bytes: &[u8]) {
-        let session = self.oracles.model.bonds.get(&link).and_then(|bond| bond.session);
+        let session = self.oracles.session_of(link);
         let (heard, wish) = self.clients[client].receive(bytes, &self.messages, session);
         let epoch = self.clients[client].epoch;
         for heard in heard {
             self.trace.counts.heard += 1;
             self.trace.note(self.now, || format!("client {client} has {heard:?}"));
-            self.oracles.heard(client, epoch, &heard);
+            self.oracles.heard(link, client, epoch, &heard);
         }
         self.grant(client, wish);
     }
