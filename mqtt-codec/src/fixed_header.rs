@@ -342,7 +342,11 @@ fn frame_slowly(
     };
     check_first_byte(first, sender)?;
     let Some((len, size)) = variable_byte_integer::decode(rest)? else {
-        return Ok(Framed::Incomplete { needed: 1 });
+        // The length has a byte to come, so the packet has.
+        return match u32::try_from(bytes.len()) {
+            Ok(len) if len < maximum_packet_size => Ok(Framed::Incomplete { needed: 1 }),
+            _ => Err(DecodeError::PacketTooLarge),
+        };
     };
     let header_len = 1 + size;
     if len.saturating_add(u32::from(header_len)) > maximum_packet_size {

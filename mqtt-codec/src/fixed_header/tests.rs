@@ -46,6 +46,23 @@ fn the_limit_is_checked_before_the_body_is_there() {
     );
 }
 
+/// A buffer as long as the limit never fills up without an answer.
+#[test]
+fn the_limit_is_checked_before_the_length_is_there() {
+    let header = [0x30, 0x80, 0x80];
+    for maximum in 1..=3 {
+        let len = maximum as usize;
+        assert_eq!(
+            frame(&header[..len], Sender::Client, maximum),
+            Err(DecodeError::PacketTooLarge)
+        );
+        assert_eq!(
+            frame(&header[..len], Sender::Client, maximum + 1),
+            Ok(Framed::Incomplete { needed: 1 })
+        );
+    }
+}
+
 #[test]
 fn every_first_byte_has_its_answer_alone() {
     for first in 0..=u8::MAX {

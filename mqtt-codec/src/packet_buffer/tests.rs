@@ -41,3 +41,20 @@ fn any_step_and_any_sufficient_capacity_give_the_same_packets() {
 fn a_packet_longer_than_the_buffer_is_refused() {
     assert_eq!(read(1, 8), Err(DecodeError::PacketTooLarge));
 }
+
+/// There is always room for the next byte, or an answer without it.
+#[test]
+fn a_buffer_shorter_than_a_fixed_header_does_not_wait() {
+    for capacity in 1..=5 {
+        let mut buffer = PacketBuffer::new(alloc::vec![0; capacity], Sender::Client);
+        for byte in [0x30, 0x80, 0x80, 0x80, 0x01] {
+            let spare = buffer.spare();
+            spare[0] = byte;
+            buffer.advance(1);
+            if let Err(error) = buffer.next(Version::V3_1_1) {
+                assert_eq!((error, buffer.len()), (DecodeError::PacketTooLarge, capacity));
+                break;
+            }
+        }
+    }
+}
