@@ -281,6 +281,20 @@ fn reason_code(packet_type: PacketType, value: u8) -> Result<ReasonCode, DecodeE
     ReasonCode::in_packet(packet_type, value).ok_or_else(|| invalid_reason_code(packet_type))
 }
 
+/// [`reason_code`] of a packet that both sides send.
+fn reason_code_from(
+    frame: Frame<'_>,
+    packet_type: PacketType,
+    value: u8,
+) -> Result<ReasonCode, DecodeError> {
+    match reason_code(packet_type, value) {
+        Ok(code) if !code.may_come_from(frame.sender(), packet_type) => {
+            Err(invalid_reason_code(packet_type))
+        }
+        result => result,
+    }
+}
+
 #[inline]
 fn check_reason_code(packet_type: PacketType, code: ReasonCode) -> Result<(), EncodeError> {
     if code.is_valid_in(packet_type) {

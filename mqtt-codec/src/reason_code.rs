@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::PacketType;
+use crate::{PacketType, Sender};
 
 /// A Reason Code of MQTT 5.0, one of those that the standard names.
 ///
@@ -139,6 +139,21 @@ impl ReasonCode {
     #[inline]
     pub const fn is_valid_in(self, packet_type: PacketType) -> bool {
         contains(allowed_in(packet_type), self.0)
+    }
+
+    /// Whether `sender` may send the code in a packet of this type. Of the packets that both sides
+    /// send, DISCONNECT and AUTH have codes that only one of them does.
+    #[inline]
+    pub(crate) const fn may_come_from(self, sender: Sender, packet_type: PacketType) -> bool {
+        match (packet_type, sender) {
+            (PacketType::Disconnect, Sender::Client) => contains(DISCONNECT_OF_CLIENT, self.0),
+            (PacketType::Disconnect, Sender::Server) => {
+                self.0 != Self::DISCONNECT_WITH_WILL_MESSAGE.0
+            }
+            (PacketType::Auth, Sender::Client) => self.0 != Self::SUCCESS.0,
+            (PacketType::Auth, Sender::Server) => self.0 != Self::RE_AUTHENTICATE.0,
+            _ => true,
+        }
     }
 
     /// The return code of a CONNACK of 3.x with this meaning, 0 to 5; `None` where 3.x has none.
@@ -435,6 +450,25 @@ const DISCONNECT: Set = set(&[
     ReasonCode::MAXIMUM_CONNECT_TIME,
     ReasonCode::SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED,
     ReasonCode::WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED,
+]);
+
+/// Those that section 3.14.2.1 lets a Client send, and `0x8c`, which it leaves out.
+const DISCONNECT_OF_CLIENT: Set = set(&[
+    ReasonCode::NORMAL_DISCONNECTION,
+    ReasonCode::DISCONNECT_WITH_WILL_MESSAGE,
+    ReasonCode::UNSPECIFIED_ERROR,
+    ReasonCode::MALFORMED_PACKET,
+    ReasonCode::PROTOCOL_ERROR,
+    ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR,
+    ReasonCode::BAD_AUTHENTICATION_METHOD,
+    ReasonCode::TOPIC_NAME_INVALID,
+    ReasonCode::RECEIVE_MAXIMUM_EXCEEDED,
+    ReasonCode::TOPIC_ALIAS_INVALID,
+    ReasonCode::PACKET_TOO_LARGE,
+    ReasonCode::MESSAGE_RATE_TOO_HIGH,
+    ReasonCode::QUOTA_EXCEEDED,
+    ReasonCode::ADMINISTRATIVE_ACTION,
+    ReasonCode::PAYLOAD_FORMAT_INVALID,
 ]);
 
 const AUTH: Set =

@@ -1,6 +1,6 @@
 //! AUTH.
 
-use super::{check_reason_code, packet_len, reason_code, start};
+use super::{check_reason_code, packet_len, reason_code_from, start};
 use crate::property::{Allowed, id};
 use crate::reader::Reader;
 use crate::{DecodeError, EncodeError, Frame, Packet, PacketType, Properties, ReasonCode, Version};
@@ -22,12 +22,10 @@ impl<'a> Auth<'a> {
         }
         let mut reader = Reader::new(frame.body);
         if reader.is_empty() {
-            return Ok(Packet::Auth(Self {
-                reason_code: ReasonCode::SUCCESS,
-                properties: Properties::none(),
-            }));
+            let reason_code = reason_code_from(frame, PacketType::Auth, 0)?;
+            return Ok(Packet::Auth(Self { reason_code, properties: Properties::none() }));
         }
-        let reason_code = reason_code(PacketType::Auth, reader.u8()?)?;
+        let reason_code = reason_code_from(frame, PacketType::Auth, reader.u8()?)?;
         let properties = Properties::decode(&mut reader, Allowed::AUTH)?;
         reader.finish()?;
         if !properties.contains(id::AUTHENTICATION_METHOD) {

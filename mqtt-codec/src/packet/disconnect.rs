@@ -1,6 +1,6 @@
 //! DISCONNECT.
 
-use super::{check_reason_code, packet_len, reason_code, start};
+use super::{check_reason_code, packet_len, reason_code_from, start};
 use crate::property::{Allowed, id};
 use crate::reader::Reader;
 use crate::{
@@ -36,7 +36,7 @@ impl<'a> Disconnect<'a> {
         if version < Version::V5 {
             return Err(DecodeError::TrailingBytes);
         }
-        let reason_code = reason_code(PacketType::Disconnect, reader.u8()?)?;
+        let reason_code = reason_code_from(frame, PacketType::Disconnect, reader.u8()?)?;
         let properties = match reader.is_empty() {
             true => Properties::none(),
             false => Properties::decode(&mut reader, Allowed::DISCONNECT)?,

@@ -258,21 +258,32 @@ impl Packet {
             self.number(0_u8);
             return Ok((input, ()));
         }
-        let mut codes = vec![0x00, 0x04, 0x80, 0x81, 0x82, 0x83, 0x87, 0x89];
-        codes.extend(0x8B..=0x90);
-        codes.extend(0x93..=0xA2);
+        let mut codes = vec![0x00, 0x80, 0x81, 0x82, 0x83, 0x8C, 0x90];
+        codes.extend(0x93..=0x99);
+        if self.from_client != Some(true) {
+            codes.extend([0x87, 0x89, 0x8B, 0x8D, 0x8E, 0x8F]);
+            codes.extend(0x9A..=0xA2);
+        }
+        if self.from_client != Some(false) {
+            codes.push(0x04);
+        }
         let allowed = [0x11, 0x1C, 0x1F, 0x26];
         let (input, present) = self.reason_and_properties(&codes, &allowed, input)?;
         require(input, self.from_client != Some(false) || !present.contains(&0x11))
     }
 
     fn auth<'a>(&mut self, input: &'a [u8]) -> Result<'a, ()> {
+        let codes: &[u8] = match self.from_client {
+            Some(true) => &[0x18, 0x19],
+            Some(false) => &[0x00, 0x18],
+            None => &[0x00, 0x18, 0x19],
+        };
         if input.is_empty() {
             self.number(0_u8);
-            return Ok((input, ()));
+            return require(input, codes.contains(&0));
         }
         let allowed = [0x15, 0x16, 0x1F, 0x26];
-        let (input, present) = self.reason_and_properties(&[0x00, 0x18, 0x19], &allowed, input)?;
+        let (input, present) = self.reason_and_properties(codes, &allowed, input)?;
         require(input, present.contains(&0x15))
     }
 
