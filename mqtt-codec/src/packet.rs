@@ -237,7 +237,8 @@ fn encode_empty(packet_type: PacketType, out: &mut [u8]) -> Result<usize, Encode
 /// The length of a packet with this Remaining Length.
 #[inline(always)]
 fn packet_len(remaining: usize) -> usize {
-    remaining + 1 + u32::try_from(remaining).map_or(4, variable_byte_integer::encoded_len)
+    let header = 1 + u32::try_from(remaining).map_or(4, variable_byte_integer::encoded_len);
+    remaining.saturating_add(header)
 }
 
 /// Begins a packet: finds its place at the front of `out` and writes the fixed header.

@@ -363,6 +363,9 @@ impl<'a> Subscribe<'a> {
 
     fn remaining_len(&self, version: Version) -> usize {
         let fields = self.subscriptions.encoded_len.saturating_add(2);
-        if version == Version::V5 { fields + self.properties.framed_len() } else { fields }
+        match version {
+            Version::V5 => fields.saturating_add(self.properties.framed_len()),
+            _ => fields,
+        }
     }
 }

@@ -82,7 +82,9 @@ impl<'a> TopicFilters<'a> {
     fn encoded_len(&self) -> usize {
         match self.source {
             Source::Bytes(bytes) => bytes.len(),
-            Source::List(list) => list.iter().map(|filter| 2 + filter.as_bytes().len()).sum(),
+            Source::List(list) => list
+                .iter()
+                .fold(0, |len: usize, filter| len.saturating_add(2 + filter.as_bytes().len())),
         }
     }
 
@@ -207,7 +209,10 @@ impl<'a> Unsubscribe<'a> {
     }
 
     fn remaining_len(&self, version: Version) -> usize {
-        let fields = 2 + self.filters.encoded_len();
-        if version == Version::V5 { fields + self.properties.framed_len() } else { fields }
+        let fields = self.filters.encoded_len().saturating_add(2);
+        match version {
+            Version::V5 => fields.saturating_add(self.properties.framed_len()),
+            _ => fields,
+        }
     }
 }
