@@ -2,22 +2,19 @@
 #![no_main]
 use mqtt_codec::{DecodeError, PacketBuffer, Sender, Version};
 
-fn read(pieces: &[&[u8]], lines: &mut Vec<String>) -> Result<(), DecodeError> {
-    let mut buffer = PacketBuffer::new([0; 4096], Sender::Either);
-    for mut rest in pieces.iter().copied() {
-        while let Ok(len @ 1..) = std::io::Read::read(&mut rest, buffer.spare()) {
-            buffer.advance(len);
-            while let Some(packet) = buffer.next(Version::V5)? {
-                lines.push(packet.to_string())
-            }
+fn read(stream: &mut dyn std::io::Read) -> Vec<Result<String, DecodeError>> {
+    let (mut buffer, mut all) = (PacketBuffer::new([0; 4096], Sender::Either), Vec::new());
+    while let Ok(len @ 1..) = stream.read(buffer.spare()) {
+        buffer.advance(len);
+        while let Some(next) = buffer.next(Version::V5).transpose() {
+            all.push(next.map(|packet| packet.to_string()));
+            let Some(Ok(_)) = all.last() else { return all };
         }
     }
-    Ok(())
+    all
 }
 
 libfuzzer_sys::fuzz_target!(|input: (u16, &[u8])| {
     let (head, tail) = input.1.split_at(usize::from(input.0) % (input.1.len() + 1));
-    let (mut split, mut whole) = (Vec::new(), Vec::new());
-    assert_eq!(read(&[head, tail], &mut split), read(&[input.1], &mut whole));
-    assert_eq!(split, whole);
+    assert_eq!(read(&mut std::io::Read::chain(head, tail)), read(&mut { input.1 }));
 });
