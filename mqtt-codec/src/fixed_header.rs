@@ -181,6 +181,12 @@ impl Header {
         }
     }
 
+    /// Whether the fixed header is this byte and a Remaining Length of one byte.
+    #[inline(always)]
+    pub(crate) const fn is(self, first: u8) -> bool {
+        self.0 & 0xFFFF == first as u32 | 2 << 8
+    }
+
     #[inline(always)]
     pub(crate) const fn with(self, body: &[u8]) -> Frame<'_> {
         Frame { body, header: self }

@@ -185,12 +185,18 @@ impl Packet<'_> {
 /// Decodes a frame: the frequent types here, the others out of line.
 #[inline(always)]
 pub(crate) fn decode(frame: Frame<'_>, version: Version) -> Result<Packet<'_>, DecodeError> {
-    match frame.packet_type() {
-        PacketType::Publish => Publish::decode(frame, version),
-        PacketType::Puback => Ack::decode(frame, version, Packet::Puback),
+    match (frame.packet_type(), frame.body) {
+        (PacketType::Publish, _) => Publish::decode(frame, version),
+        // The same in every version: the length in its shortest form, and a Packet Identifier.
+        (_, [high, low]) if frame.header().is(PUBACK) => {
+            Ack::decode_short([*high, *low]).map(Packet::Puback)
+        }
         _ => decode_other(frame.body, frame.header(), version),
     }
 }
+
+/// The first byte of a PUBACK.
+const PUBACK: u8 = (PacketType::Puback as u8) << 4;
 
 /// The parts of the frame come in registers: a frame in memory would be written for every packet.
 #[inline(never)]
@@ -206,6 +212,7 @@ fn decode_other(body: &[u8], header: Header, version: Version) -> Result<Packet<
     }
     match frame.packet_type() {
         PacketType::Connack => Connack::decode(frame, version),
+        PacketType::Puback => Ack::decode(frame, version, Packet::Puback),
         PacketType::Pubrec => Ack::decode(frame, version, Packet::Pubrec),
         PacketType::Pubrel => Ack::decode(frame, version, Packet::Pubrel),
         PacketType::Pubcomp => Ack::decode(frame, version, Packet::Pubcomp),
@@ -218,9 +225,7 @@ fn decode_other(body: &[u8], header: Header, version: Version) -> Result<Packet<
         PacketType::Disconnect => Disconnect::decode(frame, version),
         PacketType::Auth => Auth::decode(frame, version),
         // They were decoded before this match.
-        PacketType::Connect | PacketType::Publish | PacketType::Puback => {
-            Err(DecodeError::UnexpectedPacketType)
-        }
+        PacketType::Connect | PacketType::Publish => Err(DecodeError::UnexpectedPacketType),
     }
 }
 

@@ -35,15 +35,18 @@ impl<'a> Ack<'a> {
         version: Version,
         wrap: impl Fn(Self) -> Packet<'a>,
     ) -> Result<Packet<'a>, DecodeError> {
-        frame.check_version(version)?;
         match *frame.body {
-            [high, low] => {
-                let packet_identifier = PacketIdentifier::new(u16::from_be_bytes([high, low]));
-                let packet_identifier =
-                    packet_identifier.ok_or(DecodeError::PacketIdentifierZero)?;
-                Ok(wrap(Self::success(packet_identifier)))
-            }
+            [high, low] => Self::decode_short([high, low]).map(wrap),
             _ => Self::decode_long(frame.packet_type(), version, frame.body).map(wrap),
+        }
+    }
+
+    /// Decodes a body that is just a Packet Identifier.
+    #[inline(always)]
+    pub(super) fn decode_short(body: [u8; 2]) -> Result<Self, DecodeError> {
+        match PacketIdentifier::new(u16::from_be_bytes(body)) {
+            Some(packet_identifier) => Ok(Self::success(packet_identifier)),
+            None => Err(DecodeError::PacketIdentifierZero),
         }
     }
 
