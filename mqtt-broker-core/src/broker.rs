@@ -85,7 +85,7 @@ pub struct Broker {
     /// How many of the connections that hold something back have yet to be looked at since the host
     /// last said what is durable.
     pub(crate) releasing: u32,
-    /// Entries that are in no other list, to be freed over turns.
+    /// What connections had to send that are gone, to be freed over turns.
     pub(crate) discarded: List,
     /// Connections to close and Will Messages to publish once the step at hand is done: work lists
     /// where there might have been recursion.

@@ -79,6 +79,9 @@ pub(crate) struct Connection {
     pub(crate) connack_held: bool,
     /// Bytes of answers (not messages) in `outgoing` and `held`.
     pub(crate) answer_bytes: u32,
+    /// QoS 0 messages in both, and the bytes that they count for in the Session's queue.
+    pub(crate) live_messages: u32,
+    pub(crate) live_bytes: u32,
     /// QoS 1 messages received whose PUBACK is held back.
     pub(crate) held_pubacks: u16,
     /// QoS 2 messages received on this connection and not released: what an earlier one left counts
@@ -131,6 +134,8 @@ impl Connection {
             promised: Lsn(0),
             connack_held: false,
             answer_bytes: 0,
+            live_messages: 0,
+            live_bytes: 0,
             held_pubacks: 0,
             unreleased: 0,
             notified: false,

@@ -196,12 +196,11 @@ impl Broker {
         more.sort_unstable();
         let mut rest = more.drain(..).peekable();
         for (place, delivery) in (0u32..).zip(deliveries.drain(..)) {
-            let entry = self.enqueue(delivery.subscriber, delivery.message(publication));
+            let mut message = delivery.message(publication);
             while let Some((_, identifier)) = rest.next_if(|(of, _)| *of == place) {
-                if let Some(entry) = entry {
-                    self.identify(delivery.subscriber, entry, identifier);
-                }
+                self.entries.add_identifier(&mut message.identifiers, identifier);
             }
+            self.enqueue(delivery.subscriber, message);
         }
         drop(rest);
         self.tell_missed(publication);

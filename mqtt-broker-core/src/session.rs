@@ -45,12 +45,9 @@ pub(crate) struct Session {
     pub(crate) waiting: List,
     /// Those of them with QoS 0.
     pub(crate) waiting_live: u32,
-    /// Messages in `waiting`, or in the connection's list with QoS 0, and their bytes.
-    pub(crate) queued_messages: u32,
+    /// The bytes that those in `waiting` count for. What is in the connection's line with QoS 0 counts
+    /// there.
     pub(crate) queued_bytes: u32,
-    /// Those of them that are in the connection's list.
-    pub(crate) live_messages: u32,
-    pub(crate) live_bytes: u32,
     pub(crate) in_flight: InFlight,
     /// How many of `in_flight` count against the current connection's Receive Maximum.
     pub(crate) on_wire: u16,
@@ -95,10 +92,7 @@ impl Session {
             subscriptions: SubscriberList::default(),
             waiting: List::default(),
             waiting_live: 0,
-            queued_messages: 0,
             queued_bytes: 0,
-            live_messages: 0,
-            live_bytes: 0,
             in_flight: InFlight::default(),
             on_wire: 0,
             received: ReceivedIdentifiers::default(),

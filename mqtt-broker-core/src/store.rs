@@ -4,12 +4,14 @@ mod account;
 mod chunks;
 mod index;
 mod key;
+mod lists;
 mod slab;
 
 pub(crate) use account::{Account, Claim, boxed};
 pub(crate) use chunks::{Chunks, grow};
 pub(crate) use index::Index;
 pub(crate) use key::Key;
+pub(crate) use lists::{List, Lists};
 pub(crate) use slab::Slab;
 
 /// A container is at its limit, or the allocator refused it more memory; nothing was changed.

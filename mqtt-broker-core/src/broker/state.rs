@@ -10,7 +10,7 @@ use mqtt_codec::TopicFilter;
 use super::Broker;
 use crate::journal::{Change, Life, Published, SessionChange};
 use crate::session::Session;
-use crate::session::queue::{Copy, Item};
+use crate::session::queue::{Copy, Flags, UnderWay};
 use crate::subscription::Held;
 use crate::time::Instant;
 
@@ -61,14 +61,19 @@ impl Broker {
     }
 
     /// The publications that a Session names in the journal.
-    pub(super) fn named_by(&self, session: &Session) -> impl Iterator<Item = u32> {
-        let waiting = self.entries.of_list(&session.waiting);
-        let under_way = session.in_flight.iter().filter_map(|entry| self.entries.get(entry));
-        let copies = under_way.chain(waiting).filter_map(|entry| match &entry.item {
-            Item::Message(copy) if copy.journalled => Some(copy.publication),
-            _ => None,
+    pub(super) fn named_by<'a>(
+        &'a self,
+        session: &'a Session,
+    ) -> impl Iterator<Item = u32> + use<'a> {
+        let waiting = self.entries.waiting.iter(&session.waiting);
+        let under_way = session.in_flight.iter().filter_map(|message| match message {
+            UnderWay::Message(copy) => Some(copy),
+            UnderWay::Release(_) => None,
         });
-        copies.chain(session.will.as_ref().map(|will| will.publication))
+        let copies = under_way.chain(waiting).filter(|copy| copy.flags.has(Flags::JOURNALLED));
+        copies
+            .map(|copy| copy.publication)
+            .chain(session.will.as_ref().map(|will| will.publication))
     }
 
     /// Tells of a Session, but not of its subscriptions.
@@ -99,22 +104,20 @@ impl Broker {
         for identifier in session.received.iter() {
             tell(SessionChange::Received(identifier));
         }
-        for (identifier, entry) in session.in_flight.identified() {
-            match self.entries.get(entry).map(|entry| &entry.item) {
-                Some(Item::Message(copy)) => {
+        for (identifier, message) in session.in_flight.identified() {
+            match message {
+                UnderWay::Message(copy) => {
                     self.tell_copy(copy, tell);
                     tell(SessionChange::Sent(identifier));
                 }
-                _ => tell(SessionChange::Owed(identifier)),
+                UnderWay::Release(_) => tell(SessionChange::Owed(identifier)),
             }
         }
         if let Some(next) = session.in_flight.next_identifier() {
             tell(SessionChange::Numbered(next));
         }
-        for entry in self.entries.of_list(&session.waiting) {
-            if let Item::Message(copy) = &entry.item {
-                self.tell_copy(copy, tell);
-            }
+        for copy in self.entries.waiting.iter(&session.waiting) {
+            self.tell_copy(copy, tell);
         }
         if !session.is_connected() {
             let (expiry_interval, ends_at) = (session.expiry_interval, session.ends_at);
@@ -125,7 +128,8 @@ impl Broker {
 
     fn tell_copy(&self, copy: &Copy, tell: &mut dyn FnMut(SessionChange<'_>)) {
         // A QoS 0 message that waits for an absent client lasts as long as the broker runs.
-        let Some(publication) = self.publications.get(copy.publication).filter(|_| copy.journalled)
+        let journalled = copy.flags.has(Flags::JOURNALLED);
+        let Some(publication) = self.publications.get(copy.publication).filter(|_| journalled)
         else {
             return;
         };
@@ -134,7 +138,7 @@ impl Broker {
         tell(SessionChange::Queued {
             sequence: publication.sequence,
             qos: copy.qos,
-            retain: copy.retain,
+            retain: copy.flags.has(Flags::RETAIN),
             group: copy.group,
             identifier: identifiers.next(),
         });

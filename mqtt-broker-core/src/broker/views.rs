@@ -38,7 +38,7 @@ impl Broker {
                 keep_alive: connection.map_or(0, |connection| connection.keep_alive),
                 session_expiry_interval: session.expiry_interval,
                 subscriptions: session.subscriptions.len(),
-                queued: session.queued_messages,
+                queued: session.waiting.len() + connection.map_or(0, |c| c.live_messages),
                 in_flight: session.in_flight.len().into(),
             }
         })

@@ -3,10 +3,10 @@
 use mqtt_codec::{Ack, PacketIdentifier, ReasonCode, Version};
 
 use super::inbound::Flow;
-use crate::boundary::DropCause;
+use crate::boundary::{DropCause, Lsn};
 use crate::broker::Broker;
 use crate::journal::SessionChange;
-use crate::session::queue::{AckKind, Item, NONE};
+use crate::session::queue::{AckKind, Flags, Item, NONE, UnderWay};
 
 impl Broker {
     /// The end of a QoS 1 delivery.
@@ -41,15 +41,17 @@ impl Broker {
             }
             return Flow::Next;
         }
-        let owed = self.sessions.get(key).and_then(|session| session.in_flight.get(identifier));
-        match owed.and_then(|entry| Some((entry, &mut self.entries.get_mut(entry)?.item))) {
+        let session = self.sessions.get_mut(key);
+        match session.and_then(|session| session.in_flight.get_mut(identifier)) {
             // PUBREC once more: PUBREL once more.
-            Some((entry, Item::Release { linked, .. })) => {
-                if !core::mem::replace(linked, true) {
-                    self.send_entry(index, entry);
+            Some(UnderWay::Release(flags)) => {
+                if !flags.has(Flags::LINKED) {
+                    flags.set(Flags::LINKED, true);
+                    // It was sent, so nothing that it waited for is left.
+                    self.send_item(index, Item::UnderWay(identifier), Lsn(0));
                 }
             }
-            Some(_) => {}
+            Some(UnderWay::Message(_)) => {}
             None if ack.reason_code.is_error() => {}
             None => self.acknowledge(
                 index,
@@ -63,10 +65,10 @@ impl Broker {
 
     /// The client does not take a message.
     fn refused_by(&mut self, key: u32, identifier: PacketIdentifier) {
-        let entry = self.sessions.get(key).and_then(|session| session.in_flight.get(identifier));
-        let copy = entry.and_then(|entry| self.entries.copy_mut(entry));
-        if let Some(publication) = copy.map(|copy| copy.publication) {
-            self.dropped(key, publication, DropCause::Refused);
+        let session = self.sessions.get(key);
+        let message = session.and_then(|session| session.in_flight.get(identifier));
+        if let Some(&UnderWay::Message(copy)) = message {
+            self.dropped(key, copy.publication, DropCause::Refused);
         }
     }
 
@@ -74,10 +76,11 @@ impl Broker {
     pub(super) fn on_pubcomp(&mut self, index: u32, ack: &Ack<'_>) -> Flow {
         let key = self.session_of(index).unwrap_or(NONE);
         let Some(session) = self.sessions.get(key) else { return Flow::Next };
-        let entry = session.in_flight.get(ack.packet_identifier).unwrap_or(NONE);
-        let item = self.entries.get(entry).map(|entry| &entry.item);
-        if matches!(item, Some(Item::Release { linked: false, .. })) {
-            self.complete(key, ack.packet_identifier);
+        match session.in_flight.get(ack.packet_identifier) {
+            Some(UnderWay::Release(flags)) if !flags.has(Flags::LINKED) => {
+                self.complete(key, ack.packet_identifier);
+            }
+            _ => {}
         }
         Flow::Next
     }

@@ -8,7 +8,7 @@ use mqtt_codec::{Packet, PacketType, Property, ReasonCode, Utf8String, Version};
 use crate::boundary::{CloseReason, Lsn};
 use crate::broker::Broker;
 use crate::connection::line::For;
-use crate::session::queue::{AckKind, Item, List, NONE};
+use crate::session::queue::{AckKind, Flags, Item, List, NONE};
 
 /// A host may deny with any reason code; a packet has some.
 pub(super) trait Answerable {
@@ -40,8 +40,8 @@ impl Broker {
             }
             _ => self.journal.gate(),
         };
-        if let Ok(entry) = self.entries.insert(item, lsn) {
-            self.queue_answer(index, entry, size);
+        if self.entries.take_answer().is_ok() {
+            self.queue_answer(index, item, size, lsn);
         } else {
             self.close_overfull(index);
         }
@@ -70,8 +70,8 @@ impl Broker {
         }
         let size = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
         let lsn = self.promised_by(index, packet);
-        match self.entries.insert_packet(bytes.into_boxed_slice(), lsn) {
-            Ok(entry) => self.queue_answer(index, entry, size),
+        match self.entries.insert_packet(bytes.into_boxed_slice()) {
+            Ok(item) => self.queue_answer(index, item, size, lsn),
             Err(_) => self.close_overfull(index),
         }
         true
@@ -103,31 +103,47 @@ impl Broker {
         self.reason_string(index, words).filter(|_| welcome)
     }
 
-    /// Puts an entry in the connection's line, or aside until it is durable.
+    /// Puts an item, which is counted, in the connection's line, or aside until `lsn` is durable. A
+    /// connection that there is no memory for is closed.
     #[inline]
-    pub(crate) fn send_entry(&mut self, index: u32, entry: u32) {
-        let Some(connection) = self.connections.get_mut(index) else { return };
-        let Some(queued) = self.entries.get_mut(entry) else { return };
-        if queued.is_in_order() {
-            connection.promised = connection.promised.max(queued.lsn);
-            queued.lsn = connection.promised;
+    pub(crate) fn send_item(&mut self, index: u32, item: Item, lsn: Lsn) {
+        let Some(connection) = self.connections.get_mut(index) else {
+            self.free_item(item);
+            return;
+        };
+        let mut lsn = lsn;
+        if item.is_in_order() {
+            lsn = connection.promised.max(lsn);
+            connection.promised = lsn;
         }
-        let lsn = queued.lsn;
         let overtakes = lsn > Lsn(0) && self.is_releasing(index);
         let Some(connection) = self.connections.get_mut(index) else { return };
         if self.journal.is_durable(lsn) && !connection.connack_held && !overtakes {
-            self.entries.push(&mut connection.outgoing, entry);
-            self.notify(index);
-        } else {
-            self.connections.line_up(For::Durable, index);
-            let Some(connection) = self.connections.get_mut(index) else { return };
-            if let Some(Item::Ack { kind: AckKind::Puback, .. }) =
-                self.entries.get(entry).map(|entry| &entry.item)
-            {
+            if self.entries.outgoing.push(&mut connection.outgoing, item).is_ok() {
+                self.notify(index);
+                return;
+            }
+        } else if self.entries.held.push(&mut connection.held, (lsn, item)).is_ok() {
+            if let Item::Ack { kind: AckKind::Puback, .. } = item {
                 connection.held_pubacks = connection.held_pubacks.saturating_add(1);
             }
-            self.entries.push(&mut connection.held, entry);
+            self.connections.line_up(For::Durable, index);
+            return;
         }
+        self.give_up(index, item);
+    }
+
+    /// Closes a connection that there is no memory for: what it was to be sent is in no line.
+    pub(super) fn give_up(&mut self, index: u32, item: Item) {
+        if let Item::UnderWay(identifier) = item {
+            let session = self.session_of(index).and_then(|key| self.sessions.get_mut(key));
+            let window = session.map(|session| &mut session.in_flight);
+            if let Some(message) = window.and_then(|window| window.get_mut(identifier)) {
+                message.flags_mut().set(Flags::LINKED, false);
+            }
+        }
+        self.free_item(item);
+        self.close_overfull(index);
     }
 
     /// Whether what is durable still waits for its turn to leave: nothing may overtake it.
@@ -140,10 +156,9 @@ impl Broker {
         let Some(connection) = self.connections.get_mut(index) else { return };
         let mut held = core::mem::take(&mut connection.held);
         let mut kept = List::default();
-        let (mut after_connack, mut put_off) = (false, false);
-        while let Some(key) = held.head() {
-            let Some(entry) = self.entries.get(key) else { break };
-            let durable = self.journal.is_durable(entry.lsn);
+        let (mut after_connack, mut put_off, mut overfull) = (false, false, false);
+        while let Some(&(lsn, item)) = self.entries.held.front(&held).first() {
+            let durable = self.journal.is_durable(lsn);
             // What only waited for the CONNACK may lie behind what is not durable yet; without one
             // the rest is in order.
             if !durable && !after_connack {
@@ -155,21 +170,31 @@ impl Broker {
                 break;
             }
             self.work.add(1);
-            if durable && matches!(entry.item, Item::Ack { kind: AckKind::Puback, .. }) {
+            let moved = if durable {
+                self.entries.outgoing.push(&mut connection.outgoing, item)
+            } else {
+                self.entries.held.push(&mut kept, (lsn, item))
+            };
+            if moved.is_err() {
+                overfull = true;
+                break;
+            }
+            if durable && matches!(item, Item::Ack { kind: AckKind::Puback, .. }) {
                 connection.held_pubacks = connection.held_pubacks.saturating_sub(1);
             }
             if core::mem::take(&mut connection.connack_held) {
                 connection.greeted = true;
                 after_connack = true;
             }
-            self.entries.pop(&mut held);
-            let list = if durable { &mut connection.outgoing } else { &mut kept };
-            self.entries.push(list, key);
+            self.entries.held.advance(&mut held, 1);
         }
-        self.entries.append(&mut kept, held);
+        self.entries.held.append(&mut kept, held);
         connection.held = kept;
         if !kept.is_empty() {
             self.connections.line_up(For::Durable, index);
+        }
+        if overfull {
+            self.close_overfull(index);
         }
         if put_off {
             self.releasing = self.connections.waiting_for(For::Durable);
@@ -198,11 +223,11 @@ impl Broker {
         session.map_or(Lsn(0), |session| session.lsn)
     }
 
-    fn queue_answer(&mut self, index: u32, entry: u32, size: u32) {
+    fn queue_answer(&mut self, index: u32, item: Item, size: u32, lsn: Lsn) {
         if let Some(connection) = self.connections.get_mut(index) {
             connection.answer_bytes = connection.answer_bytes.saturating_add(size);
         }
-        self.send_entry(index, entry);
+        self.send_item(index, item, lsn);
     }
 
     /// There is no entry left for an answer, and an answer cannot be left out.

@@ -10,7 +10,7 @@ use crate::broker::Broker;
 use crate::config::Limit;
 use crate::output::Pending;
 use crate::policy::{DeliverRequest, Policy, Verdict};
-use crate::session::queue::{Entries, Item, List};
+use crate::session::queue::{Entries, List};
 use crate::time::{Duration, Instant};
 
 /// A message that the policy has put off, and the answer once it is there.
@@ -21,8 +21,6 @@ pub(crate) struct Stalled {
     deadline: Instant,
     /// What was answered.
     allowed: bool,
-    /// The message's entry.
-    key: u32,
     /// It and the messages behind it, while the question is open.
     messages: List,
 }
@@ -32,7 +30,7 @@ impl Connection {
     fn take_back_stalled(&mut self, entries: &mut Entries) -> bool {
         let Some(stalled) = &mut self.stalled else { return false };
         let mut messages = core::mem::take(&mut stalled.messages);
-        entries.append(&mut messages, core::mem::take(&mut self.outgoing));
+        entries.outgoing.append(&mut messages, core::mem::take(&mut self.outgoing));
         self.outgoing = messages;
         stalled.ticket.take().is_some()
     }
@@ -45,7 +43,7 @@ impl Broker {
         &mut self,
         now: Instant,
         index: u32,
-        key: u32,
+        publication: u32,
         policy: &mut dyn Policy,
     ) -> Option<bool> {
         if self.session_of(index).is_none() {
@@ -54,13 +52,11 @@ impl Broker {
         let connection = self.connections.get(index)?;
         match &connection.stalled {
             Some(stalled) if stalled.ticket.is_some() => return None,
-            Some(stalled) if stalled.key == key => return Some(stalled.allowed),
-            _ => {}
+            // It was put back in front, and stays there until it is written or dropped.
+            Some(stalled) => return Some(stalled.allowed),
+            None => {}
         }
-        let Some(Item::Message(copy)) = self.entries.get(key).map(|entry| &entry.item) else {
-            return Some(true);
-        };
-        let Some(publication) = self.publications.get(copy.publication) else { return Some(true) };
+        let Some(publication) = self.publications.get(publication) else { return Some(true) };
         let (topic, payload) = (publication.topic(), publication.payload());
         let client = self.client(index);
         let verdict = policy.deliver(&DeliverRequest { client, topic, payload });
@@ -75,7 +71,7 @@ impl Broker {
             client_identifier: String::from(client.client_identifier),
             topic: topic.as_str().to_string(),
         };
-        self.defer_delivery(now, index, key, request);
+        self.defer_delivery(now, index, request);
         None
     }
 
@@ -84,10 +80,11 @@ impl Broker {
     pub(super) fn stall(&mut self, index: u32) {
         let Some(connection) = self.connections.get_mut(index) else { return };
         let Some(stalled) = &mut connection.stalled else { return };
-        if let Some(message) = self.entries.pop(&mut connection.outgoing) {
-            self.entries.push(&mut stalled.messages, message);
-        }
         self.work.add(1);
+        let Some(item) = self.entries.outgoing.pop(&mut connection.outgoing) else { return };
+        if self.entries.outgoing.push(&mut stalled.messages, item).is_err() {
+            self.give_up(index, item);
+        }
     }
 
     /// The message that was asked about is written or dropped.
@@ -137,19 +134,14 @@ impl Broker {
         connection.stalled = None;
     }
 
-    fn defer_delivery(&mut self, now: Instant, index: u32, key: u32, request: Request) {
+    fn defer_delivery(&mut self, now: Instant, index: u32, request: Request) {
         let Some(handle) = self.connections.handle(index) else { return };
         self.serial += 1;
         let ticket = (self.serial << 32) | u64::from(index);
         let deadline = now + Duration::from_secs(self.config.decision_timeout.into());
         let Some(connection) = self.connections.get_mut(index) else { return };
-        let stalled = Stalled {
-            ticket: Some(ticket),
-            deadline,
-            allowed: false,
-            key,
-            messages: List::default(),
-        };
+        let stalled =
+            Stalled { ticket: Some(ticket), deadline, allowed: false, messages: List::default() };
         connection.stalled = Some(Box::new(stalled));
         self.stats.deferred += 1;
         self.outputs.push(Pending::Decide(Box::new((Ticket(ticket), handle, request))));

@@ -14,7 +14,7 @@ use crate::boundary::{CloseReason, DropCause, Event, Lsn};
 use crate::broker::Broker;
 use crate::output::Pending;
 use crate::session::FOR_EVER;
-use crate::session::queue::{Item, List, NONE};
+use crate::session::queue::{Flags, Item, List, NONE};
 use crate::time::Instant;
 
 impl Broker {
@@ -117,12 +117,11 @@ impl Broker {
         if let Some(mut connection) = self.connections.remove(index) {
             self.timers.cancel(&mut connection.timer);
             self.account.give(connection.counted);
-            for list in [connection.outgoing, connection.held] {
-                if let Some(client) = &connection.former {
-                    self.tell_unsent(client, &list);
-                }
-                self.discard(list);
+            self.drop_held(NONE, connection.held);
+            if let Some(client) = &connection.former {
+                self.tell_unsent(client, &mut connection.outgoing);
             }
+            self.discard(connection.outgoing);
             let tail = connection.partial.and_then(|partial| partial.publication);
             if let Some(publication) = tail {
                 self.publications.release(publication);
@@ -143,25 +142,22 @@ impl Broker {
         connection.held_pubacks = 0;
         connection.connack_held = false;
         connection.promised = Lsn(0);
-        let outgoing = core::mem::take(&mut connection.outgoing);
+        let mut outgoing = core::mem::take(&mut connection.outgoing);
         let held = core::mem::take(&mut connection.held);
-        let kept = self.keep_unaddressed(outgoing);
+        self.keep_unaddressed(key, &mut outgoing);
         // Nothing that is held back may leave: what it acknowledges is not durable.
-        let dropped = self.keep_unaddressed(held);
-        self.discard(dropped);
+        self.drop_held(key, held);
         let Some(session) = self.sessions.get_mut(key) else { return };
         if let Some(connection) = self.connections.get_mut(index) {
-            connection.outgoing = kept;
+            connection.outgoing = outgoing;
             // Messages with QoS 0: the others stay with the Session.
-            let has_messages = session.live_messages > 0;
+            let has_messages = connection.live_messages > 0;
             connection.former = has_messages.then(|| session.client_identifier.clone());
         }
         self.recount_connection(index);
         let Some(session) = self.sessions.get_mut(key) else { return };
         session.connection = NONE;
         session.on_wire = 0;
-        session.queued_messages -= core::mem::take(&mut session.live_messages);
-        session.queued_bytes -= core::mem::take(&mut session.live_bytes);
         self.stats.offline_bytes += session.queued_bytes as usize;
         session.ends_at = match session.expiry_interval {
             FOR_EVER => Instant::NEVER,
@@ -176,41 +172,51 @@ impl Broker {
         self.session_left(now, key);
     }
 
-    /// Says of each message left in a list that its connection ended before it was sent.
-    fn tell_unsent(&mut self, client: &str, list: &List) {
-        self.work.add(list.len() as usize);
-        let mut next = list.head();
-        while let Some(entry) = next.and_then(|key| self.entries.get(key)) {
-            next = (entry.next != NONE).then_some(entry.next);
-            if let Item::Message(copy) = &entry.item {
-                let publication = copy.publication;
+    /// Says of each message left in a line that its connection ended before it was sent.
+    fn tell_unsent(&mut self, client: &str, line: &mut List) {
+        self.work.add(line.len() as usize);
+        while let Some(item) = self.entries.outgoing.pop(line) {
+            if let Item::Live { publication, .. } = item {
                 self.dropped_of(client, publication, DropCause::ConnectionEnded);
             }
+            self.free_item(item);
         }
     }
 
     /// Of what a connection had to send, keeps what is complete in itself. QoS 1 and 2 messages
     /// stay with the Session's window, unlinked.
-    fn keep_unaddressed(&mut self, mut list: List) -> List {
-        let mut kept = List::default();
-        self.work.add(list.len() as usize);
-        while let Some(key) = self.entries.pop(&mut list) {
-            let owned_by_window = match self.entries.get_mut(key).map(|entry| &mut entry.item) {
-                Some(Item::Message(copy)) if copy.packet_identifier.is_some() => {
-                    copy.linked = false;
-                    true
-                }
-                Some(Item::Release { linked, .. }) => {
-                    *linked = false;
-                    true
-                }
-                _ => false,
-            };
-            if !owned_by_window {
-                self.entries.push(&mut kept, key);
+    fn keep_unaddressed(&mut self, session: u32, line: &mut List) {
+        self.work.add(line.len() as usize);
+        let mut session = self.sessions.get_mut(session);
+        self.entries.outgoing.retain(line, |item| {
+            let Item::UnderWay(identifier) = item else { return true };
+            let window = session.as_mut().map(|session| &mut session.in_flight);
+            if let Some(message) = window.and_then(|window| window.get_mut(*identifier)) {
+                message.flags_mut().set(Flags::LINKED, false);
             }
+            false
+        });
+    }
+
+    /// Drops what a connection was not to send yet.
+    fn drop_held(&mut self, session: u32, mut held: List) {
+        self.work.add(held.len() as usize);
+        while let Some((_, item)) = self.entries.held.pop(&mut held) {
+            match item {
+                Item::UnderWay(identifier) => {
+                    let session = self.sessions.get_mut(session);
+                    let window = session.map(|session| &mut session.in_flight);
+                    if let Some(message) = window.and_then(|window| window.get_mut(identifier)) {
+                        message.flags_mut().set(Flags::LINKED, false);
+                    }
+                }
+                Item::Live { publication, .. } => {
+                    self.dropped(session, publication, DropCause::ConnectionEnded);
+                }
+                _ => {}
+            }
+            self.free_item(item);
         }
-        kept
     }
 }
 

@@ -1,16 +1,15 @@
 //! Bytes for a connection: late headers, shared tails, as many packets as the buffer takes.
 
+mod message;
+
 use alloc::boxed::Box;
-use alloc::vec;
 
-use mqtt_codec::{Ack, Delivery, Packet, Properties, PublishHead, QoS, ReasonCode, Version};
+use mqtt_codec::{Ack, Packet, PacketIdentifier, Properties, ReasonCode, Version};
 
-use super::topic_alias::Outgoing;
-use crate::boundary::DropCause;
+use self::message::tail;
 use crate::broker::Broker;
 use crate::policy::Policy;
-use crate::publication::Publication;
-use crate::session::queue::{AckKind, Copy, Item, NONE};
+use crate::session::queue::{AckKind, Flags, Item, UnderWay};
 use crate::time::Instant;
 
 /// Payloads larger than this are lent for a vectored write instead of copied.
@@ -41,7 +40,7 @@ pub(crate) struct Lent {
     pub(crate) whole_tail: bool,
 }
 
-/// What came of one entry.
+/// What came of one item.
 enum Step {
     Written(usize),
     Lent(usize, Lent),
@@ -67,6 +66,9 @@ impl Broker {
             let step = if self.connections.get(index)?.partial.is_some() {
                 self.transmit_partial(index, room)
             } else {
+                let written = self.transmit_plain(index, room);
+                len += written;
+                let room = room.get_mut(written..).unwrap_or_default();
                 match self.transmit_next(now, index, room, len == 0, policy) {
                     Some(step) => step,
                     None if self.continue_replays(now, index) => continue,
@@ -94,7 +96,7 @@ impl Broker {
         Some((len, lent))
     }
 
-    /// Writes the oldest entry; `None` if there is none.
+    /// Writes the oldest item; `None` if there is none.
     fn transmit_next(
         &mut self,
         now: Instant,
@@ -104,63 +106,89 @@ impl Broker {
         policy: &mut dyn Policy,
     ) -> Option<Step> {
         let connection = self.connections.get(index)?;
-        let (key, version) = (connection.outgoing.head()?, connection.version);
-        let item = &self.entries.get(key)?.item;
+        let version = connection.version;
+        let item = *self.entries.outgoing.front(&connection.outgoing).first()?;
         let step = match item {
-            Item::Message(_) if self.config.ask_deliver => {
-                return Some(self.transmit_asked(now, (index, key), room, fresh, policy));
+            Item::Live { .. } => {
+                return Some(self.transmit_message(now, index, item, room, fresh, policy));
             }
-            Item::Message(_) => return Some(self.transmit_message(now, index, key, room, fresh)),
-            Item::Packet(packet) => write(self.entries.packet(*packet), room),
-            item => encode(&small_packet(item), version, room),
+            Item::UnderWay(identifier) => {
+                let session = self.sessions.get(connection.session);
+                match session.and_then(|session| session.in_flight.get(identifier)) {
+                    //= [MQTT-4.3.3-6]
+                    Some(UnderWay::Release(_)) => encode(
+                        &ack(AckKind::Pubrel, identifier, ReasonCode::SUCCESS),
+                        version,
+                        room,
+                    ),
+                    _ => return Some(self.transmit_message(now, index, item, room, fresh, policy)),
+                }
+            }
+            Item::Ack { kind, packet_identifier, reason_code } => {
+                encode(&ack(kind, packet_identifier, reason_code), version, room)
+            }
+            Item::Pingresp => encode(&Packet::Pingresp, version, room),
+            Item::Packet(packet) => write(self.entries.packet(packet), room),
         };
         if matches!(step, Step::Full) {
-            if !fresh {
-                return Some(step);
+            if fresh {
+                self.begin_partial_answer(index, item, version);
+                return Some(Step::Nothing);
             }
-            self.begin_partial_answer(index, key, version);
-            return Some(Step::Nothing);
+            return Some(step);
         }
-        self.answer_gone(index, key);
+        self.answer_gone(index, item);
         Some(step)
     }
 
-    /// An answer is written: its entry goes, or goes back to the window that owns it.
-    fn answer_gone(&mut self, index: u32, key: u32) {
+    /// An answer is written. A PUBREL stays with the window.
+    fn answer_gone(&mut self, index: u32, item: Item) {
         let Some(connection) = self.connections.get_mut(index) else { return };
-        self.entries.pop(&mut connection.outgoing);
-        let size = match self.entries.get_mut(key).map(|entry| &mut entry.item) {
-            Some(Item::Release { linked, .. }) => {
-                *linked = false;
-                self.stats.packets_sent += 1;
+        self.entries.outgoing.advance(&mut connection.outgoing, 1);
+        self.stats.packets_sent += 1;
+        let size = match item {
+            Item::UnderWay(identifier) => {
+                let session = self.sessions.get_mut(connection.session);
+                let window = session.map(|session| &mut session.in_flight);
+                if let Some(message) = window.and_then(|window| window.get_mut(identifier)) {
+                    message.flags_mut().set(Flags::LINKED, false);
+                }
                 return;
             }
-            Some(Item::Packet(packet)) => {
-                let packet = *packet;
+            Item::Packet(packet) => {
                 u32::try_from(self.entries.packet(packet).len()).unwrap_or(u32::MAX)
             }
-            Some(Item::Pingresp) => 2,
+            Item::Pingresp => 2,
             _ => 4,
         };
-        self.entries.remove(key);
-        self.stats.packets_sent += 1;
         connection.answer_bytes = connection.answer_bytes.saturating_sub(size);
-        if connection.waiting {
+        let waiting = connection.waiting;
+        self.free_item(item);
+        if waiting {
             self.resume(index);
         }
     }
 
-    /// A packet larger than the host's whole buffer: it goes in parts.
-    fn begin_partial_answer(&mut self, index: u32, key: u32, version: Version) {
-        let Some(item) = self.entries.get(key).map(|entry| &entry.item) else { return };
-        let bytes: Box<[u8]> = if let Item::Packet(packet) = item {
-            self.entries.packet(*packet).into()
-        } else {
-            let mut whole = [0; 8];
-            let len = small_packet(item).encode(version, &mut whole).unwrap_or(0);
-            whole.get(..len).unwrap_or_default().into()
+    /// An answer larger than the host's whole buffer: it goes in parts.
+    fn begin_partial_answer(&mut self, index: u32, item: Item, version: Version) {
+        let mut small = [0; 8];
+        let bytes: Box<[u8]> = match item {
+            Item::Packet(packet) => self.entries.packet(packet).into(),
+            item => {
+                let packet = match item {
+                    Item::Ack { kind, packet_identifier, reason_code } => {
+                        ack(kind, packet_identifier, reason_code)
+                    }
+                    Item::UnderWay(identifier) => {
+                        ack(AckKind::Pubrel, identifier, ReasonCode::SUCCESS)
+                    }
+                    _ => Packet::Pingresp,
+                };
+                let len = packet.encode(version, &mut small).unwrap_or(0);
+                small.get(..len).unwrap_or_default().into()
+            }
         };
-        self.answer_gone(index, key);
+        self.answer_gone(index, item);
         if let Some(connection) = self.connections.get_mut(index) {
             let partial = Partial { bytes, sent: 0, publication: None, whole_tail: false };
             connection.partial = Some(Box::new(partial));
@@ -197,177 +225,13 @@ impl Broker {
         connection.partial = None;
         if len == 0 { Step::Nothing } else { Step::Written(len) }
     }
-
-    fn transmit_message(
-        &mut self,
-        now: Instant,
-        index: u32,
-        key: u32,
-        room: &mut [u8],
-        fresh: bool,
-    ) -> Step {
-        let Some(connection) = self.connections.get_mut(index) else { return Step::Full };
-        let version = connection.version;
-        let entry = self.entries.get(key).map(|entry| &entry.item);
-        let Some(Item::Message(copy)) = entry else { return Step::Full };
-        let Some(publication) = self.publications.get(copy.publication) else { return Step::Full };
-        //= [MQTT-3.3.2-5]
-        //= [MQTT-4.3.3-7]
-        if publication.expired(now) && !copy.sent {
-            return self.drop_outgoing(index, key, DropCause::Expired);
-        }
-        let mut one = None;
-        let identifiers = self.entries.identifiers(copy.identifiers, &mut one);
-        let whole_tail = version == Version::V5;
-        let tail = tail(publication, whole_tail);
-        let mut head = PublishHead {
-            delivery: delivery(copy),
-            retain: copy.retain,
-            topic: Some(publication.topic()),
-            message_expiry_interval: publication.expiry_left(now),
-            topic_alias: None,
-            //= [MQTT-3.3.4-3]
-            subscription_identifiers: identifiers,
-            pass_through_len: publication.pass_through_len(),
-            payload_len: publication.payload().len(),
-        };
-        let whole = head.packet_len(version);
-        //= [MQTT-3.1.2-24]
-        //= [MQTT-3.1.2-25]
-        if whole > connection.maximum_packet_size.get() as usize {
-            return self.drop_outgoing(index, key, DropCause::TooLarge);
-        }
-        // Room for the longest form is asked for before an alias is settled: once settled, the
-        // packet has to go out as it is.
-        let lend = tail.len() > LEND;
-        let alias_bytes = if connection.aliases.is_some() { 3 + 4 } else { 0 };
-        let wanted = alias_bytes + if lend { whole - tail.len() } else { whole };
-        if wanted > room.len() && !fresh {
-            return Step::Full;
-        }
-        if let Some(aliases) = &mut connection.aliases {
-            match aliases.outgoing(publication.topic()) {
-                Outgoing::Name => {}
-                Outgoing::NameAndAlias(alias) => head.topic_alias = Some(alias),
-                Outgoing::Alias(alias) => (head.topic, head.topic_alias) = (None, Some(alias)),
-            }
-        }
-        let head_len = head.encoded_len(version);
-        let fits = head_len + if lend { 0 } else { tail.len() } <= room.len();
-        let publication = copy.publication;
-        if head_len > room.len() {
-            let mut bytes = vec![0; head_len];
-            let encoded = head.encode(version, &mut bytes);
-            debug_assert!(encoded.is_ok(), "the broker makes packets that can be encoded");
-            let bytes = bytes.into();
-            let partial = Partial { bytes, sent: 0, publication: Some(publication), whole_tail };
-            connection.partial = Some(Box::new(partial));
-            self.publications.hold(publication);
-            self.message_gone(index, key);
-            return Step::Nothing;
-        }
-        let len = head.encode(version, room).unwrap_or(0);
-        if lend {
-            self.publications.hold(publication);
-            self.message_gone(index, key);
-            return Step::Lent(len, Lent { publication, whole_tail });
-        }
-        let copied = copy_into(tail, room.get_mut(len..).unwrap_or_default());
-        if !fits {
-            let bytes = Box::default();
-            let partial =
-                Partial { bytes, sent: copied, publication: Some(publication), whole_tail };
-            connection.partial = Some(Box::new(partial));
-            self.publications.hold(publication);
-        }
-        self.message_gone(index, key);
-        Step::Written(len + copied)
-    }
-
-    /// Writes a message that the policy lets the client have; drops one that it may not have.
-    fn transmit_asked(
-        &mut self,
-        now: Instant,
-        (index, key): (u32, u32),
-        room: &mut [u8],
-        fresh: bool,
-        policy: &mut dyn Policy,
-    ) -> Step {
-        let step = match self.may_have(now, index, key, policy) {
-            Some(true) => self.transmit_message(now, index, key, room, fresh),
-            // Left over from a Session that has gone on: there is nobody to ask about.
-            Some(false) if self.session_of(index).is_none() => {
-                self.drop_outgoing(index, key, DropCause::ConnectionEnded)
-            }
-            Some(false) => self.drop_outgoing(index, key, DropCause::Denied),
-            None => {
-                self.stall(index);
-                return Step::Nothing;
-            }
-        };
-        if !matches!(step, Step::Full) {
-            self.forget_delivery(index);
-        }
-        step
-    }
-
-    /// A message is written: QoS 0 is over, the rest stays with the window.
-    #[inline]
-    fn message_gone(&mut self, index: u32, key: u32) {
-        let Some(connection) = self.connections.get_mut(index) else { return };
-        let session = connection.session;
-        self.entries.pop(&mut connection.outgoing);
-        self.stats.packets_sent += 1;
-        self.stats.publish_sent += 1;
-        let Some(copy) = self.entries.copy_mut(key) else { return };
-        copy.sent = true;
-        copy.linked = false;
-        if copy.qos == QoS::AtMostOnce {
-            self.unqueue(session, key);
-            self.free_entry(key);
-        }
-    }
-
-    /// A message is not to be written after all.
-    fn drop_outgoing(&mut self, index: u32, key: u32, cause: DropCause) -> Step {
-        let Some(connection) = self.connections.get_mut(index) else { return Step::Full };
-        let session = connection.session;
-        self.entries.pop(&mut connection.outgoing);
-        let Some(copy) = self.entries.copy_mut(key) else { return Step::Nothing };
-        copy.linked = false;
-        let (publication, identifier) = (copy.publication, copy.packet_identifier);
-        if session == NONE {
-            let former = connection.former.take();
-            self.dropped_of(former.as_deref().unwrap_or_default(), publication, cause);
-            if let Some(connection) = self.connections.get_mut(index) {
-                connection.former = former;
-            }
-        } else {
-            self.dropped(session, publication, cause);
-        }
-        if let Some(identifier) = identifier {
-            self.complete(session, identifier);
-        } else {
-            self.unqueue(session, key);
-            self.free_entry(key);
-        }
-        Step::Nothing
-    }
-
-    /// A QoS 0 message counts as queued no longer.
-    fn unqueue(&mut self, session: u32, key: u32) {
-        let size = self.size_of(key);
-        if let Some(session) = self.sessions.get_mut(session) {
-            session.queued_messages = session.queued_messages.saturating_sub(1);
-            session.queued_bytes = session.queued_bytes.saturating_sub(size);
-            session.live_messages = session.live_messages.saturating_sub(1);
-            session.live_bytes = session.live_bytes.saturating_sub(size);
-        }
-    }
 }
 
-/// The packet of an entry that is neither a message nor encoded already.
-fn small_packet(item: &Item) -> Packet<'static> {
+fn ack(
+    kind: AckKind,
+    packet_identifier: PacketIdentifier,
+    reason_code: ReasonCode,
+) -> Packet<'static> {
     //= [MQTT-3.1.2-29]
     //= [MQTT-3.4.2-2]
     //= [MQTT-3.4.2-3]
@@ -378,39 +242,13 @@ fn small_packet(item: &Item) -> Packet<'static> {
     //= [MQTT-3.7.2-2]
     //= [MQTT-3.7.2-3]
     let properties = Properties::EMPTY;
-    match *item {
-        Item::Ack { kind, packet_identifier, reason_code } => {
-            let ack = Ack { packet_identifier, reason_code, properties };
-            match kind {
-                AckKind::Puback => Packet::Puback(ack),
-                AckKind::Pubrec => Packet::Pubrec(ack),
-                AckKind::Pubrel => Packet::Pubrel(ack),
-                AckKind::Pubcomp => Packet::Pubcomp(ack),
-            }
-        }
-        //= [MQTT-4.3.3-6]
-        Item::Release { packet_identifier, .. } => {
-            let reason_code = ReasonCode::SUCCESS;
-            Packet::Pubrel(Ack { packet_identifier, reason_code, properties })
-        }
-        Item::Pingresp | Item::Message(_) | Item::Packet(_) => Packet::Pingresp,
+    let ack = Ack { packet_identifier, reason_code, properties };
+    match kind {
+        AckKind::Puback => Packet::Puback(ack),
+        AckKind::Pubrec => Packet::Pubrec(ack),
+        AckKind::Pubrel => Packet::Pubrel(ack),
+        AckKind::Pubcomp => Packet::Pubcomp(ack),
     }
-}
-
-fn delivery(copy: &Copy) -> Delivery {
-    //= [MQTT-3.3.1-1]
-    //= [MQTT-3.3.1-3]
-    //= [MQTT-4.3.1-1]
-    //= [MQTT-4.3.2-2]
-    //= [MQTT-4.3.3-2]
-    Delivery::new(copy.qos, copy.sent && copy.qos > QoS::AtMostOnce, copy.packet_identifier)
-        .unwrap_or(Delivery::AtMostOnce)
-}
-
-/// What follows the header of a message: properties and payload, or the payload alone (3.x).
-#[inline]
-fn tail(publication: &Publication, whole: bool) -> &[u8] {
-    if whole { publication.tail() } else { publication.payload() }
 }
 
 /// Copies as much as there is room for; how much that was.

@@ -339,8 +339,10 @@ impl Broker {
             return self.locals.is_roomy(subscriber).unwrap_or_else(|| self.outputs.is_roomy());
         }
         let Some(session) = self.sessions.get(subscriber) else { return false };
-        session.queued_messages < (self.config.queue_messages / 2).max(1)
-            && session.queued_bytes < self.config.queue_bytes / 2
+        let connection = self.connections.get(session.connection);
+        let (messages, bytes) = connection.map_or((0, 0), |c| (c.live_messages, c.live_bytes));
+        messages.saturating_add(session.waiting.len()) < (self.config.queue_messages / 2).max(1)
+            && bytes.saturating_add(session.queued_bytes) < self.config.queue_bytes / 2
             && (session.is_connected() || session.is_persistent())
     }
 }

@@ -3,7 +3,7 @@
 use crate::boundary::Event;
 use crate::broker::Broker;
 use crate::journal::{Change, SessionChange};
-use crate::session::queue::List;
+use crate::session::queue::{List, UnderWay};
 use crate::time::Instant;
 
 impl Broker {
@@ -43,9 +43,9 @@ impl Broker {
         self.free_ended(left);
     }
 
-    /// Frees the entries of a list that nobody has any more, as far as this call goes.
-    pub(crate) fn discard(&mut self, list: List) {
-        self.entries.append(&mut self.discarded, list);
+    /// Frees what is in the line of a connection that is gone, as far as this call goes.
+    pub(crate) fn discard(&mut self, line: List) {
+        self.entries.outgoing.append(&mut self.discarded, line);
         let left = self.work.left();
         self.free_discarded(left);
     }
@@ -54,8 +54,8 @@ impl Broker {
     fn free_discarded(&mut self, steps: usize) -> usize {
         let mut left = steps;
         while left > 0 {
-            let Some(entry) = self.entries.pop(&mut self.discarded) else { break };
-            self.free_entry(entry);
+            let Some(item) = self.entries.outgoing.pop(&mut self.discarded) else { break };
+            self.free_item(item);
             self.work.add(1);
             left -= 1;
         }
@@ -92,9 +92,13 @@ impl Broker {
         if !self.subscriptions.unsubscribe_all(&mut state.subscriptions, 1) {
             return true;
         }
-        let entry = state.in_flight.pop().or_else(|| self.entries.pop(&mut state.waiting));
-        let Some(entry) = entry else { return false };
-        self.orphan(entry);
+        let waiting = || self.entries.waiting.pop(&mut state.waiting).map(UnderWay::Message);
+        let message = state.in_flight.pop().or_else(waiting);
+        match message {
+            Some(UnderWay::Message(copy)) => self.orphan(copy),
+            Some(release) => self.free_under_way(release),
+            None => return false,
+        }
         true
     }
 }

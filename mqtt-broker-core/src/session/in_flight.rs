@@ -4,7 +4,7 @@ use alloc::collections::VecDeque;
 
 use mqtt_codec::PacketIdentifier;
 
-use super::queue::NONE;
+use super::queue::UnderWay;
 
 /// Packet Identifiers run 1 to 65,535: a window spans them all and no more.
 const SPAN: usize = 65_535;
@@ -12,29 +12,35 @@ const SPAN: usize = 65_535;
 /// A window over the Packet Identifiers in the order they were given out, which is the order in
 /// which messages are sent again.
 ///
-/// Slot `n` holds the entry of the identifier `n` after the oldest. Acknowledgements out of order
+/// Slot `n` holds what the identifier `n` after the oldest stands for. Acknowledgements out of order
 /// leave holes; the window moves on when the oldest is acknowledged.
-#[derive(Default)]
-pub(crate) struct InFlight {
-    slots: VecDeque<u32>,
+pub(crate) struct InFlight<T = UnderWay> {
+    slots: VecDeque<Option<T>>,
     /// One less than the identifier of the first slot; identifiers count from 1.
     base: u16,
-    /// Slots that hold an entry.
+    /// Slots that hold something.
     len: u16,
     /// How many slots at the end have yet to be sent again on the current connection.
     to_resend: u16,
 }
 
-impl InFlight {
+impl<T> Default for InFlight<T> {
+    fn default() -> Self {
+        Self { slots: VecDeque::new(), base: 0, len: 0, to_resend: 0 }
+    }
+}
+
+impl<T> InFlight<T> {
     /// The memory held, in bytes.
     pub(crate) fn bytes(&self) -> usize {
-        self.slots.capacity() * size_of::<u32>()
+        self.slots.capacity() * size_of::<Option<T>>()
     }
 
     /// The memory that one more message takes, while it is copied, in bytes.
+    #[inline]
     pub(crate) fn growth(&self) -> usize {
         let grows = self.slots.len() == self.slots.capacity();
-        if grows { self.slots.capacity().max(4) * 2 * size_of::<u32>() } else { 0 }
+        if grows { self.slots.capacity().max(4) * 2 * size_of::<Option<T>>() } else { 0 }
     }
 
     /// How many messages are under way.
@@ -42,14 +48,15 @@ impl InFlight {
         self.len
     }
 
-    /// Gives `entry` the next Packet Identifier; `None` while the window spans all there are.
+    /// Gives `message` the next Packet Identifier; `None` while the window spans all there are.
     //= [MQTT-2.2.1-4]
-    pub(crate) fn push(&mut self, entry: u32) -> Option<PacketIdentifier> {
+    #[inline]
+    pub(crate) fn push(&mut self, message: T) -> Option<PacketIdentifier> {
         if self.slots.len() >= SPAN || self.slots.try_reserve(1).is_err() {
             return None;
         }
         let identifier = self.identifier(self.slots.len())?;
-        self.slots.push_back(entry);
+        self.slots.push_back(Some(message));
         self.len += 1;
         Some(identifier)
     }
@@ -65,7 +72,7 @@ impl InFlight {
         if offset < len || self.slots.try_reserve(offset - len).is_err() {
             return false;
         }
-        self.slots.resize(offset, NONE);
+        self.slots.resize_with(offset, || None);
         true
     }
 
@@ -75,27 +82,30 @@ impl InFlight {
         if self.slots.len() < SPAN { self.identifier(self.slots.len()) } else { None }
     }
 
-    /// The entry whose identifier was given out last.
-    pub(crate) fn newest(&self) -> Option<u32> {
-        self.slots.iter().rev().copied().find(|&entry| entry != NONE)
+    /// What was given its identifier last.
+    pub(crate) fn newest_mut(&mut self) -> Option<&mut T> {
+        self.slots.iter_mut().rev().find_map(Option::as_mut)
     }
 
-    /// The entry that has `identifier`.
-    pub(crate) fn get(&self, identifier: PacketIdentifier) -> Option<u32> {
-        let entry = *self.slots.get(self.offset(identifier))?;
-        (entry != NONE).then_some(entry)
+    /// What `identifier` stands for.
+    #[inline]
+    pub(crate) fn get(&self, identifier: PacketIdentifier) -> Option<&T> {
+        self.slots.get(self.offset(identifier))?.as_ref()
+    }
+
+    /// What `identifier` stands for.
+    #[inline]
+    pub(crate) fn get_mut(&mut self, identifier: PacketIdentifier) -> Option<&mut T> {
+        let offset = self.offset(identifier);
+        self.slots.get_mut(offset)?.as_mut()
     }
 
     /// Ends the use of `identifier`.
-    pub(crate) fn remove(&mut self, identifier: PacketIdentifier) -> Option<u32> {
+    pub(crate) fn remove(&mut self, identifier: PacketIdentifier) -> Option<T> {
         let offset = self.offset(identifier);
-        let slot = self.slots.get_mut(offset)?;
-        if *slot == NONE {
-            return None;
-        }
-        let entry = core::mem::replace(slot, NONE);
+        let message = self.slots.get_mut(offset)?.take()?;
         self.len -= 1;
-        while self.slots.front() == Some(&NONE) {
+        while matches!(self.slots.front(), Some(None)) {
             self.slots.pop_front();
             self.base = Self::after(self.base, 1);
         }
@@ -104,17 +114,17 @@ impl InFlight {
         if self.slots.is_empty() && self.slots.capacity() > 64 {
             self.slots = VecDeque::new();
         }
-        Some(entry)
+        Some(message)
     }
 
-    /// Takes out the oldest entry, whose Session has ended.
-    pub(crate) fn pop(&mut self) -> Option<u32> {
+    /// Takes out the oldest, whose Session has ended.
+    pub(crate) fn pop(&mut self) -> Option<T> {
         loop {
-            let entry = self.slots.pop_front()?;
+            let message = self.slots.pop_front()?;
             self.base = Self::after(self.base, 1);
-            if entry != NONE {
+            if message.is_some() {
                 self.len -= 1;
-                return Some(entry);
+                return message;
             }
         }
     }
@@ -124,14 +134,13 @@ impl InFlight {
         self.to_resend = u16::try_from(self.slots.len()).unwrap_or(u16::MAX);
     }
 
-    /// The next entry to send again on this connection.
-    pub(crate) fn next_resend(&mut self) -> Option<u32> {
+    /// The next to send again on this connection.
+    pub(crate) fn next_resend(&mut self) -> Option<PacketIdentifier> {
         while self.to_resend > 0 {
             let offset = self.slots.len() - usize::from(self.to_resend);
             self.to_resend -= 1;
-            match self.slots.get(offset) {
-                Some(&entry) if entry != NONE => return Some(entry),
-                _ => {}
+            if let Some(Some(_)) = self.slots.get(offset) {
+                return self.identifier(offset);
             }
         }
         None
@@ -142,20 +151,26 @@ impl InFlight {
         self.to_resend == 0
     }
 
-    /// The identifiers and entries in the order they were first sent.
-    pub(crate) fn identified(&self) -> impl Iterator<Item = (PacketIdentifier, u32)> + '_ {
-        let slots = self.slots.iter().enumerate().filter(|(_, entry)| **entry != NONE);
-        slots.filter_map(|(offset, entry)| Some((self.identifier(offset)?, *entry)))
+    /// The identifiers and what they stand for, in the order they were first sent.
+    pub(crate) fn identified(&self) -> impl Iterator<Item = (PacketIdentifier, &T)> {
+        let slots = self.slots.iter().enumerate();
+        slots.filter_map(|(offset, slot)| Some((self.identifier(offset)?, slot.as_ref()?)))
     }
 
-    /// The entries in the order they were first sent.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = u32> + '_ {
-        self.slots.iter().copied().filter(|&entry| entry != NONE)
+    /// What is under way, in the order it was first sent.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.slots.iter_mut().flatten()
+    }
+
+    /// What is under way, in the order it was first sent.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.slots.iter().flatten()
     }
 
     fn offset(&self, identifier: PacketIdentifier) -> usize {
-        let zero_based = usize::from(identifier.get()) - 1;
-        (zero_based + SPAN - usize::from(self.base)) % SPAN
+        let (zero_based, base) = (usize::from(identifier.get()) - 1, usize::from(self.base));
+        // A division would take longer than all the rest of it.
+        if zero_based >= base { zero_based - base } else { zero_based + SPAN - base }
     }
 
     fn identifier(&self, offset: usize) -> Option<PacketIdentifier> {

@@ -1,9 +1,9 @@
 //! Messages to a Session: straight to its connection, into the window, or into the queue.
 
-use mqtt_codec::{PacketIdentifier, QoS, SubscriptionIdentifier};
+use mqtt_codec::{PacketIdentifier, QoS};
 
 use super::Session;
-use super::queue::{Copy, Identifiers, Item};
+use super::queue::{Copy, Flags, Identifiers, Item, UnderWay};
 use crate::boundary::{CloseReason, DropCause, Lsn};
 use crate::broker::Broker;
 use crate::config::QueueOverflow;
@@ -30,17 +30,29 @@ pub(crate) struct Addressed {
     pub(crate) not_before: Lsn,
 }
 
+/// What a message of `len` bytes counts for in a queue.
+#[inline]
+pub(crate) fn queued_size(len: usize) -> u32 {
+    u32::try_from(len).unwrap_or(u32::MAX).saturating_add(ENTRY_BYTES)
+}
+
 impl Broker {
-    /// Gives a Session its copy; the entry's key if it was taken.
+    /// Gives a Session its copy; whether it was taken.
     #[inline]
     //= [MQTT-4.5.0-1]
     //= 3.1.1 [MQTT-3.1.2-5]
-    pub(crate) fn enqueue(&mut self, session: u32, message: Addressed) -> Option<u32> {
-        let publication = self.publications.get(message.publication)?;
-        let size = u32::try_from(publication.len()).unwrap_or(u32::MAX).saturating_add(ENTRY_BYTES);
+    pub(crate) fn enqueue(&mut self, session: u32, message: Addressed) -> bool {
+        let taken = self.take_copy(session, message).is_some();
+        if !taken {
+            self.entries.remove_identifiers(message.identifiers);
+        }
+        taken
+    }
+
+    fn take_copy(&mut self, session: u32, message: Addressed) -> Option<()> {
+        let size = self.size_of(message.publication);
         let state = self.sessions.get(session)?;
         let (connected, persistent) = (state.is_connected(), state.is_persistent());
-        let window = self.window_has_room(state);
         let live = message.qos == QoS::AtMostOnce;
         if live && !connected && !(self.config.queue_qos0 && persistent) {
             self.missed.add(session);
@@ -51,41 +63,50 @@ impl Broker {
         //= [MQTT-4.6.0-5]
         //= [MQTT-4.6.0-6]
         let immediate = connected
-            && if live { state.waiting_live == 0 } else { window && state.waiting.is_empty() };
+            && if live {
+                state.waiting_live == 0
+            } else {
+                self.window_has_room(state) && state.waiting.is_empty()
+            };
+        let (index, is_journalled) = (state.connection, state.is_journalled);
         if !self.make_room(session, message.publication, size, immediate, live) {
             return None;
         }
-        let copy = Copy {
-            publication: message.publication,
-            identifiers: message.identifiers,
-            group: message.group,
-            qos: message.qos,
-            retain: message.retain,
-            sent: false,
-            on_wire: false,
-            journalled: false,
-            linked: false,
-            packet_identifier: None,
-        };
-        let Ok(entry) = self.entries.insert_message(copy, message.not_before) else {
-            self.dropped(session, message.publication, DropCause::BrokerFull);
+        let Addressed { publication, qos, retain, identifiers, group, not_before } = message;
+        let flags = Flags::default().with(Flags::RETAIN, retain);
+        let mut copy = Copy { publication, identifiers, group, qos, flags };
+        if self.reserve(session, copy).is_none() {
+            self.dropped(session, publication, DropCause::BrokerFull);
             return None;
-        };
-        self.publications.hold(message.publication);
-        if self.journal.is_enabled() && !live {
-            self.journal_queued(session, entry, message);
         }
+        self.publications.hold(publication);
         if live && immediate {
-            self.send_live(session, entry, size);
-        } else if !(immediate && self.start(session, entry)) {
+            self.send_live(index, copy, not_before);
+            return Some(());
+        }
+        let mut lsn = not_before;
+        if is_journalled && !live && self.journal.is_enabled() {
+            lsn = self.journal_queued(session, message);
+            copy.flags.set(Flags::JOURNALLED, true);
+        }
+        if !(immediate && self.start(session, copy, lsn)) {
+            copy.flags.set(Flags::GATED, lsn > Lsn(0));
             let state = self.sessions.get_mut(session)?;
-            state.queued_messages += 1;
             state.queued_bytes = state.queued_bytes.saturating_add(size);
             self.stats.offline_bytes += if connected { 0 } else { size as usize };
             state.waiting_live += u32::from(live);
-            self.entries.push(&mut state.waiting, entry);
+            let waits = self.entries.waiting.push(&mut state.waiting, copy);
+            debug_assert!(waits.is_ok(), "room was made");
         }
-        Some(entry)
+        Some(())
+    }
+
+    /// Counts one more copy, with a place for it should it have to wait.
+    #[inline]
+    fn reserve(&mut self, session: u32, copy: Copy) -> Option<()> {
+        let state = self.sessions.get(session)?;
+        self.entries.waiting.reserve(&state.waiting, copy).ok()?;
+        self.entries.take_message().ok()
     }
 
     /// Sends what can be sent: first what is under way from an earlier connection, then what
@@ -102,34 +123,46 @@ impl Broker {
                 if !room {
                     return;
                 }
-                if let Some(entry) = state.in_flight.next_resend() {
+                if let Some(identifier) = state.in_flight.next_resend() {
                     state.on_wire += 1;
-                    self.mark_on_wire(entry);
-                    self.send_entry(index, entry);
+                    if let Some(message) = state.in_flight.get_mut(identifier) {
+                        message.flags_mut().set(Flags::ON_WIRE, true);
+                        message.flags_mut().set(Flags::LINKED, true);
+                    }
+                    // The CONNACK waits for all that has changed the Session.
+                    self.send_item(index, Item::UnderWay(identifier), Lsn(0));
                 }
                 continue;
             }
-            let Some(entry) = state.waiting.head() else { return };
-            let live = self.entries.copy_mut(entry).is_some_and(|c| c.qos == QoS::AtMostOnce);
+            let Some(&copy) = self.entries.waiting.front(&state.waiting).first() else { return };
+            let live = copy.qos == QoS::AtMostOnce;
             //= [MQTT-3.3.4-10]
             //= [MQTT-4.9.0-3]
             if !live && !room {
                 return;
             }
-            self.entries.pop(&mut state.waiting);
-            let size = self.size_of(entry);
-            if let Some(state) = self.sessions.get_mut(session) {
-                state.queued_messages = state.queued_messages.saturating_sub(1);
-                state.queued_bytes = state.queued_bytes.saturating_sub(size);
-                state.waiting_live -= u32::from(live);
-            }
-            if live {
-                self.send_live(session, entry, size);
-            } else if !self.start(session, entry) {
-                self.put_back(session, entry, size);
+            let lsn = if copy.flags.has(Flags::GATED) { state.lsn } else { Lsn(0) };
+            if !live && !self.start(session, copy, lsn) {
                 return;
             }
+            self.take_waiting(session);
+            if live {
+                self.send_live(index, copy, lsn);
+            }
         }
+    }
+
+    /// Takes the oldest copy that waits; it is not freed.
+    pub(crate) fn take_waiting(&mut self, session: u32) -> Option<Copy> {
+        let state = self.sessions.get_mut(session)?;
+        let copy = self.entries.waiting.pop(&mut state.waiting)?;
+        let len = self.publications.get(copy.publication).map_or(0, |stored| stored.len());
+        let size = queued_size(len);
+        state.waiting_live -= u32::from(copy.qos == QoS::AtMostOnce);
+        state.queued_bytes = state.queued_bytes.saturating_sub(size);
+        let gone = if state.is_connected() { 0 } else { size as usize };
+        self.stats.offline_bytes = self.stats.offline_bytes.saturating_sub(gone);
+        Some(copy)
     }
 
     /// A new connection: everything under way goes again, then what waited.
@@ -139,28 +172,25 @@ impl Broker {
         if let Some(state) = self.sessions.get_mut(session) {
             state.in_flight.rewind();
             state.on_wire = 0;
-            for key in state.in_flight.iter() {
-                match self.entries.get_mut(key).map(|entry| &mut entry.item) {
-                    Some(Item::Message(copy)) => copy.on_wire = false,
-                    Some(Item::Release { on_wire, .. }) => *on_wire = false,
-                    _ => {}
-                }
+            for message in state.in_flight.iter_mut() {
+                message.flags_mut().set(Flags::ON_WIRE, false);
             }
         }
         self.admit(session);
     }
 
-    /// Whether `identifier` names a message of this QoS that the client can have received.
+    /// PUBACK or PUBREC came. Whether `identifier` names a message of this QoS that the client can
+    /// have received.
     pub(crate) fn is_under_way(
         &self,
         session: u32,
         identifier: PacketIdentifier,
         qos: QoS,
     ) -> bool {
-        let entry =
+        let message =
             self.sessions.get(session).and_then(|session| session.in_flight.get(identifier));
-        match entry.and_then(|entry| self.entries.get(entry)).map(|entry| &entry.item) {
-            Some(Item::Message(copy)) => copy.qos == qos && !copy.linked,
+        match message {
+            Some(UnderWay::Message(copy)) => copy.qos == qos && !copy.flags.has(Flags::LINKED),
             _ => false,
         }
     }
@@ -168,79 +198,81 @@ impl Broker {
     /// PUBREC came: the message is the client's, a PUBREL is owed for it.
     //= [MQTT-4.3.3-5]
     pub(crate) fn released(&mut self, session: u32, identifier: PacketIdentifier) {
-        let Some(state) = self.sessions.get(session) else { return };
+        let Some(state) = self.sessions.get_mut(session) else { return };
         let index = state.connection;
-        let Some(key) = state.in_flight.get(identifier) else { return };
+        let Some(slot) = state.in_flight.get_mut(identifier) else { return };
+        let UnderWay::Message(copy) = *slot else { return };
+        let on_wire = copy.flags.has(Flags::ON_WIRE);
+        let flags = Flags::LINKED.with(Flags::ON_WIRE, on_wire);
+        *slot = UnderWay::Release(flags);
         let lsn = self.journal_session(session, SessionChange::Owed(identifier));
-        let Some(on_wire) = self.entries.copy_mut(key).map(|copy| copy.on_wire) else { return };
-        let release = Item::Release { packet_identifier: identifier, on_wire, linked: true };
-        self.replace_by_release(key, release, lsn);
-        self.send_entry(index, key);
+        self.let_go(copy);
+        self.send_item(index, Item::UnderWay(identifier), lsn);
     }
 
     /// The exchange of `identifier` is over: its place in the window goes to the next.
     pub(crate) fn complete(&mut self, session: u32, identifier: PacketIdentifier) {
         let Some(state) = self.sessions.get_mut(session) else { return };
-        let Some(key) = state.in_flight.remove(identifier) else { return };
-        self.journal_session(session, SessionChange::Completed(identifier));
-        let item = self.entries.get(key).map(|entry| &entry.item);
-        let on_wire = match item {
-            Some(Item::Message(copy)) => copy.on_wire,
-            Some(Item::Release { on_wire, .. }) => *on_wire,
-            _ => false,
-        };
-        if let Some(state) = self.sessions.get_mut(session).filter(|_| on_wire) {
-            state.on_wire = state.on_wire.saturating_sub(1);
+        let held = state.in_flight.bytes();
+        let Some(message) = state.in_flight.remove(identifier) else { return };
+        let on_wire = message.flags().has(Flags::ON_WIRE);
+        state.on_wire = state.on_wire.saturating_sub(u16::from(on_wire));
+        if held != state.in_flight.bytes() {
+            self.recount_session(session);
         }
-        self.free_entry(key);
+        self.journal_session(session, SessionChange::Completed(identifier));
+        self.free_under_way(message);
         self.admit(session);
         self.unpark_replays(session);
     }
 
-    /// Frees an entry that is in no list, with its hold on a publication.
-    pub(crate) fn free_entry(&mut self, key: u32) {
-        if let Some(entry) = self.entries.remove(key) {
-            if let Item::Message(copy) = entry.item {
-                self.let_go(&copy);
+    /// Frees what is in a window no longer.
+    #[inline]
+    pub(crate) fn free_under_way(&mut self, message: UnderWay) {
+        self.entries.give(1);
+        if let UnderWay::Message(copy) = message {
+            self.let_go(copy);
+        }
+    }
+
+    /// Frees what is in a connection's line no longer. What is under way is its window's.
+    pub(crate) fn free_item(&mut self, item: Item) {
+        match item {
+            Item::UnderWay(_) => return,
+            Item::Live { publication, identifiers, .. } => {
+                self.entries.remove_identifiers(identifiers);
+                self.publications.release(publication);
             }
+            Item::Packet(packet) => self.entries.remove_packet(packet),
+            Item::Ack { .. } | Item::Pingresp => {}
         }
+        self.entries.give(1);
     }
 
-    /// The message of an entry is the client's: its PUBREL takes its place.
-    pub(crate) fn replace_by_release(&mut self, entry: u32, release: Item, lsn: Lsn) {
-        if let Some(Item::Message(copy)) = self.entries.replace(entry, release, lsn) {
-            self.let_go(&copy);
-        }
-    }
-
-    fn let_go(&mut self, copy: &Copy) {
-        if copy.journalled {
+    /// A copy is over, but not its place in a window: lets go of its publication.
+    pub(crate) fn let_go(&mut self, copy: Copy) {
+        self.entries.remove_identifiers(copy.identifiers);
+        if copy.flags.has(Flags::JOURNALLED) {
             self.unname(copy.publication);
         }
         self.publications.release(copy.publication);
     }
 
-    /// Frees an entry of a Session that has ended; if it came through a group, the group chooses
+    /// Frees a copy of a Session that has ended; if it came through a group, the group chooses
     /// again, unless the member may have begun to receive it with QoS 2.
-    pub(crate) fn orphan(&mut self, key: u32) {
-        if let Some(copy) = self.entries.copy_mut(key) {
-            //= [MQTT-4.8.2-5]
-            if copy.group != 0 && !(copy.sent && copy.qos == QoS::ExactlyOnce) {
-                let orphan = (copy.publication, copy.group);
-                self.publications.hold(orphan.0);
-                self.orphans.push_back(orphan);
-            }
+    pub(crate) fn orphan(&mut self, copy: Copy) {
+        //= [MQTT-4.8.2-5]
+        if copy.group != 0 && !(copy.flags.has(Flags::SENT) && copy.qos == QoS::ExactlyOnce) {
+            self.publications.hold(copy.publication);
+            self.orphans.push_back((copy.publication, copy.group));
         }
-        self.free_entry(key);
+        self.free_under_way(UnderWay::Message(copy));
     }
 
-    /// Bytes that the entry counts for in its Session's queue.
-    pub(crate) fn size_of(&self, entry: u32) -> u32 {
-        let Some(Item::Message(copy)) = self.entries.get(entry).map(|entry| &entry.item) else {
-            return 0;
-        };
-        let len = self.publications.get(copy.publication).map_or(0, |p| p.len());
-        u32::try_from(len).unwrap_or(u32::MAX).saturating_add(ENTRY_BYTES)
+    /// Bytes that a publication counts for in a queue.
+    #[inline]
+    pub(crate) fn size_of(&self, publication: u32) -> u32 {
+        queued_size(self.publications.get(publication).map_or(0, |stored| stored.len()))
     }
 
     /// Whether the client can be sent one more QoS 1 or 2 message now.
@@ -251,7 +283,7 @@ impl Broker {
     }
 
     /// Gives a message its Packet Identifier and sends it; `false` if there is none to give.
-    fn start(&mut self, session: u32, entry: u32) -> bool {
+    fn start(&mut self, session: u32, mut copy: Copy, mut lsn: Lsn) -> bool {
         let Some(state) = self.sessions.get_mut(session) else { return false };
         //= [MQTT-4.3.2-1]
         //= [MQTT-4.3.3-1]
@@ -259,49 +291,31 @@ impl Broker {
         if growth > 0 && !self.account.has_room(growth) {
             return false;
         }
-        let Some(identifier) = state.in_flight.push(entry) else { return false };
+        copy.flags.set(Flags::ON_WIRE, true);
+        copy.flags.set(Flags::LINKED, true);
+        let Some(identifier) = state.in_flight.push(UnderWay::Message(copy)) else { return false };
         state.on_wire += 1;
-        let index = state.connection;
-        if state.is_journalled {
-            let lsn = self.journal_session(session, SessionChange::Sent(identifier));
-            if let Some(entry) = self.entries.get_mut(entry) {
-                entry.lsn = lsn;
-            }
+        let (index, is_journalled) = (state.connection, state.is_journalled);
+        if growth > 0 {
+            self.recount_session(session);
         }
-        if let Some(copy) = self.entries.copy_mut(entry) {
-            copy.packet_identifier = Some(identifier);
-            copy.on_wire = true;
-            copy.linked = true;
+        if is_journalled {
+            lsn = self.journal_session(session, SessionChange::Sent(identifier));
         }
-        self.send_entry(index, entry);
+        self.send_item(index, Item::UnderWay(identifier), lsn);
         true
     }
 
     /// Sends a QoS 0 message, which counts as queued until the transport has taken it.
-    fn send_live(&mut self, session: u32, entry: u32, size: u32) {
-        let Some(state) = self.sessions.get_mut(session) else { return };
-        state.queued_messages += 1;
-        state.queued_bytes = state.queued_bytes.saturating_add(size);
-        state.live_messages += 1;
-        state.live_bytes = state.live_bytes.saturating_add(size);
-        let index = state.connection;
-        self.send_entry(index, entry);
-    }
-
-    fn mark_on_wire(&mut self, entry: u32) {
-        match self.entries.get_mut(entry).map(|entry| &mut entry.item) {
-            Some(Item::Message(copy)) => (copy.on_wire, copy.linked) = (true, true),
-            Some(Item::Release { on_wire, linked, .. }) => (*on_wire, *linked) = (true, true),
-            _ => {}
+    fn send_live(&mut self, index: u32, copy: Copy, lsn: Lsn) {
+        let size = self.size_of(copy.publication);
+        if let Some(connection) = self.connections.get_mut(index) {
+            connection.live_messages += 1;
+            connection.live_bytes = connection.live_bytes.saturating_add(size);
         }
-    }
-
-    /// Returns an entry to the front of the queue.
-    fn put_back(&mut self, session: u32, entry: u32, size: u32) {
-        let Some(state) = self.sessions.get_mut(session) else { return };
-        state.queued_messages += 1;
-        state.queued_bytes = state.queued_bytes.saturating_add(size);
-        self.entries.push_front(&mut state.waiting, entry);
+        let Copy { publication, identifiers, flags, .. } = copy;
+        let item = Item::Live { publication, identifiers, retain: flags.has(Flags::RETAIN) };
+        self.send_item(index, item, lsn);
     }
 
     /// Whether the Session's queue takes a message of `size`, after the overflow rule has acted.
@@ -318,12 +332,14 @@ impl Broker {
         let mut gave_way = false;
         loop {
             let Some(state) = self.sessions.get(session) else { return false };
-            let fits = state.queued_bytes.saturating_add(size) <= bytes;
+            let unsent = self.connections.get(state.connection).map_or(0, |c| c.live_bytes);
+            let queued = state.queued_bytes.saturating_add(unsent);
+            let fits = queued.saturating_add(size) <= bytes;
             let room =
                 if immediate { !live || fits } else { fits && state.waiting.len() < messages };
             let offline = self.stats.offline_bytes.saturating_add(size as usize);
             let offline_room = state.is_connected() || offline <= self.config.limits.offline_bytes;
-            let shed = !gave_way && self.is_shed(state, size, live);
+            let shed = !gave_way && self.is_shed(state, unsent, size, live);
             if room && offline_room && !shed {
                 return true;
             }
@@ -355,68 +371,41 @@ impl Broker {
     }
 
     /// Whether memory is so short that this copy has to do without.
-    fn is_shed(&self, state: &Session, size: u32, live: bool) -> bool {
+    fn is_shed(&self, state: &Session, unsent: u32, size: u32, live: bool) -> bool {
         let claim = match state.is_connected() {
             false => Claim::Absent,
-            true if live && state.live_bytes >= UNREAD => Claim::Live,
+            true if live && unsent >= UNREAD => Claim::Live,
             true => return false,
         };
         !self.account.admits(claim, size as usize)
     }
 
     fn drop_oldest(&mut self, session: u32, cause: DropCause) {
-        let Some(state) = self.sessions.get_mut(session) else { return };
-        let Some(entry) = self.entries.pop(&mut state.waiting) else { return };
-        let live = self.entries.copy_mut(entry).is_some_and(|c| c.qos == QoS::AtMostOnce);
-        let size = self.size_of(entry);
-        if let Some(state) = self.sessions.get_mut(session) {
-            state.waiting_live -= u32::from(live);
-            state.queued_messages = state.queued_messages.saturating_sub(1);
-            state.queued_bytes = state.queued_bytes.saturating_sub(size);
-            let gone = if state.is_connected() { 0 } else { size as usize };
-            self.stats.offline_bytes = self.stats.offline_bytes.saturating_sub(gone);
+        let Some(copy) = self.take_waiting(session) else { return };
+        if copy.flags.has(Flags::JOURNALLED) {
+            self.journal_session(session, SessionChange::Dropped);
         }
-        if let Some(copy) = self.entries.copy_mut(entry) {
-            let publication = copy.publication;
-            if copy.journalled {
-                self.journal_session(session, SessionChange::Dropped);
-            }
-            self.dropped(session, publication, cause);
-        }
-        self.free_entry(entry);
+        self.dropped(session, copy.publication, cause);
+        self.free_under_way(UnderWay::Message(copy));
     }
 
     /// Journals a copy for a Session that lasts; it is not sent before that is durable.
-    fn journal_queued(&mut self, session: u32, entry: u32, message: Addressed) {
-        if !self.sessions.get(session).is_some_and(|session| session.is_journalled) {
-            return;
-        }
+    fn journal_queued(&mut self, session: u32, message: Addressed) -> Lsn {
         self.name(message.publication);
-        let Some(publication) = self.publications.get(message.publication) else { return };
+        let Some(publication) = self.publications.get(message.publication) else { return Lsn(0) };
         let sequence = publication.sequence;
-        let mut one = None;
-        let identifier = self.entries.identifiers(message.identifiers, &mut one).first().copied();
-        let Addressed { qos, retain, group, .. } = message;
+        let Addressed { qos, retain, group, identifiers, .. } = message;
+        let nth = |broker: &Self, n| {
+            let mut one = None;
+            broker.entries.identifiers(identifiers, &mut one).get(n).copied()
+        };
+        let identifier = nth(self, 0);
         let queued = SessionChange::Queued { sequence, qos, retain, group, identifier };
-        let lsn = self.journal_session(session, queued);
-        if let Some(entry) = self.entries.get_mut(entry) {
-            entry.lsn = lsn;
+        let mut lsn = self.journal_session(session, queued);
+        for n in 1.. {
+            let Some(identifier) = nth(self, n) else { break };
+            lsn = self.journal_session(session, SessionChange::Identified(identifier));
         }
-        if let Some(copy) = self.entries.copy_mut(entry) {
-            copy.journalled = true;
-        }
-    }
-
-    /// Adds a Subscription Identifier to a copy that has just been queued.
-    pub(crate) fn identify(
-        &mut self,
-        session: u32,
-        entry: u32,
-        identifier: SubscriptionIdentifier,
-    ) {
-        self.entries.add_identifier(entry, identifier);
-        if self.entries.copy_mut(entry).is_some_and(|copy| copy.journalled) {
-            self.journal_session(session, SessionChange::Identified(identifier));
-        }
+        lsn
     }
 }

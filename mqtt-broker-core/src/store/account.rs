@@ -83,6 +83,11 @@ impl Account {
         self.0.held.load(Ordering::Relaxed)
     }
 
+    /// How many bytes may be held.
+    pub(crate) fn ceiling(&self) -> usize {
+        self.0.ceiling
+    }
+
     /// Whether `bytes` more may be had.
     pub(crate) fn has_room(&self, bytes: usize) -> bool {
         self.admits(Claim::Begun, bytes)

@@ -3,7 +3,7 @@
 use super::{Phase, Replay, ReplayCause};
 use crate::journal::{Change, Life, Published, SessionChange};
 use crate::session::Session;
-use crate::session::queue::{Copy, LOST, NONE};
+use crate::session::queue::{Copy, Flags, LOST, NONE};
 use crate::session::will::PendingWill;
 use crate::time::Instant;
 
@@ -136,12 +136,7 @@ impl Replay {
                         identifiers: identifier.into(),
                         group,
                         qos,
-                        retain,
-                        sent: false,
-                        on_wire: false,
-                        journalled: true,
-                        linked: false,
-                        packet_identifier: None,
+                        flags: Flags::JOURNALLED.with(Flags::RETAIN, retain),
                     },
                 )
             }

@@ -7,10 +7,9 @@ use mqtt_codec::{PacketIdentifier, SubscriptionIdentifier};
 
 use super::ReplayCause;
 use super::apply::Applied;
-use crate::boundary::Lsn;
 use crate::broker::Broker;
 use crate::publication::Publication;
-use crate::session::queue::{Copy, Item};
+use crate::session::queue::{Copy, Flags, UnderWay};
 use crate::session::will::PendingWill;
 
 const NO_MESSAGE: ReplayCause = ReplayCause::Unknown("message");
@@ -42,18 +41,15 @@ impl Broker {
     }
 
     pub(super) fn restore_copy(&mut self, key: u32, copy: Copy) -> Applied {
-        let publication = copy.publication;
-        let entry = self.entries.insert(Item::Message(copy), Lsn(0));
-        let entry = entry.map_err(|_| ReplayCause::Limit("entries"))?;
+        let (publication, full) = (copy.publication, ReplayCause::Limit("entries"));
+        let size = self.size_of(publication);
+        let Some(state) = self.sessions.get_mut(key) else { return Ok(()) };
+        self.entries.take_answer().map_err(|_| full)?;
+        self.entries.waiting.push(&mut state.waiting, copy).map_err(|_| full)?;
+        state.queued_bytes = state.queued_bytes.saturating_add(size);
+        self.stats.offline_bytes += size as usize;
         self.publications.hold(publication);
         self.name(publication);
-        let size = self.size_of(entry);
-        if let Some(state) = self.sessions.get_mut(key) {
-            state.queued_messages += 1;
-            state.queued_bytes = state.queued_bytes.saturating_add(size);
-            self.stats.offline_bytes += size as usize;
-            self.entries.push(&mut state.waiting, entry);
-        }
         Ok(())
     }
 
@@ -63,25 +59,22 @@ impl Broker {
         key: u32,
         identifier: SubscriptionIdentifier,
     ) -> Applied {
-        let state = self.sessions.get(key);
-        let newest = state.and_then(|state| state.waiting.tail().or(state.in_flight.newest()));
-        self.entries.add_identifier(newest.ok_or(NO_MESSAGE)?, identifier);
+        let mut identifiers = self.newest_copy(key).ok_or(NO_MESSAGE)?.identifiers;
+        self.entries.add_identifier(&mut identifiers, identifier);
+        self.newest_copy(key).ok_or(NO_MESSAGE)?.identifiers = identifiers;
         Ok(())
     }
 
     pub(super) fn restore_sent(&mut self, key: u32, identifier: PacketIdentifier) -> Applied {
-        let entry = self.take_oldest(key)?;
-        if let Some(copy) = self.entries.copy_mut(entry) {
-            copy.packet_identifier = Some(identifier);
-            // Nobody knows: if it was, it has to say so.
-            copy.sent = true;
-        }
-        self.restore_in_flight(key, identifier, entry)
+        let mut copy = self.take_waiting(key).ok_or(NO_MESSAGE)?;
+        // Nobody knows: if it was, it has to say so.
+        copy.flags.set(Flags::SENT, true);
+        self.restore_in_flight(key, identifier, UnderWay::Message(copy))
     }
 
     pub(super) fn restore_dropped(&mut self, key: u32) -> Applied {
-        let entry = self.take_oldest(key)?;
-        self.free_entry(entry);
+        let copy = self.take_waiting(key).ok_or(NO_MESSAGE)?;
+        self.free_under_way(UnderWay::Message(copy));
         Ok(())
     }
 
@@ -90,21 +83,22 @@ impl Broker {
         key: u32,
         packet_identifier: PacketIdentifier,
     ) -> Applied {
-        let under_way = self.sessions.get(key).and_then(|s| s.in_flight.get(packet_identifier));
-        let release = Item::Release { packet_identifier, on_wire: false, linked: false };
-        if let Some(entry) = under_way {
-            self.replace_by_release(entry, release, Lsn(0));
+        let state = self.sessions.get_mut(key);
+        let release = UnderWay::Release(Flags::default());
+        if let Some(slot) = state.and_then(|state| state.in_flight.get_mut(packet_identifier)) {
+            if let UnderWay::Message(copy) = core::mem::replace(slot, release) {
+                self.let_go(copy);
+            }
             return Ok(());
         }
-        let entry = self.entries.insert(release, Lsn(0));
-        let entry = entry.map_err(|_| ReplayCause::Limit("entries"))?;
-        self.restore_in_flight(key, packet_identifier, entry)
+        self.entries.take_answer().map_err(|_| ReplayCause::Limit("entries"))?;
+        self.restore_in_flight(key, packet_identifier, release)
     }
 
     pub(super) fn restore_completed(&mut self, key: u32, identifier: PacketIdentifier) -> Applied {
         let state = self.sessions.get_mut(key).ok_or(NO_IDENTIFIER)?;
-        let entry = state.in_flight.remove(identifier).ok_or(NO_IDENTIFIER)?;
-        self.free_entry(entry);
+        let message = state.in_flight.remove(identifier).ok_or(NO_IDENTIFIER)?;
+        self.free_under_way(message);
         Ok(())
     }
 
@@ -128,28 +122,31 @@ impl Broker {
         }
     }
 
-    /// Takes the oldest copy that waits.
-    fn take_oldest(&mut self, key: u32) -> Result<u32, ReplayCause> {
-        let state = self.sessions.get_mut(key).ok_or(NO_MESSAGE)?;
-        let entry = self.entries.pop(&mut state.waiting).ok_or(NO_MESSAGE)?;
-        let size = self.size_of(entry);
-        if let Some(state) = self.sessions.get_mut(key) {
-            state.queued_messages = state.queued_messages.saturating_sub(1);
-            state.queued_bytes = state.queued_bytes.saturating_sub(size);
-            let left = self.stats.offline_bytes.saturating_sub(size as usize);
-            self.stats.offline_bytes = left;
+    /// The copy that was queued last.
+    fn newest_copy(&mut self, key: u32) -> Option<&mut Copy> {
+        let state = self.sessions.get_mut(key)?;
+        if !state.waiting.is_empty() {
+            return self.entries.waiting.newest_mut(&state.waiting);
         }
-        Ok(entry)
+        match state.in_flight.newest_mut()? {
+            UnderWay::Message(copy) => Some(copy),
+            UnderWay::Release(_) => None,
+        }
     }
 
-    fn restore_in_flight(&mut self, key: u32, identifier: PacketIdentifier, entry: u32) -> Applied {
+    fn restore_in_flight(
+        &mut self,
+        key: u32,
+        identifier: PacketIdentifier,
+        message: UnderWay,
+    ) -> Applied {
         let in_flight = self.sessions.get_mut(key).map(|state| &mut state.in_flight);
         let pushed = in_flight.and_then(|in_flight| {
             let next = in_flight.skip_to(identifier);
-            if next { in_flight.push(entry) } else { None }
+            if next { in_flight.push(message) } else { None }
         });
         if pushed.is_none() {
-            self.free_entry(entry);
+            self.free_under_way(message);
             return Err(NO_IDENTIFIER);
         }
         Ok(())

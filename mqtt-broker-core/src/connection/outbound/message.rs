@@ -1,0 +1,325 @@
+//! Messages on their way out: a header written late, and a tail that all copies share.
+
+use alloc::boxed::Box;
+use alloc::vec;
+
+use mqtt_codec::{Delivery, PublishHead, Version};
+
+use super::{LEND, Lent, Partial, Step, copy_into};
+use crate::boundary::DropCause;
+use crate::broker::Broker;
+use crate::connection::topic_alias::Outgoing;
+use crate::policy::Policy;
+use crate::publication::Publication;
+use crate::session::queue::{Flags, Identifiers, Item, UnderWay};
+use crate::session::sending::queued_size;
+use crate::time::Instant;
+
+/// One copy, wherever it lies.
+struct Outbound {
+    publication: u32,
+    identifiers: Identifiers,
+    delivery: Delivery,
+    retain: bool,
+    sent: bool,
+}
+
+impl Broker {
+    /// Writes QoS 0 messages as long as nothing is to be decided about them: they do not expire,
+    /// have no Subscription Identifier, and fit. How many bytes that is.
+    ///
+    /// What [`transmit_message`](Self::transmit_message) does, without a look at anything twice.
+    pub(super) fn transmit_plain(&mut self, index: u32, room: &mut [u8]) -> usize {
+        let Some(connection) = self.connections.get_mut(index) else { return 0 };
+        if connection.aliases.is_some() || self.config.ask_deliver {
+            return 0;
+        }
+        let (version, maximum) = (connection.version, connection.maximum_packet_size.get());
+        let (mut len, mut sent, mut size) = (0, 0, 0u32);
+        loop {
+            let mut taken = 0;
+            let front = self.entries.outgoing.front(&connection.outgoing);
+            for item in front {
+                let Item::Live { publication, identifiers, retain } = *item else { break };
+                let Some(stored) = self.publications.get_mut(publication) else { break };
+                if !identifiers.is_none() || stored.expires_at != Instant::NEVER {
+                    break;
+                }
+                let room = room.get_mut(len..).unwrap_or_default();
+                let Some(written) = write_plain(stored, retain, version, maximum, room) else {
+                    break;
+                };
+                len += written;
+                size = size.saturating_add(queued_size(stored.len()));
+                taken += 1;
+                self.publications.release(publication);
+            }
+            let whole = taken > 0 && usize::from(taken) == front.len();
+            sent += u32::from(taken);
+            self.entries.outgoing.advance(&mut connection.outgoing, taken);
+            if !whole {
+                break;
+            }
+        }
+        if sent > 0 {
+            connection.live_messages = connection.live_messages.saturating_sub(sent);
+            connection.live_bytes = connection.live_bytes.saturating_sub(size);
+            self.entries.give(sent);
+            self.stats.packets_sent += u64::from(sent);
+            self.stats.publish_sent += u64::from(sent);
+        }
+        len
+    }
+
+    /// Writes the message that comes next, if the policy lets the client have it; drops it if it may
+    /// not have it.
+    pub(super) fn transmit_message(
+        &mut self,
+        now: Instant,
+        index: u32,
+        item: Item,
+        room: &mut [u8],
+        fresh: bool,
+        policy: &mut dyn Policy,
+    ) -> Step {
+        let Some(outbound) = self.outbound(index, item) else {
+            debug_assert!(false, "what is in a line is somewhere");
+            self.advance_line(index);
+            return Step::Nothing;
+        };
+        if !self.config.ask_deliver {
+            return self.write_message(now, index, (item, outbound), room, fresh);
+        }
+        let step = match self.may_have(now, index, outbound.publication, policy) {
+            Some(true) => self.write_message(now, index, (item, outbound), room, fresh),
+            // Left over from a Session that has gone on: there is nobody to ask about.
+            Some(false) if self.session_of(index).is_none() => {
+                self.drop_outgoing(index, item, DropCause::ConnectionEnded)
+            }
+            Some(false) => self.drop_outgoing(index, item, DropCause::Denied),
+            None => {
+                self.stall(index);
+                return Step::Nothing;
+            }
+        };
+        if !matches!(step, Step::Full) {
+            self.forget_delivery(index);
+        }
+        step
+    }
+
+    fn write_message(
+        &mut self,
+        now: Instant,
+        index: u32,
+        (item, outbound): (Item, Outbound),
+        room: &mut [u8],
+        fresh: bool,
+    ) -> Step {
+        let Some(connection) = self.connections.get_mut(index) else { return Step::Full };
+        let version = connection.version;
+        let Some(publication) = self.publications.get(outbound.publication) else {
+            return Step::Full;
+        };
+        //= [MQTT-3.3.2-5]
+        //= [MQTT-4.3.3-7]
+        if publication.expired(now) && !outbound.sent {
+            return self.drop_outgoing(index, item, DropCause::Expired);
+        }
+        let mut one = None;
+        let identifiers = self.entries.identifiers(outbound.identifiers, &mut one);
+        let whole_tail = version == Version::V5;
+        let tail = tail(publication, whole_tail);
+        let mut head = PublishHead {
+            delivery: outbound.delivery,
+            retain: outbound.retain,
+            topic: Some(publication.topic()),
+            message_expiry_interval: publication.expiry_left(now),
+            topic_alias: None,
+            //= [MQTT-3.3.4-3]
+            subscription_identifiers: identifiers,
+            pass_through_len: publication.pass_through_len(),
+            payload_len: publication.payload().len(),
+        };
+        let whole = head.packet_len(version);
+        //= [MQTT-3.1.2-24]
+        //= [MQTT-3.1.2-25]
+        if whole > connection.maximum_packet_size.get() as usize {
+            return self.drop_outgoing(index, item, DropCause::TooLarge);
+        }
+        // Room for the longest form is asked for before an alias is settled: once settled, the
+        // packet has to go out as it is.
+        let lend = tail.len() > LEND;
+        let alias_bytes = if connection.aliases.is_some() { 3 + 4 } else { 0 };
+        let wanted = alias_bytes + if lend { whole - tail.len() } else { whole };
+        if wanted > room.len() && !fresh {
+            return Step::Full;
+        }
+        if let Some(aliases) = &mut connection.aliases {
+            match aliases.outgoing(publication.topic()) {
+                Outgoing::Name => {}
+                Outgoing::NameAndAlias(alias) => head.topic_alias = Some(alias),
+                Outgoing::Alias(alias) => (head.topic, head.topic_alias) = (None, Some(alias)),
+            }
+        }
+        let head_len = head.encoded_len(version);
+        let fits = head_len + if lend { 0 } else { tail.len() } <= room.len();
+        let publication = outbound.publication;
+        if head_len > room.len() {
+            let bytes = encoded(&head, version);
+            let partial = Partial { bytes, sent: 0, publication: Some(publication), whole_tail };
+            connection.partial = Some(Box::new(partial));
+            self.publications.hold(publication);
+            self.message_gone(index, item);
+            return Step::Nothing;
+        }
+        let len = head.encode(version, room).unwrap_or(0);
+        if lend {
+            self.publications.hold(publication);
+            self.message_gone(index, item);
+            return Step::Lent(len, Lent { publication, whole_tail });
+        }
+        let copied = copy_into(tail, room.get_mut(len..).unwrap_or_default());
+        if !fits {
+            let bytes = Box::default();
+            let partial =
+                Partial { bytes, sent: copied, publication: Some(publication), whole_tail };
+            connection.partial = Some(Box::new(partial));
+            self.publications.hold(publication);
+        }
+        self.message_gone(index, item);
+        Step::Written(len + copied)
+    }
+
+    /// What is to be known of a message in the line of a connection.
+    #[inline]
+    fn outbound(&self, index: u32, item: Item) -> Option<Outbound> {
+        match item {
+            Item::Live { publication, identifiers, retain } => {
+                let delivery = Delivery::AtMostOnce;
+                Some(Outbound { publication, identifiers, delivery, retain, sent: false })
+            }
+            Item::UnderWay(identifier) => {
+                let session = self.sessions.get(self.connections.get(index)?.session)?;
+                let UnderWay::Message(copy) = session.in_flight.get(identifier)? else {
+                    return None;
+                };
+                let sent = copy.flags.has(Flags::SENT);
+                Some(Outbound {
+                    publication: copy.publication,
+                    identifiers: copy.identifiers,
+                    //= [MQTT-3.3.1-1]
+                    //= [MQTT-3.3.1-3]
+                    //= [MQTT-4.3.1-1]
+                    //= [MQTT-4.3.2-2]
+                    //= [MQTT-4.3.3-2]
+                    delivery: Delivery::new(copy.qos, sent, Some(identifier))?,
+                    retain: copy.flags.has(Flags::RETAIN),
+                    sent,
+                })
+            }
+            _ => None,
+        }
+    }
+
+    /// A message is written: QoS 0 is over, the rest stays with the window.
+    #[inline]
+    fn message_gone(&mut self, index: u32, item: Item) {
+        self.stats.packets_sent += 1;
+        self.stats.publish_sent += 1;
+        let session = self.advance_line(index);
+        match item {
+            Item::UnderWay(identifier) => {
+                let session = session.and_then(|session| self.sessions.get_mut(session));
+                let window = session.map(|session| &mut session.in_flight);
+                if let Some(message) = window.and_then(|window| window.get_mut(identifier)) {
+                    message.flags_mut().set(Flags::SENT, true);
+                    message.flags_mut().set(Flags::LINKED, false);
+                }
+            }
+            item => self.live_gone(index, item),
+        }
+    }
+
+    /// A message is not to be written after all.
+    fn drop_outgoing(&mut self, index: u32, item: Item, cause: DropCause) -> Step {
+        let (outbound, session) = (self.outbound(index, item), self.advance_line(index));
+        let Some((outbound, session)) = outbound.zip(session) else { return Step::Nothing };
+        let former = self.connections.get_mut(index).and_then(|c| c.former.take());
+        match &former {
+            Some(former) => self.dropped_of(former, outbound.publication, cause),
+            None => self.dropped(session, outbound.publication, cause),
+        }
+        if let Some(connection) = self.connections.get_mut(index) {
+            connection.former = former;
+        }
+        match item {
+            Item::UnderWay(identifier) => self.complete(session, identifier),
+            item => self.live_gone(index, item),
+        }
+        Step::Nothing
+    }
+
+    /// Takes the oldest item out of the line, without freeing it; the key of the Session.
+    #[inline]
+    fn advance_line(&mut self, index: u32) -> Option<u32> {
+        let connection = self.connections.get_mut(index)?;
+        self.entries.outgoing.advance(&mut connection.outgoing, 1);
+        Some(connection.session)
+    }
+
+    /// A QoS 0 message is in the line no longer, and counts as queued no longer.
+    fn live_gone(&mut self, index: u32, item: Item) {
+        let Item::Live { publication, .. } = item else { return };
+        let size = self.size_of(publication);
+        if let Some(connection) = self.connections.get_mut(index) {
+            connection.live_messages = connection.live_messages.saturating_sub(1);
+            connection.live_bytes = connection.live_bytes.saturating_sub(size);
+        }
+        self.free_item(item);
+    }
+}
+
+/// Writes a QoS 0 message that has no property of its own, if it is to be copied and there is room.
+#[inline]
+fn write_plain(
+    publication: &Publication,
+    retain: bool,
+    version: Version,
+    maximum: u32,
+    room: &mut [u8],
+) -> Option<usize> {
+    let tail = tail(publication, version == Version::V5);
+    if tail.len() > LEND {
+        return None;
+    }
+    let head = PublishHead {
+        delivery: Delivery::AtMostOnce,
+        retain,
+        topic: Some(publication.topic()),
+        message_expiry_interval: None,
+        topic_alias: None,
+        subscription_identifiers: &[],
+        pass_through_len: publication.pass_through_len(),
+        payload_len: publication.payload().len(),
+    };
+    let whole = head.packet_len(version);
+    let room = room.get_mut(..whole).filter(|_| whole <= maximum as usize)?;
+    let len = head.encode(version, room).ok()?;
+    copy_into(tail, room.get_mut(len..).unwrap_or_default());
+    Some(whole)
+}
+
+/// A head that is larger than the host's buffer.
+fn encoded(head: &PublishHead<'_>, version: Version) -> Box<[u8]> {
+    let mut bytes = vec![0; head.encoded_len(version)];
+    let encoded = head.encode(version, &mut bytes);
+    debug_assert!(encoded.is_ok(), "the broker makes packets that can be encoded");
+    bytes.into()
+}
+
+/// What follows the header of a message: properties and payload, or the payload alone (3.x).
+#[inline]
+pub(super) fn tail(publication: &Publication, whole: bool) -> &[u8] {
+    if whole { publication.tail() } else { publication.payload() }
+}
