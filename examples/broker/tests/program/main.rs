@@ -1,5 +1,7 @@
 //! The program as its users meet it: started as a process, spoken to over TCP, ended by signals.
 
+#![allow(clippy::std_instead_of_alloc, reason = "tests have std")]
+
 mod checking;
 mod client;
 #[cfg(unix)]

@@ -36,11 +36,11 @@ struct Flight {
 
 /// Three of four go to the subscribers, with QoS 1 and 2; the fourth is retained.
 const fn qos(number: u32) -> QoS {
-    if number % 2 == 0 { QoS::AtLeastOnce } else { QoS::ExactlyOnce }
+    if number.is_multiple_of(2) { QoS::AtLeastOnce } else { QoS::ExactlyOnce }
 }
 
 const fn is_retained(number: u32) -> bool {
-    number % 4 == 0
+    number.is_multiple_of(4)
 }
 
 impl Publisher {
