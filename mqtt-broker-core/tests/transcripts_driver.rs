@@ -60,7 +60,7 @@ fn play(name: &str, path: &Path) -> Result<(), Failed> {
     let mut script =
         Script::read(&fs::read_to_string(path)?).map_err(|error| format!("{name}:{error}"))?;
     // A driver is made anew by its host, which is tested with the core alone.
-    let crash = script.lines.iter().position(|line| matches!(line.action, Action::Crash));
+    let crash = script.lines.iter().position(|line| matches!(line.action, Action::Crash(_)));
     script.lines.truncate(crash.unwrap_or(script.lines.len()));
     for mode in Mode::ALL {
         let line = Cell::new(0);

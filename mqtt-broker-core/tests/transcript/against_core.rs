@@ -6,6 +6,7 @@ use std::panic::catch_unwind;
 
 use mqtt_codec::Packet;
 
+use super::crash;
 use super::matching::Names;
 use super::mode::Mode;
 use super::play::Play;
@@ -23,7 +24,11 @@ pub(crate) fn play_all(file: &str, script: &Script) -> Result<(), String> {
             .unwrap_or_else(|panic| Err(format!("panic: {}", message(&*panic))))
             .map_err(|error| format!("{file}:{}: {error}\n    played with {mode}", line.get()))?;
     }
-    Ok(())
+    let line = Cell::new(0);
+    let outcome = catch_unwind(AssertUnwindSafe(|| crash::after_every_line(script, &line)));
+    outcome
+        .unwrap_or_else(|panic| Err(format!("panic: {}", message(&*panic))))
+        .map_err(|error| format!("{file}:{}: {error}\n    crashed after this line", line.get()))
 }
 
 /// What a panic said.

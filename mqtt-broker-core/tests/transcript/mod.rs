@@ -2,6 +2,7 @@
 
 mod against_core;
 mod client;
+mod crash;
 mod fields;
 mod host;
 mod matching;

@@ -56,6 +56,9 @@ const TINY: usize = 64;
 const EVERY_POSITION: usize = 512;
 
 impl Mode {
+    /// With a journal that is durable at once.
+    pub(crate) const JOURNALLED: Self = Self { disk: Disk::Fast, ..Self::PLAIN };
+
     const PLAIN: Self = Self {
         cut: Cut::Whole,
         drain: Drain::AtOnce,

@@ -46,7 +46,7 @@ impl Sent {
 
 /// A script that is being played.
 pub(crate) struct Play<S> {
-    world: S,
+    pub(crate) world: S,
     names: Names,
 }
 
@@ -57,7 +57,18 @@ impl<S: Subject> Play<S> {
 
     /// Plays all of it; `current` is the line it is at.
     pub(crate) fn run(mut self, script: &Script, current: &Cell<usize>) -> Result<(), String> {
-        let mut lines = script.lines.iter().peekable();
+        self.run_lines(&script.lines, current)?;
+        self.nothing_else()?;
+        self.world.last_check()
+    }
+
+    /// Plays some lines.
+    pub(crate) fn run_lines(
+        &mut self,
+        lines: &[Line],
+        current: &Cell<usize>,
+    ) -> Result<(), String> {
+        let mut lines = lines.iter().peekable();
         while let Some(line) = lines.next() {
             current.set(line.number);
             if let Action::Send { name, what, .. } = &line.action {
@@ -74,8 +85,7 @@ impl<S: Subject> Play<S> {
             }
             self.world.after_line()?;
         }
-        self.nothing_else()?;
-        self.world.last_check()
+        Ok(())
     }
 
     /// Whether this line goes in one write with the one before, which `name` sent.
@@ -167,9 +177,9 @@ impl<S: Subject> Play<S> {
                 }
                 self.world.wish(wish)
             }
-            Action::Crash => {
+            Action::Crash(away) => {
                 self.nothing_else()?;
-                self.world.crash()
+                self.world.crash(away.forward, away.back)
             }
             Action::DiskStalls(stalls) => {
                 self.world.settle()?;

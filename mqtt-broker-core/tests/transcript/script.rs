@@ -61,7 +61,7 @@ pub(crate) enum Action {
     /// `disk stalls`, `disk syncs`
     DiskStalls(bool),
     /// `broker crashes`
-    Crash,
+    Crash(Away),
 }
 
 /// What a client sends.
@@ -130,6 +130,13 @@ impl Script {
     }
 }
 
+/// What a clock does while the broker is gone.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Away {
+    pub(crate) forward: Duration,
+    pub(crate) back: Duration,
+}
+
 impl Line {
     fn sends(&self) -> bool {
         matches!(self.action, Action::Send { .. })
@@ -155,7 +162,8 @@ fn actions(line: &str, speaker: &mut Option<String>) -> Result<Vec<Action>, Stri
     Ok(vec![match first {
         "wait" => Action::Wait(duration(rest).ok_or("`wait 10s`, with ms, s, min, h or d")?),
         "policy" => Action::Policy(Rule::read(rest)?),
-        "broker" if rest == "crashes" => Action::Crash,
+        "broker" if rest == "crashes" => Action::Crash(Away::default()),
+        "broker" if rest.starts_with("crashes") => Action::Crash(away(rest)?),
         "disk" if rest == "stalls" => Action::DiskStalls(true),
         "disk" if rest == "syncs" => Action::DiskStalls(false),
         "host" if rest.starts_with('<') => {
@@ -177,6 +185,19 @@ fn actions(line: &str, speaker: &mut Option<String>) -> Result<Vec<Action>, Stri
             return client(first.into(), rest, false);
         }
     }])
+}
+
+/// `crashes for 1h` or `crashes, clock back 1h`.
+fn away(line: &str) -> Result<Away, String> {
+    let span = |text| duration(text).ok_or_else(|| format!("{text:?} is no time"));
+    if let Some(text) = line.strip_prefix("crashes for ") {
+        return Ok(Away { forward: span(text)?, ..Away::default() });
+    }
+    let text = line.strip_prefix("crashes, clock back ");
+    Ok(Away {
+        back: span(text.ok_or("crashes, crashes for 1h, or crashes, clock back 1h")?)?,
+        ..Away::default()
+    })
 }
 
 fn client(name: String, rest: &str, joined: bool) -> Result<Vec<Action>, String> {

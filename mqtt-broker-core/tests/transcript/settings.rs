@@ -96,6 +96,7 @@ fn limit(config: &mut Config, name: &str, value: &Value) -> Result<(), String> {
         "connect-packet-size" => limits.connect_packet_size = value.number()?,
         "topic-levels" => limits.topic_levels = value.number()?,
         "outgoing" => limits.outgoing = value.number()?,
+        "journal-bytes" => limits.journal_bytes = value.number()?,
         "outputs" => limits.outputs = value.number()?,
         _ => return Err("no field of the configuration has this name".into()),
     }

@@ -35,8 +35,9 @@ pub(crate) trait Subject {
     /// Nothing is durable from here on, or everything is.
     fn disk_stalls(&mut self, stalls: bool) -> Result<(), String>;
 
-    /// The broker is gone, with all connections and all that was not durable, and comes back.
-    fn crash(&mut self) -> Result<(), String> {
+    /// The broker is gone, with all connections and all that was not durable, and comes back. It was
+    /// away for so long, and the clock has been set back by so much.
+    fn crash(&mut self, _away: Duration, _back: Duration) -> Result<(), String> {
         Err("only the core itself crashes".into())
     }
 

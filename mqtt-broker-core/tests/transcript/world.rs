@@ -1,6 +1,8 @@
 //! The host of a transcript: it carries bytes between clients and broker as its mode says, and
 //! checks what every host may rely on.
 
+use core::time::Duration;
+
 use mqtt_broker_core::{
     Broker, CloseReason, Config, ConnectionHandle, Event, Instant, LocalSubscription, Lsn, Message,
     Output, Peer, Played, Received, Request, Ticket, play,
@@ -14,6 +16,8 @@ use super::rules::{Rule, Rules};
 use super::scene::{Scene, question};
 use super::subject::Subject;
 use super::wishes::Wishes;
+
+mod crashing;
 
 /// More turns than any transcript needs; a broker that is never at rest is caught here.
 const TURNS: usize = 10_000;
@@ -293,7 +297,7 @@ impl Subject for World {
     }
 
     /// Stops where the broker asked to be woken.
-    fn wait(&mut self, span: core::time::Duration) -> Result<(), String> {
+    fn wait(&mut self, span: Duration) -> Result<(), String> {
         self.settle()?;
         let end = self.now + span;
         for _ in 0..TURNS {
@@ -323,7 +327,7 @@ impl Subject for World {
     }
 
     /// Of the journal, what was durable is left.
-    fn crash(&mut self) -> Result<(), String> {
+    fn crash(&mut self, away: Duration, back: Duration) -> Result<(), String> {
         let durable = usize::try_from(self.durable.0).map_err(|e| e.to_string())?;
         self.records.truncate(durable);
         self.written = self.durable;
@@ -331,6 +335,7 @@ impl Subject for World {
         for record in &self.records {
             replay.apply(record).map_err(|e| e.to_string())?;
         }
+        self.now = Instant((self.now + away).0 - (Instant(0) + back).0);
         self.broker = replay.finish(self.now).map_err(|e| e.to_string())?;
         self.disk_stalls = false;
         self.wishes = Wishes::default();
