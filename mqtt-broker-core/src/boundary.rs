@@ -51,6 +51,33 @@ pub struct LocalSubscription {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ticket(pub(crate) u64);
 
+/// One of the brokers that are joined to be one: its number, from 0 on. See
+/// [`Config::shards`](crate::Config::shards).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Shard(pub u16);
+
+impl Shard {
+    /// The shard that the Session of this Client Identifier lives on, among so many: the host
+    /// brings its connections there. The same on every machine. One that leaves its Client
+    /// Identifier to the broker may connect to any.
+    #[must_use]
+    pub fn of(client_identifier: &str, shards: u16) -> Self {
+        // FNV-1a, then the high bits: nothing is gained by clients that meet on a shard.
+        let hash = client_identifier.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        });
+        let spread = (hash ^ (hash >> 29)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+        let place = (spread * u64::from(shards)) >> 32;
+        Self(u16::try_from(place).unwrap_or(0))
+    }
+}
+
+impl fmt::Display for Shard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// Log sequence number: the place of a [`Record`](crate::Record) in the journal. They grow by at
 /// least one from record to record and are never used again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -141,6 +168,10 @@ pub enum Output<'a> {
     /// The [snapshot](crate::Broker::snapshot) that begins with this record is durable as a whole:
     /// every record before it may be deleted, and a replay begins with it.
     Snapshot(Lsn),
+    /// There is something to say to this peer: call [`poll_forward`](crate::Broker::poll_forward)
+    /// until it returns `None`, now or when the link can take more; there is no second notice before
+    /// it has.
+    Forward(Shard),
     /// Something happened that a log, a metric or a hook may want. Only with
     /// [`Config::events`](crate::Config::events).
     Event(Event),
@@ -388,6 +419,10 @@ pub enum Error {
     TooLarge,
     /// The filter is a shared subscription, which a host does not have.
     SharedFilter,
+    /// This broker has no such peer.
+    Peer,
+    /// The bytes are no frame of a peer, as the text says: end the link.
+    Frame(&'static str),
 }
 
 impl fmt::Display for Error {
@@ -397,6 +432,8 @@ impl fmt::Display for Error {
             Self::Property => f.write_str("a property that does not travel with a message"),
             Self::TooLarge => f.write_str("message larger than the Maximum Packet Size"),
             Self::SharedFilter => f.write_str("a host's subscription cannot be shared"),
+            Self::Peer => f.write_str("no peer of this broker"),
+            Self::Frame(what) => write!(f, "not a frame of a peer: {what}"),
         }
     }
 }

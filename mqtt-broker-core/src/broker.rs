@@ -12,6 +12,7 @@ mod timeout;
 mod views;
 mod work;
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
@@ -25,6 +26,8 @@ use crate::connection::line::For;
 use crate::connection::{Connections, State};
 use crate::journal::{Journal, Record};
 use crate::output::{Outputs, Pending};
+use crate::peers::Peers;
+use crate::peers::interests::Interests;
 use crate::policy::Policy;
 use crate::publication::Publications;
 use crate::recording::{Call, Recorder};
@@ -72,6 +75,8 @@ pub struct Broker {
     pub(crate) locals: Locals,
     pub(crate) timers: Timers<Timer>,
     pub(crate) journal: Journal,
+    /// The brokers that are joined to this one, if there are any.
+    pub(crate) peers: Option<Box<Peers>>,
     pub(crate) outputs: Outputs,
     pub(crate) stats: Stats,
     pub(crate) work: Work,
@@ -123,6 +128,11 @@ impl Broker {
         // A seed of few bits, such as the default, would make a poor key.
         let (seed, limits) = (config.seed ^ SEED_BITS, &config.limits);
         let account = Account::new(limits.memory);
+        let peers = Peers::new(&account, seed, &config);
+        let mut subscriptions = Subscriptions::new(&account, seed, limits.subscriptions);
+        if peers.is_some() {
+            subscriptions.interests = Some(Box::new(Interests::new(&account, seed)));
+        }
         Self {
             connections: Connections::new(&account, seed, limits),
             sessions: Sessions::new(&account, seed, limits.sessions),
@@ -132,7 +142,8 @@ impl Broker {
                 limits.publications,
                 limits.publication_bytes,
             ),
-            subscriptions: Subscriptions::new(&account, seed, limits.subscriptions),
+            subscriptions,
+            peers,
             retained: Retained::new(&account, seed, limits.retained),
             replays: Replays::new(&account),
             locals: Locals::new(&account, limits.local_subscriptions),
@@ -255,6 +266,7 @@ impl Broker {
                 Output::Decide(ticket, connection, request)
             }
             Pending::Snapshot(begun) => Output::Snapshot(begun),
+            Pending::Forward(peer) => Output::Forward(peer),
             Pending::Event(event) => Output::Event(*event),
             Pending::Message(copy) => {
                 self.lent = Some(copy.publication);
@@ -329,6 +341,7 @@ impl Broker {
         self.journal.durable(lsn);
         self.releasing = self.connections.waiting_for(For::Durable);
         self.release_durable();
+        self.notify_peers();
         self.give_room();
         self.release_snapshot();
     }

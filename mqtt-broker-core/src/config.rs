@@ -8,6 +8,7 @@ use alloc::string::String;
 use mqtt_codec::QoS;
 
 pub use self::limit::{Limit, Reached};
+use crate::boundary::Shard;
 
 /// Every choice that the standard leaves to the server.
 ///
@@ -28,6 +29,7 @@ pub use self::limit::{Limit, Reached};
 /// | [`Config::receive_maximum`] | DISCONNECT 0x93 Receive Maximum exceeded |
 /// | [`Limits::topic_levels`], [`Limits::topic_bytes`] | PUBACK or PUBREC 0x90, SUBACK 0x8F (3.x: 0x80); 3.x PUBLISH: acknowledged, dropped and counted |
 /// | [`Limits::journal_bytes`] | the input of a connection that would add to it waits; [`Error::Full`](crate::Error::Full) |
+/// | [`Limits::forwards`], [`Limits::forward_bytes`] | the peer's copy is dropped and counted |
 /// | [`Limits::outgoing`] | the connection's input waits until it has been read |
 ///
 /// Each [`Limit`] that refuses somebody is counted in [`Stats::reached`] and told as
@@ -44,6 +46,12 @@ pub struct Config {
     pub journal: bool,
     /// Emit [`Event`](crate::Event)s. Default on.
     pub events: bool,
+    /// How many brokers are joined to be one, this one included; 0 and 1 are one that is alone. All
+    /// of them are given the same number, and it is never changed where there is a journal: Sessions
+    /// live where [`Shard::of`](crate::Shard::of) says. Default 1.
+    pub shards: u16,
+    /// Which of them this one is, from 0 on. Default 0.
+    pub shard: Shard,
 
     /// Write down every call, for [`poll_recording`](crate::Broker::poll_recording): at most this
     /// many bytes in all; then the recording ends and the broker goes on. What waits to be polled
@@ -125,6 +133,8 @@ impl Default for Config {
             seed: 0,
             journal: false,
             events: true,
+            shards: 1,
+            shard: Shard(0),
             #[cfg(feature = "recording")]
             recording: 0,
             receive_maximum: 1024,
@@ -253,6 +263,12 @@ pub struct Limits {
     /// would be recorded waits; from all of it on, whoever sends anything else that would. Default
     /// 64 MiB.
     pub journal_bytes: usize,
+    /// Messages, and notices to a peer, that wait for one peer; messages beyond are dropped and
+    /// counted. Default 1 Mi.
+    pub forwards: u32,
+    /// Bytes of topics, properties and payloads of messages that wait for one peer. Default 256 MiB;
+    /// 8 KiB where addresses have 32 bits.
+    pub forward_bytes: usize,
     /// Messages and events that wait for the host to poll them; what comes beyond is dropped and
     /// counted, and so are events beyond a sixty-fourth of `memory`. Default 65,536.
     pub outputs: u32,
@@ -284,6 +300,8 @@ impl Default for Limits {
             deferred: 65_536,
             outgoing: 16 << 10,
             journal_bytes: if usize::BITS > 32 { 64 << 20 } else { 16 << 10 },
+            forwards: 1 << 20,
+            forward_bytes: if usize::BITS > 32 { 256 << 20 } else { 8 << 10 },
             outputs: 65_536,
         }
     }
@@ -365,6 +383,16 @@ pub struct Stats {
     pub denied_subscribe: u64,
     /// Copies that the policy did not let a subscriber have.
     pub denied_deliver: u64,
+    /// Messages that peers have not said they have, now.
+    pub forwards_kept: u32,
+    /// Messages sent to peers, those sent again included.
+    pub forwards_sent: u64,
+    /// Messages taken from peers.
+    pub forwards_received: u64,
+    /// Messages of peers that had been taken before.
+    pub forwards_repeated: u64,
+    /// Messages dropped because too many waited for a peer.
+    pub dropped_forwards: u64,
     /// How often each limit refused somebody.
     pub reached: Reached,
     /// Events and host messages dropped because the host did not poll them in time.

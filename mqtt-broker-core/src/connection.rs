@@ -175,6 +175,11 @@ impl Connection {
             + self.progress.as_ref().map_or(0, |kept| size_of_val(&**kept) + kept.heap())
     }
 
+    /// The mark that its SUBSCRIBE waits for; 0 if it does not.
+    pub(crate) fn mark(&self) -> u64 {
+        self.progress.as_ref().map_or(0, |progress| progress.mark())
+    }
+
     /// Whether anything is ready to be sent.
     pub(crate) const fn has_outgoing(&self) -> bool {
         !self.outgoing.is_empty() || self.partial.is_some()
@@ -238,6 +243,7 @@ impl Connections {
         self.step_out(For::Durable, index);
         self.step_out(For::Room, index);
         self.step_out(For::Host, index);
+        self.step_out(For::Peers, index);
         let connection = self.slots.remove(index)?;
         self.addresses.leave(&connection.peer);
         Some(connection)

@@ -9,6 +9,7 @@ mod change;
 mod checksum;
 mod fields;
 mod frame;
+mod peer_change;
 mod records;
 
 use alloc::collections::{BTreeMap, VecDeque};
@@ -18,9 +19,11 @@ use core::fmt;
 use crate::boundary::Lsn;
 use crate::broker::{bytes_of, queue_bytes};
 use crate::time::Instant;
-pub(crate) use change::{Change, Life, Published, SessionChange};
+pub(crate) use change::{Change, Life, Malformed, Published, SessionChange, pass_through};
+pub(crate) use fields::{Fields, Reader};
 use frame::HEADER;
 pub(crate) use frame::{Frame, Header, Kind, NoFrame};
+pub(crate) use peer_change::PeerChange;
 pub use records::{Records, Stored};
 
 /// How large a buffer is kept when nothing is in it.

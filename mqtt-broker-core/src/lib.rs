@@ -152,6 +152,7 @@ mod connection;
 mod driver;
 mod journal;
 mod output;
+mod peers;
 mod policy;
 mod publication;
 mod recording;
@@ -168,7 +169,8 @@ pub use mqtt_codec as codec;
 
 pub use self::boundary::{
     ApplicationMessage, CloseReason, ConnectionHandle, DropCause, Error, Event, LocalSubscription,
-    Lsn, Message, Output, Peer, Received, RefusalCause, Request, SessionView, Ticket, Transmit,
+    Lsn, Message, Output, Peer, Received, RefusalCause, Request, SessionView, Shard, Ticket,
+    Transmit,
 };
 pub use self::broker::{Broker, Replay, ReplayCause, ReplayError};
 pub use self::config::{Config, Limit, Limits, Overrate, QueueOverflow, Reached, Stats};

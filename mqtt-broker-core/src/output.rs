@@ -6,7 +6,7 @@ use alloc::collections::VecDeque;
 use mqtt_codec::{QoS, SubscriptionIdentifier};
 
 use crate::boundary::{
-    CloseReason, ConnectionHandle, Event, LocalSubscription, Lsn, Request, Ticket,
+    CloseReason, ConnectionHandle, Event, LocalSubscription, Lsn, Request, Shard, Ticket,
 };
 use crate::store::Account;
 
@@ -17,6 +17,7 @@ pub(crate) enum Pending {
     Close(ConnectionHandle, CloseReason),
     Resume(ConnectionHandle),
     Snapshot(Lsn),
+    Forward(Shard),
     Decide(Box<(Ticket, ConnectionHandle, Request)>),
     Event(Box<Event>),
     Message(LocalCopy),
@@ -41,6 +42,7 @@ impl Pending {
             | Self::Close(..)
             | Self::Resume(_)
             | Self::Snapshot(_)
+            | Self::Forward(_)
             | Self::Message(_) => 0,
             Self::Decide(question) => size_of_val(&**question) + question.2.heap(),
             Self::Event(event) => size_of_val(&**event) + event.heap(),

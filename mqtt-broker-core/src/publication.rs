@@ -295,6 +295,12 @@ impl Publication {
         self.expires_at <= now
     }
 
+    /// The microseconds left, if it expires.
+    pub(crate) fn time_left(&self, now: Instant) -> Option<u64> {
+        let expires = self.expires_at != Instant::NEVER;
+        expires.then(|| self.expires_at.0.saturating_sub(now.0))
+    }
+
     /// The seconds left, if it expires: the interval less the whole seconds it has waited.
     //= [MQTT-3.3.2-6]
     pub(crate) fn expiry_left(&self, now: Instant) -> Option<u32> {

@@ -10,6 +10,7 @@ use crate::boundary::{DropCause, Event, Lsn, Peer};
 use crate::broker::Broker;
 use crate::config::Limit;
 use crate::journal::Change;
+use crate::peers::is_peer;
 use crate::publication::{Draft, Publication};
 use crate::session::sending::Addressed;
 use crate::session::will::Due;
@@ -42,7 +43,7 @@ impl Broker {
         if !matched && !draft.retain {
             return Ok(false);
         }
-        if !matched && draft.payload.is_empty() {
+        if !matched && draft.payload.is_empty() && self.peers.is_none() {
             // Nothing has to be kept to forget what is.
             self.clear_retained(draft.topic);
             return Ok(false);
@@ -51,7 +52,8 @@ impl Broker {
         let publication = self.publications.insert(draft)?;
         let taken = self.retain(publication);
         if taken.is_ok() {
-            self.deliver(now, publication, origin);
+            let stamp = self.stamp(now, publication);
+            self.deliver(now, publication, origin, stamp);
         }
         self.publications.release(publication);
         taken.map(|()| matched)
@@ -64,21 +66,30 @@ impl Broker {
             self.subscriptions.matches(stored.topic(), &mut self.matches);
         }
         // It has nobody to be refused to.
-        if let Err(limit) = self.retain(publication) {
-            self.stats.dropped_broker_full += 1;
-            let client = will.client_identifier.as_deref().unwrap_or_default();
-            self.reached_by(limit, client, Peer::default());
-            self.event(|broker| {
-                let topic = broker.publications.get(publication)?.topic().as_str().into();
-                Some(Event::NotRetained { client_identifier: client.into(), topic, limit })
-            });
-        }
-        self.deliver(now, publication, origin);
+        let stamp = match self.retain(publication) {
+            Ok(()) => self.stamp(now, publication),
+            Err(limit) => {
+                self.not_retained(will, limit);
+                0
+            }
+        };
+        self.deliver(now, publication, origin, stamp);
         self.publications.release(publication);
     }
 
+    fn not_retained(&mut self, will: &Due, limit: Limit) {
+        let publication = will.publication;
+        self.stats.dropped_broker_full += 1;
+        let client = will.client_identifier.as_deref().unwrap_or_default();
+        self.reached_by(limit, client, Peer::default());
+        self.event(|broker| {
+            let topic = broker.publications.get(publication)?.topic().as_str().into();
+            Some(Event::NotRetained { client_identifier: client.into(), topic, limit })
+        });
+    }
+
     /// Sets or clears the retained message of a publication's topic, if it says so.
-    fn retain(&mut self, publication: u32) -> Result<(), Limit> {
+    pub(crate) fn retain(&mut self, publication: u32) -> Result<(), Limit> {
         let Some(stored) = self.publications.get(publication) else { return Ok(()) };
         //= [MQTT-3.3.1-8]
         if !stored.retain {
@@ -147,8 +158,14 @@ impl Broker {
         self.publications.release(publication);
     }
 
-    /// Queues a publication for everyone in `matches`.
-    fn deliver(&mut self, now: Instant, publication: u32, origin: Option<u32>) {
+    /// Queues a publication for everyone in `matches`. Of a stamp that is not 0 all peers are told.
+    pub(crate) fn deliver(
+        &mut self,
+        now: Instant,
+        publication: u32,
+        origin: Option<u32>,
+        stamp: u64,
+    ) {
         let Some(stored) = self.publications.get(publication) else { return };
         let (qos, retain, sequence) = (stored.qos, stored.retain, stored.sequence);
         let matches = core::mem::take(&mut self.matches);
@@ -162,7 +179,11 @@ impl Broker {
             }
             let delivery = addressed(found, qos, retain);
             if is_local(delivery.subscriber) {
-                self.deliver_local(now, publication, delivery);
+                if is_peer(delivery.subscriber) {
+                    self.route_to_peer(delivery.subscriber, origin);
+                } else {
+                    self.deliver_local(now, publication, delivery);
+                }
                 continue;
             }
             let Some(session) = self.sessions.get_mut(delivery.subscriber) else { continue };
@@ -189,7 +210,7 @@ impl Broker {
             }
         }
         for &group in &matches.groups {
-            deliveries.extend(self.choose_member(group, qos, retain));
+            deliveries.extend(self.choose_member(group, qos, retain, origin));
         }
         self.work.add(matches.subscribers.len() + matches.groups.len() + deliveries.len());
         // Not the stable sort: that takes 4 KiB of stack.
@@ -204,24 +225,54 @@ impl Broker {
         }
         drop(rest);
         self.tell_missed(publication);
+        if self.peers.is_some() {
+            self.forward(publication, origin, stamp);
+        }
         (self.matches, self.deliveries, self.more_identifiers) = (matches, deliveries, more);
     }
 }
 
 impl Broker {
-    /// A copy for the member of a group whose turn it is.
-    fn choose_member(&mut self, group: GroupKey, qos: QoS, retain: bool) -> Option<Delivery> {
-        let (sessions, connections) = (&self.sessions, &self.connections);
-        let mut asked = 0;
-        let chosen = self.subscriptions.next_member(group, |subscriber| {
-            asked += 1;
-            preference(sessions, connections, subscriber)
-        });
-        self.work.add(asked);
+    /// A copy for the member of a group whose turn it is. If that is a peer, the message is routed
+    /// to it. What came from a peer is for a member here, as long as there is one.
+    fn choose_member(
+        &mut self,
+        group: GroupKey,
+        qos: QoS,
+        retain: bool,
+        origin: Option<u32>,
+    ) -> Option<Delivery> {
+        let mut chosen = None;
+        let here = origin.is_some_and(is_peer);
+        for peers_too in [false, true] {
+            if chosen.is_none() && (peers_too || here) {
+                chosen = self.next_member(group, peers_too);
+            }
+        }
         let chosen = chosen?;
+        if is_peer(chosen.subscriber) {
+            self.route_to_group(chosen.subscriber, group);
+            return None;
+        }
         let group = self.subscriptions.serial(group);
         //= [MQTT-3.3.4-5]
         Some(Delivery { group, ..addressed(chosen, qos, retain) })
+    }
+
+    fn next_member(&mut self, group: GroupKey, peers_too: bool) -> Option<Match> {
+        let (sessions, connections) = (&self.sessions, &self.connections);
+        let peers = self.peers.as_deref();
+        let mut asked = 0;
+        let chosen = self.subscriptions.next_member(group, |subscriber| {
+            asked += 1;
+            match peers {
+                Some(peers) if is_peer(subscriber) && peers_too => peers.preference(subscriber),
+                _ if is_peer(subscriber) => Preference::Refused,
+                _ => preference(sessions, connections, subscriber),
+            }
+        });
+        self.work.add(asked);
+        chosen
     }
 
     /// The member that had this publication is gone: the group, if it is still there, chooses
@@ -230,11 +281,13 @@ impl Broker {
         if let Some(stored) = self.publications.get(publication) {
             let (qos, retain, expired) = (stored.qos, stored.retain, stored.expired(now));
             let key = self.subscriptions.group(group).filter(|_| !expired);
-            match key.and_then(|key| self.choose_member(key, qos, retain)) {
+            match key.and_then(|key| self.choose_member(key, qos, retain, None)) {
                 Some(delivery) => {
                     self.enqueue(delivery.subscriber, delivery.message(publication));
                     self.tell_missed(publication);
                 }
+                // A peer was chosen.
+                None if self.forward(publication, None, 0) => {}
                 None if expired => self.dropped_of("", publication, DropCause::Expired),
                 None => self.dropped_of("", publication, DropCause::NoMember),
             }

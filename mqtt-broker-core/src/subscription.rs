@@ -4,11 +4,14 @@ mod matching;
 mod shared;
 mod table;
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use mqtt_codec::{SubscriptionIdentifier, SubscriptionOptions, TopicFilter};
 
 use crate::journal::SessionChange;
+use crate::peers::interests::Interests;
+use crate::peers::is_peer;
 use crate::store::{Account, Full};
 use crate::topic_tree::{TopicTree, levels};
 pub(crate) use matching::{Match, Matches};
@@ -32,6 +35,8 @@ pub(crate) struct Subscriptions {
     groups: Groups,
     len: u32,
     limit: u32,
+    /// What peers are to know of them, if there are any.
+    pub(crate) interests: Option<Box<Interests>>,
 }
 
 /// The answer to a subscription made.
@@ -54,6 +59,7 @@ impl Subscriptions {
             groups: Groups::new(account, seed, limit),
             len: 0,
             limit,
+            interests: None,
         }
     }
 
@@ -76,7 +82,11 @@ impl Subscriptions {
             self.table.replace(key, options, identifier);
             return Ok(Subscribed { replaced: true });
         }
-        let added = if self.len < self.limit {
+        let interest = match &mut self.interests {
+            Some(interests) if !is_peer(subscriber) => Some(interests.hold(filter.as_bytes())),
+            _ => None,
+        };
+        let added = if self.len < self.limit && !matches!(interest, Some(Err(Full))) {
             let subscription = Subscription::new(subscriber, site, options, identifier);
             match self.groups.site_list_mut(&mut self.tree, site) {
                 Some(site_list) => self.table.insert(site_list, list, subscription),
@@ -87,6 +97,9 @@ impl Subscriptions {
         };
         if let Err(full) = added {
             self.remove_site_if_empty(site);
+            if let (Some(interests), Some(Ok(key))) = (&mut self.interests, interest) {
+                interests.release(key);
+            }
             return Err(full);
         }
         self.len += 1;
@@ -145,6 +158,13 @@ impl Subscriptions {
         Some((subscription.options?, subscription.identifier))
     }
 
+    /// Appends the Topic Filter of a group, with `$share/` and Share Name.
+    pub(crate) fn write_group(&self, group: GroupKey, filter: &mut Vec<u8>) {
+        if let Some(node) = self.groups.write_share(group.get(), filter) {
+            self.tree.write_path(node, filter);
+        }
+    }
+
     /// How many subscriptions there are.
     pub(crate) const fn len(&self) -> u32 {
         self.len
@@ -191,6 +211,7 @@ impl Subscriptions {
         let Some(site) = self.table.get(key).map(|subscription| subscription.site) else {
             return false;
         };
+        self.release_interest(key);
         if let Some(group) = site.as_group() {
             self.groups.pass_over(&self.table, group, key);
         }
@@ -199,6 +220,22 @@ impl Subscriptions {
         self.len -= 1;
         self.remove_site_if_empty(site);
         true
+    }
+
+    /// A subscription is about to go, and with it its interest, unless it is a peer's.
+    fn release_interest(&mut self, key: u32) {
+        if self.interests.is_none() {
+            return;
+        }
+        let Some(subscription) = self.table.get(key) else { return };
+        if is_peer(subscription.subscriber) {
+            return;
+        }
+        let mut filter = Vec::new();
+        Held { all: self, subscription }.write_filter(&mut filter);
+        if let Some(interests) = &mut self.interests {
+            interests.release_filter(&filter);
+        }
     }
 
     /// Removes a group that has no member, and a node that has no subscription or group.
@@ -243,13 +280,18 @@ impl Held<'_> {
 
     /// The change that makes it; `filter` is its own.
     pub(crate) fn subscribed<'a>(&self, filter: TopicFilter<'a>) -> SessionChange<'a> {
-        let group = self.subscription.site.as_group();
         SessionChange::Subscribed {
             filter,
             options: self.options(),
             identifier: self.identifier(),
-            group: group.map_or(0, |key| self.all.serial(GroupKey::new(key))),
+            group: self.group(),
         }
+    }
+
+    /// The serial of its share group; 0 if it is in none.
+    pub(crate) fn group(&self) -> u32 {
+        let group = self.subscription.site.as_group();
+        group.map_or(0, |key| self.all.serial(GroupKey::new(key)))
     }
 
     pub(crate) const fn identifier(&self) -> Option<SubscriptionIdentifier> {

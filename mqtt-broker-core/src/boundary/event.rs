@@ -6,7 +6,7 @@ use alloc::string::String;
 
 use mqtt_codec::{DecodeError, QoS, ReasonCode, Version};
 
-use super::{CloseReason, ConnectionHandle, Peer};
+use super::{CloseReason, ConnectionHandle, Peer, Shard};
 use crate::config::Limit;
 
 /// Something that happened. Each is told once, in the order of things.
@@ -170,6 +170,13 @@ pub enum Event {
         /// How many.
         count: u64,
     },
+    /// A message was not forwarded to a peer: too many wait for it.
+    ForwardDropped {
+        /// The peer.
+        peer: Shard,
+        /// The Topic Name.
+        topic: String,
+    },
 }
 
 impl Event {
@@ -196,7 +203,9 @@ impl Event {
             | Self::NotRetained { client_identifier, topic, .. } => {
                 client_identifier.capacity() + topic.capacity()
             }
-            Self::RetainedExpired { topic } => topic.capacity(),
+            Self::RetainedExpired { topic } | Self::ForwardDropped { topic, .. } => {
+                topic.capacity()
+            }
             Self::Closed { .. } | Self::OutputsDropped { .. } => 0,
         }
     }

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use super::Broker;
 use crate::boundary::CloseReason;
 use crate::config::Limit;
+use crate::peers::interests::Interests;
 use crate::store::Claim;
 
 /// What a newcomer takes in tables and timers, roughly.
@@ -63,7 +64,11 @@ impl Broker {
     /// Counts the journal and the lists that routing uses.
     #[inline]
     pub(crate) fn recount_aside(&mut self) {
-        let bytes = self.scratch_bytes() + self.journal.heap();
+        let mut bytes = self.scratch_bytes() + self.journal.heap();
+        if let Some(peers) = self.peers.as_deref() {
+            let interests = self.subscriptions.interests.as_deref();
+            bytes += peers.heap() + interests.map_or(0, Interests::heap);
+        }
         if bytes != self.counted_aside {
             self.account.change(self.counted_aside, bytes);
             self.counted_aside = bytes;

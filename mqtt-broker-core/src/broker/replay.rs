@@ -3,12 +3,12 @@
 mod apply;
 mod restore;
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use core::fmt;
 
 use super::{Broker, Timer};
-use crate::boundary::Lsn;
+use crate::boundary::{Lsn, Shard};
 use crate::config::Config;
 use crate::journal::{Change, Frame, Kind, NoFrame};
 use crate::recording::Recorder;
@@ -33,6 +33,8 @@ pub struct Replay {
     sessions: BTreeMap<u64, u32>,
     /// The publications, held, by their sequences.
     publications: BTreeMap<u64, u32>,
+    /// The peers that the snapshot has told of.
+    peers_told: BTreeSet<Shard>,
     failed: Option<ReplayError>,
 }
 
@@ -109,6 +111,7 @@ impl Broker {
             time: Instant(0),
             sessions: BTreeMap::new(),
             publications: BTreeMap::new(),
+            peers_told: BTreeSet::new(),
             failed: None,
         }
     }
@@ -157,6 +160,7 @@ impl Replay {
                     broker.publications.release(publication);
                 }
                 broker.journal.end_replay(self.last);
+                broker.tell_interests();
                 // What it has begun with would not be in a recording.
                 broker.recorder = Recorder::off();
                 broker.salt = now.0.rotate_left(32) ^ self.last.0;

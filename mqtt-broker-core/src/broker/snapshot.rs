@@ -9,9 +9,10 @@ use alloc::vec::Vec;
 use mqtt_codec::TopicFilter;
 
 use super::Broker;
-use crate::boundary::Lsn;
+use crate::boundary::{Lsn, Shard};
 use crate::journal::{Change, Kind, Published};
 use crate::output::Pending;
+use crate::peers::Telling;
 use crate::recording::Call;
 use crate::retained::{Scan, Step};
 use crate::time::Instant;
@@ -34,6 +35,8 @@ enum Stage {
     /// The subscriptions of the Session in this place, of this number.
     Subscriptions(u32, u64),
     Retained(Scan),
+    /// What is between this broker and its peers.
+    Peers(Telling),
     /// It is told, up to this record.
     Told(Lsn),
 }
@@ -55,6 +58,9 @@ impl Broker {
         self.journal.snapshots = self.journal.snapshots.wrapping_add(1);
         let (sequence, sessions) = (self.publications.sequence(), self.journal.sessions);
         self.journal.change(&Change::Counted { sequence, sessions });
+        if let Some(peers) = self.peers.as_deref() {
+            self.journal.change(&Change::Run(peers.run()));
+        }
         let begun = self.journal.commit_as(now, Kind::SnapshotBegins);
         self.snapshot = Some(Snapshot { begun, stage: Stage::Sessions(0) });
         Some(begun)
@@ -77,6 +83,7 @@ impl Broker {
                     self.snapshot_subscriptions(now, place, number)
                 }
                 Stage::Retained(scan) => self.snapshot_retained(now, scan),
+                Stage::Peers(telling) => self.snapshot_of_peers(now, telling),
                 told @ Stage::Told(_) => told,
             };
             self.snapshot = Some(Snapshot { begun, stage });
@@ -158,6 +165,28 @@ impl Broker {
         Stage::Subscriptions(place, number)
     }
 
+    fn snapshot_of_peers(&mut self, now: Instant, telling: Telling) -> Stage {
+        if let Telling::Peer(peer) = telling {
+            let peers = self.peers.as_deref();
+            let named: Vec<u32> = peers.map_or_else(Vec::new, |p| p.named_by(peer).collect());
+            for publication in named {
+                self.snapshot_publication(publication);
+                if self.work.is_done() && self.journal.is_open() {
+                    self.journal.commit_as(now, Kind::State);
+                    return Stage::Peers(telling);
+                }
+            }
+        }
+        let next = self.snapshot_peers(telling);
+        if self.journal.is_open() {
+            self.journal.commit_as(now, Kind::State);
+        }
+        match next {
+            Some(next) => Stage::Peers(next),
+            None => Stage::Told(self.journal.commit_as(now, Kind::SnapshotEnds)),
+        }
+    }
+
     fn snapshot_retained(&mut self, now: Instant, mut scan: Scan) -> Stage {
         let mut budget = u32::try_from(self.work.left()).unwrap_or(u32::MAX).max(1);
         loop {
@@ -172,7 +201,11 @@ impl Broker {
                     if self.journal.is_open() {
                         self.journal.commit_as(now, Kind::State);
                     }
-                    return Stage::Told(self.journal.commit_as(now, Kind::SnapshotEnds));
+                    return if self.peers.is_some() {
+                        Stage::Peers(Telling::Peer(Shard(0)))
+                    } else {
+                        Stage::Told(self.journal.commit_as(now, Kind::SnapshotEnds))
+                    };
                 }
             };
             self.snapshot_publication(publication);

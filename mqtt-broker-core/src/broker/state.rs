@@ -37,6 +37,9 @@ impl Broker {
             filters.sort();
             lines.extend(filters);
         }
+        let from = lines.len();
+        self.tell_peers(&mut |change| line(&mut lines, change));
+        lines.get_mut(from..).unwrap_or_default().sort();
         let mut named: BTreeMap<u64, u32> = BTreeMap::new();
         for publication in self.named() {
             let stored = self.publications.get(publication);
@@ -57,7 +60,8 @@ impl Broker {
     fn named(&self) -> impl Iterator<Item = u32> {
         let journalled = self.sessions.from(0).filter(|(_, session)| session.number != 0);
         let of_sessions = journalled.flat_map(|(_, session)| self.named_by(session));
-        of_sessions.chain(self.retained.iter())
+        let of_peers = self.peers.iter().flat_map(|peers| peers.named());
+        of_sessions.chain(self.retained.iter()).chain(of_peers)
     }
 
     /// The publications that a Session names in the journal.

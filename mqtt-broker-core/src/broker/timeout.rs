@@ -30,6 +30,7 @@ impl Broker {
         self.work.begin();
         self.release_durable();
         self.resume_turns();
+        self.run_peers();
         self.free_ended(FREED);
         self.settle(now);
         self.shut_some(now);

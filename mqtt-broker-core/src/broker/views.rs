@@ -9,6 +9,7 @@ use super::Broker;
 use crate::boundary::{Message, SessionView};
 use crate::config::Stats;
 use crate::connection::State;
+use crate::peers::Peers;
 use crate::retained::Step;
 use crate::time::Instant;
 
@@ -112,6 +113,7 @@ impl Broker {
             retained_bytes: self.retained.message_bytes(),
             table_bytes: self.table_bytes(),
             steps: self.work.total(),
+            forwards_kept: self.peers.as_deref().map_or(0, Peers::kept),
             dropped_outputs: self.outputs.dropped(),
             ..self.stats
         }

@@ -3,6 +3,7 @@
 use super::Broker;
 use crate::boundary::CloseReason;
 use crate::connection::line::For;
+use crate::peers::Peers;
 use crate::time::Instant;
 
 /// How many connections are told in one turn that their input goes on.
@@ -70,6 +71,7 @@ impl Broker {
             || self.connections.waiting_for(For::Turn) > 0
             || self.has_room_to_give()
             || self.is_snapshot_ready()
+            || self.peers.as_deref().is_some_and(Peers::has_work)
     }
 
     /// Lets what became durable go, as far as this call goes.

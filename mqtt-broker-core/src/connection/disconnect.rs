@@ -117,6 +117,9 @@ impl Broker {
         if let Some(mut connection) = self.connections.remove(index) {
             self.timers.cancel(&mut connection.timer);
             self.account.give(connection.counted);
+            if let Some(progress) = &connection.progress {
+                self.release_interests(progress.interests());
+            }
             self.drop_held(NONE, connection.held);
             if let Some(client) = &connection.former {
                 self.tell_unsent(client, &mut connection.outgoing);

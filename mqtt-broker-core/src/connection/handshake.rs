@@ -16,7 +16,7 @@ use super::answers::Answerable;
 use super::inbound::{Flow, Handled};
 use super::policy::Ask;
 use super::topic_alias::TopicAliases;
-use crate::boundary::{CloseReason, Event, RefusalCause};
+use crate::boundary::{CloseReason, Event, RefusalCause, Shard};
 use crate::broker::Broker;
 use crate::config::Limit;
 use crate::output::Pending;
@@ -414,7 +414,9 @@ impl Broker {
                 bits = if place == 9 { mix(bits, self.serial) } else { bits >> 5 };
             }
             let text = String::from_utf8(text).unwrap_or_default();
-            if self.sessions.find(&text).is_none() {
+            let lives_here =
+                self.peers.is_none() || Shard::of(&text, self.config.shards) == self.config.shard;
+            if lives_here && self.sessions.find(&text).is_none() {
                 return text;
             }
         }

@@ -132,7 +132,7 @@ impl Broker {
         }
         let handled = self.handle_packet(now, index, state, bytes, &packet, policy);
         // One that ends its connection has come like any other.
-        if handled != Ok(Flow::Wait) {
+        if matches!(handled, Ok(Flow::Next) | Err(_)) {
             self.stats.packets_received += 1;
             self.stats.bytes_received += frame.encoded_len() as u64;
         }

@@ -14,10 +14,12 @@ pub(crate) enum For {
     Room,
     /// What they publish is for a subscription of the host that has no room.
     Host,
+    /// What they subscribe to is to be known to the peers.
+    Peers,
 }
 
 /// How many lines there are.
-pub(super) const LINES: usize = 4;
+pub(super) const LINES: usize = 5;
 
 /// The ends of one line. It goes through the connections themselves, so that it takes no memory of
 /// its own and nobody stands in it who is gone.
@@ -50,22 +52,24 @@ impl Default for Place {
 
 impl For {
     const fn of<T>(self, all: &[T; LINES]) -> &T {
-        let [turn, durable, room, host] = all;
+        let [turn, durable, room, host, peers] = all;
         match self {
             Self::Turn => turn,
             Self::Durable => durable,
             Self::Room => room,
             Self::Host => host,
+            Self::Peers => peers,
         }
     }
 
     const fn of_mut<T>(self, all: &mut [T; LINES]) -> &mut T {
-        let [turn, durable, room, host] = all;
+        let [turn, durable, room, host, peers] = all;
         match self {
             Self::Turn => turn,
             Self::Durable => durable,
             Self::Room => room,
             Self::Host => host,
+            Self::Peers => peers,
         }
     }
 }
@@ -99,6 +103,12 @@ impl Connections {
         }
         line.last = index;
         line.len += 1;
+    }
+
+    /// Whose turn it is in a line.
+    pub(crate) fn first(&self, what: For) -> Option<u32> {
+        let first = what.of(&self.lines).first;
+        (first != NONE).then_some(first)
     }
 
     /// Whose turn it is in a line, who stands in it no more.

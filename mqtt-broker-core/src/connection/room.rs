@@ -6,6 +6,7 @@ use mqtt_codec::{Packet, QoS, TopicName};
 use super::State;
 use super::line::For;
 use crate::broker::Broker;
+use crate::peers::is_peer;
 use crate::routing::local::is_local;
 
 impl Broker {
@@ -29,7 +30,11 @@ impl Broker {
         self.subscriptions.matches(topic, &mut self.matches);
         let mut subscribers = self.matches.subscribers.iter();
         !self.matches.groups.is_empty()
-            || subscribers.any(|found| !is_local(found.subscriber) && lasts(found.subscriber))
+            || subscribers.any(|found| {
+                // A peer's copy is kept.
+                let local = is_local(found.subscriber);
+                if local { is_peer(found.subscriber) } else { lasts(found.subscriber) }
+            })
     }
 
     /// Whether a packet other than a PUBLISH may be recorded.

@@ -11,6 +11,7 @@ use smallvec::SmallVec;
 
 use super::answers::Answerable;
 use super::inbound::{Flow, Handled};
+use super::line::For;
 use super::policy::Ask;
 use crate::boundary::{CloseReason, Event, RefusalCause};
 use crate::broker::{Broker, NEWCOMER};
@@ -54,6 +55,10 @@ pub(crate) struct Progress {
     turns: SmallVec<[(usize, u64); 1]>,
     /// The first words that say more than a reason code.
     words: &'static str,
+    /// The interests of the filters of this turn, and the mark that the peers are to answer; 0 if
+    /// they have not been told.
+    interests: SmallVec<[u32; 1]>,
+    mark: u64,
     /// The packet is answered; of so many of its filters the retained messages are on their way.
     replayed: Option<usize>,
 }
@@ -65,7 +70,20 @@ impl Progress {
         let outcomes =
             if outcomes.spilled() { outcomes.capacity() * size_of::<Outcome>() } else { 0 };
         let turns = if turns.spilled() { turns.capacity() * size_of::<(usize, u64)>() } else { 0 };
-        outcomes + turns
+        let interests = &self.interests;
+        let interests =
+            if interests.spilled() { interests.capacity() * size_of::<u32>() } else { 0 };
+        outcomes + turns + interests
+    }
+
+    /// The mark that it waits for.
+    pub(super) const fn mark(&self) -> u64 {
+        self.mark
+    }
+
+    /// The interests that it holds.
+    pub(super) fn interests(&self) -> &[u32] {
+        &self.interests
     }
 }
 
@@ -114,6 +132,9 @@ impl Broker {
         let rest = || subscribe.subscriptions.iter().enumerate().skip(done);
         let share = share(rest().map(|(_, (filter, _))| filter));
         let list = || rest().take(share);
+        if self.peers.is_some() && !self.is_known(index, list().map(|(_, (f, _))| f), progress) {
+            return Flow::Line;
+        }
         let mut verdicts: SmallVec<[Verdict; 8]> = SmallVec::new();
         for (number, (filter, options)) in list() {
             let number = u32::try_from(number).unwrap_or(u32::MAX);
@@ -141,9 +162,34 @@ impl Broker {
                 progress.words = words;
             }
         }
+        if progress.mark != 0 {
+            self.release_interests(&core::mem::take(&mut progress.interests));
+            progress.mark = 0;
+        }
         progress.turns.push((progress.outcomes.len(), self.publications.sequence()));
         let all = progress.outcomes.len() >= subscribe.subscriptions.len();
         if all { Flow::Next } else { Flow::Turn }
+    }
+
+    /// Whether all peers know that these filters are about to be subscribed to: what they accept
+    /// from here on comes, and what they have accepted before has come.
+    fn is_known<'a>(
+        &mut self,
+        index: u32,
+        filters: impl Iterator<Item = TopicFilter<'a>>,
+        progress: &mut Progress,
+    ) -> bool {
+        if progress.mark == 0 {
+            for filter in filters {
+                progress.interests.extend(self.hold_interest(filter));
+            }
+            progress.mark = self.mark_peers();
+        }
+        let known = self.is_marked(progress.mark);
+        if !known {
+            self.connections.line_up(For::Peers, index);
+        }
+        known
     }
 
     fn suback(&mut self, index: u32, subscribe: &Subscribe<'_>, progress: &Progress) {
@@ -221,6 +267,11 @@ impl Broker {
         let rest = || unsubscribe.filters.iter().enumerate().skip(progress.outcomes.len());
         let share = share(rest().map(|(_, filter)| filter));
         let list: SmallVec<[(usize, TopicFilter<'_>); 8]> = rest().take(share).collect();
+        // What peers have accepted before has come when they know.
+        if self.peers.is_some() && !self.is_known(index, core::iter::empty(), &mut progress) {
+            self.keep_progress(index, progress);
+            return Flow::Line;
+        }
         let mut denials: SmallVec<[Option<ReasonCode>; 8]> = SmallVec::new();
         // 3.x has no word for a refusal, so there is none.
         let asked = list.iter().filter(|_| version == Version::V5);
@@ -252,6 +303,7 @@ impl Broker {
             };
             progress.outcomes.push(Outcome { reason_code, replay: false });
         }
+        progress.mark = 0;
         if progress.outcomes.len() < unsubscribe.filters.len() {
             self.keep_progress(index, progress);
             return Flow::Turn;
@@ -369,6 +421,7 @@ impl Broker {
         if !self.subscriptions.unsubscribe(&mut session.subscriptions, filter, key) {
             return false;
         }
+        self.tell_interests();
         self.journal_session(key, SessionChange::Unsubscribed { filter });
         self.event(|broker| {
             Some(Event::Unsubscribed {

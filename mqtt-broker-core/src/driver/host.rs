@@ -1,7 +1,8 @@
 //! [`Host`]: what the program around a driver gives and is told.
 
 use crate::boundary::{
-    CloseReason, ConnectionHandle, Event, LocalSubscription, Lsn, Message, Peer, Request, Ticket,
+    CloseReason, ConnectionHandle, Event, LocalSubscription, Lsn, Message, Peer, Request, Shard,
+    Ticket,
 };
 use crate::journal::Record;
 use crate::policy::{Policy, Verdict};
@@ -34,6 +35,13 @@ pub trait Host: Policy {
     /// [`Broker::subscribe`](crate::Broker::subscribe).
     fn message(&mut self, subscription: LocalSubscription, message: &Message<'_>) {
         let _ = (subscription, message);
+    }
+
+    /// There is something to say to this peer, with
+    /// [`Broker::poll_forward`](crate::Broker::poll_forward). Only with
+    /// [`Config::shards`](crate::Config::shards).
+    fn forward(&mut self, peer: Shard) {
+        let _ = peer;
     }
 
     /// The policy deferred this question. The answer, or `None` to answer later with

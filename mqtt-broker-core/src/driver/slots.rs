@@ -115,6 +115,7 @@ impl<H: Host> Shared<H> {
                 Output::Message(subscription, message) => self.host.message(subscription, &message),
                 Output::Snapshot(lsn) => self.host.snapshot(lsn),
                 Output::Event(event) => self.host.event(event),
+                Output::Forward(peer) => self.host.forward(peer),
             }
         }
     }

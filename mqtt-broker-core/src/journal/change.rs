@@ -11,6 +11,9 @@ use mqtt_codec::{
 };
 
 use super::fields::{Fields, Reader};
+use super::peer_change::PeerChange;
+use crate::boundary::Shard;
+use crate::peers::stamps::Stamp;
 use crate::publication::Publication;
 use crate::time::Instant;
 
@@ -42,6 +45,16 @@ pub(crate) enum Change<'a> {
         sequence: u64,
         sessions: u64,
     },
+    /// The run of this broker, as its peers know it.
+    Run(u64),
+    /// The last change of the retained message of a topic.
+    Stamped {
+        topic: TopicName<'a>,
+        stamp: Stamp,
+        cleared: bool,
+    },
+    /// A change of what is between this broker and a peer.
+    Peer(Shard, PeerChange<'a>),
 }
 
 /// One change of a Session.
@@ -158,6 +171,12 @@ impl<'a> Change<'a> {
             Self::Counted { sequence, sessions } => {
                 put.kind(6).number(sequence).number(sessions);
             }
+            Self::Run(run) => drop(put.kind(7).number(run)),
+            Self::Stamped { topic, stamp, cleared } => {
+                put.kind(8).bytes(topic.as_bytes()).number(stamp.count);
+                put.number(stamp.shard.0.into()).flag(cleared);
+            }
+            Self::Peer(peer, change) => change.encode(peer, put),
         }
     }
 
@@ -179,6 +198,16 @@ impl<'a> Change<'a> {
             4 => Self::RetainedCleared { topic: take.topic()? },
             5 => Self::Restarted,
             6 => Self::Counted { sequence: take.number()?, sessions: take.number()? },
+            7 => Self::Run(take.number()?),
+            8 => Self::Stamped {
+                topic: take.topic()?,
+                stamp: Stamp { count: take.number()?, shard: take.shard()? },
+                cleared: take.flag()?,
+            },
+            kind @ 40.. => {
+                let peer = take.shard()?;
+                Self::Peer(peer, PeerChange::decode(kind, &mut take)?)
+            }
             kind => {
                 let session = take.number()?;
                 Self::Session(session, SessionChange::decode(kind, &mut take)?)
@@ -296,7 +325,7 @@ impl<'a> Life<'a> {
 }
 
 /// Properties that travel with a message, and nothing else.
-fn pass_through(bytes: &[u8]) -> Result<PassThrough<'_>, Malformed> {
+pub(crate) fn pass_through(bytes: &[u8]) -> Result<PassThrough<'_>, Malformed> {
     let properties = PassThrough::assume_valid(bytes);
     let travels = |property: &Property<'_>| {
         matches!(

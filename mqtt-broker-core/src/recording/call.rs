@@ -5,7 +5,7 @@ mod coding;
 
 use mqtt_codec::{ReasonCode, SubscriptionIdentifier, SubscriptionOptions, TopicFilter};
 
-use crate::boundary::{ConnectionHandle, LocalSubscription, Lsn, Peer, Ticket};
+use crate::boundary::{ConnectionHandle, LocalSubscription, Lsn, Peer, Shard, Ticket};
 use crate::policy::Verdict;
 
 /// One call, with its arguments but the time; or what goes between calls.
@@ -81,4 +81,11 @@ pub(crate) enum Call<'a> {
     Resolve(Ticket, Verdict),
     Shutdown,
     Snapshot,
+    PeerUp(Shard),
+    PeerDown(Shard),
+    Forward {
+        origin: Shard,
+        frame: &'a [u8],
+    },
+    PollForward(Shard),
 }

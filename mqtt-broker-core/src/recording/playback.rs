@@ -207,6 +207,16 @@ impl<V: FnMut(Instant, &Step<'_>)> Player<V> {
             }
             Call::Transmit { connection, buffer } => self.transmit(connection, buffer),
             Call::Durable(lsn) => self.broker.durable(lsn),
+            Call::PeerUp(peer) => {
+                let _ = self.broker.handle_peer_up(now, peer);
+            }
+            Call::PeerDown(peer) => self.broker.handle_peer_down(now, peer),
+            Call::Forward { origin, frame } => {
+                let _ = self.broker.handle_forward(now, origin, frame);
+            }
+            Call::PollForward(peer) => {
+                let _ = self.broker.poll_forward(now, peer);
+            }
             wish => self.wish(wish),
         }
     }

@@ -10,15 +10,16 @@ use crate::boundary::{DropCause, Error, LocalSubscription};
 use crate::broker::Broker;
 use crate::connection::line::For;
 use crate::output::LocalCopy;
+use crate::peers::PEER;
 use crate::recording::Call;
 use crate::store::{Account, Slab};
 use crate::subscription::{Subscriber, SubscriberList};
 use crate::time::Instant;
 
 /// Tells a host's subscription from a Session among subscribers.
-const LOCAL: u32 = 1 << 31;
+pub(crate) const LOCAL: u32 = 1 << 31;
 
-/// Whether this subscriber is the host.
+/// Whether this subscriber is the host, or a peer.
 #[inline]
 pub(crate) const fn is_local(subscriber: Subscriber) -> bool {
     subscriber & LOCAL != 0
@@ -61,7 +62,7 @@ impl Window {
 
 impl Locals {
     pub(crate) fn new(account: &Account, limit: u32) -> Self {
-        Self { slots: Slab::new(account, limit.min(LOCAL)), generation: 0, full: 0 }
+        Self { slots: Slab::new(account, limit.min(PEER & !LOCAL)), generation: 0, full: 0 }
     }
 
     /// Where walks wait for room, of one that has a window.
@@ -98,7 +99,8 @@ impl Broker {
     /// `options.retain_handling` says.
     ///
     /// Nobody waits for the host: what it does not poll within
-    /// [`Limits::outputs`](crate::Limits::outputs) is dropped and counted.
+    /// [`Limits::outputs`](crate::Limits::outputs) is dropped and counted. Peers are told, but not
+    /// waited for.
     ///
     /// # Errors
     ///
@@ -174,6 +176,7 @@ impl Broker {
         self.drop_replays(subscriber);
         if let Some(mut local) = self.locals.slots.remove(subscription.index) {
             while !self.subscriptions.unsubscribe_all(&mut local.subscriptions, usize::MAX) {}
+            self.tell_interests();
         }
         self.settle(now);
     }
@@ -236,6 +239,7 @@ impl Broker {
         if let Some(local) = self.locals.slots.get_mut(index) {
             local.subscriptions = subscriptions;
         }
+        self.tell_interests();
         if options.retain_handling != mqtt_codec::RetainHandling::DoNotSend {
             let newest = self.publications.sequence();
             self.start_replay(now, subscriber, filter, options, identifier, newest);

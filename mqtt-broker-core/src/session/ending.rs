@@ -64,7 +64,14 @@ impl Broker {
 
     /// Frees what connections and Sessions held that have ended, in about so many steps.
     pub(crate) fn free_ended(&mut self, steps: usize) {
-        let mut left = self.free_discarded(steps);
+        let left = self.free_discarded(steps);
+        self.free_sessions(left);
+        if self.peers.is_some() {
+            self.tell_interests();
+        }
+    }
+
+    fn free_sessions(&mut self, mut left: usize) {
         while let Some(key) = self.sessions.first_ended() {
             let Some(rest) = left.checked_sub(1) else { return };
             left = rest;

@@ -25,6 +25,10 @@ impl GroupKey {
     pub(super) const fn new(key: u32) -> Self {
         Self(key)
     }
+
+    pub(super) const fn get(self) -> u32 {
+        self.0
+    }
 }
 
 /// How well a member of a group can take a message now.

@@ -1,7 +1,8 @@
 //! Each change of the journal, made again.
 
 use super::{Phase, Replay, ReplayCause};
-use crate::journal::{Change, Life, Published, SessionChange};
+use crate::boundary::Shard;
+use crate::journal::{Change, Life, PeerChange, Published, SessionChange};
 use crate::session::Session;
 use crate::session::queue::{Copy, Flags, LOST, NONE};
 use crate::session::will::PendingWill;
@@ -40,12 +41,33 @@ impl Replay {
                 }
             }
             Change::Restarted => self.restart(time),
+            Change::Run(run) => broker.restore_run(run),
+            Change::Stamped { topic, stamp, cleared } => {
+                return broker.restore_stamp(topic, stamp, cleared);
+            }
+            Change::Peer(peer, change) => return self.peer_change(peer, change),
             Change::Counted { sequence, sessions } => {
                 broker.publications.count_from(sequence);
                 broker.journal.sessions = broker.journal.sessions.max(sessions);
             }
         }
         Ok(())
+    }
+
+    fn peer_change(&mut self, peer: Shard, change: PeerChange<'_>) -> Applied {
+        if self.phase == Phase::Snapshot {
+            // It will be told of later, as it is then.
+            if change == PeerChange::Told {
+                self.peers_told.insert(peer);
+            } else if !self.peers_told.contains(&peer) {
+                return Ok(());
+            }
+        }
+        let publication = match change {
+            PeerChange::Kept { publication, .. } => Some(self.publication(publication)?),
+            _ => None,
+        };
+        self.broker.restore_peer(peer, change, publication)
     }
 
     fn began(&mut self, number: u64, client_identifier: &str, life: Life<'_>) -> Applied {

@@ -7,7 +7,7 @@ use core::net::SocketAddr;
 use mqtt_codec::{ReasonCode, SubscriptionIdentifier, SubscriptionOptions, TopicFilter};
 
 use super::Call;
-use crate::boundary::{ConnectionHandle, LocalSubscription, Lsn, Peer, Ticket};
+use crate::boundary::{ConnectionHandle, LocalSubscription, Lsn, Peer, Shard, Ticket};
 use crate::policy::Verdict;
 
 impl<'a> Call<'a> {
@@ -51,6 +51,10 @@ impl<'a> Call<'a> {
             Self::Resolve(ticket, verdict) => put.kind(19).number(ticket.0).verdict(verdict),
             Self::Shutdown => put.kind(20),
             Self::Snapshot => put.kind(22),
+            Self::PeerUp(peer) => put.kind(23).number(peer.0.into()),
+            Self::PeerDown(peer) => put.kind(24).number(peer.0.into()),
+            Self::Forward { origin, frame } => put.kind(25).number(origin.0.into()).bytes(frame),
+            Self::PollForward(peer) => put.kind(26).number(peer.0.into()),
             Self::Taken { subscription, messages } => {
                 put.kind(21).local(*subscription).number((*messages).into())
             }
@@ -94,6 +98,10 @@ impl<'a> Call<'a> {
             20 => Self::Shutdown,
             21 => Self::Taken { subscription: get.local()?, messages: get.u32()? },
             22 => Self::Snapshot,
+            23 => Self::PeerUp(get.shard()?),
+            24 => Self::PeerDown(get.shard()?),
+            25 => Self::Forward { origin: get.shard()?, frame: get.bytes()? },
+            26 => Self::PollForward(get.shard()?),
             _ => return None,
         };
         *bytes = get.0;
@@ -178,6 +186,10 @@ impl<'a> Get<'a> {
 
     fn u32(&mut self) -> Option<u32> {
         self.number()?.try_into().ok()
+    }
+
+    fn shard(&mut self) -> Option<Shard> {
+        Some(Shard(self.number()?.try_into().ok()?))
     }
 
     fn small(&mut self) -> Option<u8> {

@@ -1,0 +1,247 @@
+//! [`Peers`]: the other brokers that are joined to this one, and what goes between. The design is in
+//! `docs/design/0003-forward.md`.
+
+mod durable;
+pub(crate) mod frame;
+mod inbound;
+pub(crate) mod interests;
+mod keeping;
+mod link;
+mod outbound;
+pub(crate) mod stamps;
+mod waiting;
+
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+pub(crate) use self::durable::Telling;
+use self::stamps::Stamps;
+use crate::boundary::{Lsn, Shard};
+use crate::broker::{bytes_of, queue_bytes};
+use crate::config::Config;
+use crate::routing::local::LOCAL;
+use crate::store::Account;
+use crate::subscription::{Preference, Subscriber, SubscriberList};
+
+/// Tells a peer from a subscription of the host among subscribers.
+pub(crate) const PEER: u32 = LOCAL | 1 << 30;
+
+/// Whether this subscriber is a peer.
+#[inline]
+pub(crate) const fn is_peer(subscriber: Subscriber) -> bool {
+    subscriber & PEER == PEER
+}
+
+/// The shard of a subscriber that is a peer.
+fn shard_of(subscriber: Subscriber) -> Shard {
+    // A peer's number fits: it was made from one.
+    Shard(u16::try_from((subscriber & !PEER) >> 1).unwrap_or(u16::MAX))
+}
+
+/// The subscriber that a peer is; it is one of two.
+pub(crate) fn subscriber_of(shard: Shard, turn: bool) -> Subscriber {
+    PEER | u32::from(shard.0) << 1 | u32::from(turn)
+}
+
+/// All peers, by their number; the place of this broker is not used.
+pub(crate) struct Peers {
+    pub(crate) own: Shard,
+    list: Vec<Peer>,
+    pub(crate) stamps: Stamps,
+    /// What tells this broker from one that has forgotten everything; 0 until it is needed.
+    run: u64,
+    /// The last mark that was sent.
+    mark: u64,
+    /// Some who waited for a mark have yet to be told.
+    releasing: bool,
+    /// The frame that is lent to the host.
+    frame: Vec<u8>,
+    /// Messages kept for all peers together.
+    kept: u32,
+}
+
+/// Where a link stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+enum Link {
+    #[default]
+    Down,
+    /// It is up; the other has not said hello.
+    Greeting,
+    Up,
+}
+
+/// One other broker.
+#[derive(Default)]
+struct Peer {
+    link: Link,
+    said_hello: bool,
+    /// `Output::Forward` has been given and `poll_forward` has not run dry since.
+    notified: bool,
+    interests: Wanted,
+    /// Its run, and the highest sequence of that run that has been taken.
+    run: u64,
+    received: u64,
+    /// The record that says so.
+    received_lsn: Lsn,
+    /// The last sequence given out.
+    last: u64,
+    kept: VecDeque<Kept>,
+    /// What waits for it in the broker: bytes of messages.
+    bytes: usize,
+    /// Of what is kept, the first that has not been sent on this link, if it is not in `ordered`.
+    resend: u64,
+    resend_until: u64,
+    walk: Option<Walk>,
+    /// The next place of a walk over all stamps.
+    sync: Option<u32>,
+    /// A change of a retained message was dropped.
+    behind: bool,
+    /// What waits to be sent, each with the record it waits for.
+    ordered: VecDeque<(Lsn, Item)>,
+    /// How many QoS 0 messages are among them.
+    ordered_live: u32,
+    /// QoS 0 messages that do not wait for those.
+    live: VecDeque<Live>,
+    /// The last mark that it has answered.
+    marked: u64,
+    routed: Routed,
+}
+
+/// What a peer wants.
+#[derive(Default)]
+struct Wanted {
+    /// Two lists, which take turns.
+    lists: [SubscriberList; 2],
+    /// Which of them is the one in force.
+    turn: bool,
+    /// All are being told again, into the other list.
+    restating: bool,
+    /// The other list is being emptied.
+    wiping: bool,
+    /// The newest record that changed them.
+    lsn: Lsn,
+}
+
+/// A walk over all interests.
+#[derive(Clone, Copy)]
+enum Walk {
+    Begin,
+    /// The next place.
+    At(u32),
+}
+
+/// A message that its peer has not said that it has.
+struct Kept {
+    sequence: u64,
+    publication: u32,
+    /// The count of the stamp of the change it makes; 0 if it makes none.
+    count: u64,
+    direct: bool,
+    groups: Box<[u8]>,
+    lsn: Lsn,
+}
+
+/// A message that comes once at most.
+struct Live {
+    publication: u32,
+    direct: bool,
+    groups: Box<[u8]>,
+}
+
+enum Item {
+    Interest(Arc<[u8]>, bool),
+    Mark(u64),
+    Marked(u64),
+    Received(u64),
+    Kept(u64),
+    Live(Live),
+}
+
+/// For whom the message being routed is, at a peer.
+#[derive(Default)]
+struct Routed {
+    direct: bool,
+    groups: Vec<u8>,
+}
+
+impl Peers {
+    /// The peers of this broker; `None` if it is alone.
+    pub(crate) fn new(account: &Account, seed: u64, config: &Config) -> Option<Box<Self>> {
+        if config.shards <= 1 || config.shard.0 >= config.shards {
+            return None;
+        }
+        Some(Box::new(Self {
+            own: config.shard,
+            list: (0..config.shards).map(|_| Peer::default()).collect(),
+            stamps: Stamps::new(account, seed),
+            run: 0,
+            mark: 0,
+            releasing: false,
+            frame: Vec::new(),
+            kept: 0,
+        }))
+    }
+
+    /// How many messages are kept.
+    pub(crate) const fn kept(&self) -> u32 {
+        self.kept
+    }
+
+    /// How well a peer can take a message for a group.
+    pub(crate) fn preference(&self, subscriber: Subscriber) -> Preference {
+        match self.get(shard_of(subscriber)) {
+            Some(peer) if peer.link != Link::Down => Preference::Ready,
+            _ => Preference::Willing,
+        }
+    }
+
+    /// Whether there is work that waits for a turn.
+    pub(crate) fn has_work(&self) -> bool {
+        self.releasing || self.list.iter().any(|peer| peer.interests.wiping)
+    }
+
+    /// The memory held beside the tables, in bytes.
+    pub(crate) fn heap(&self) -> usize {
+        let peers = self.list.iter().map(Peer::heap).sum::<usize>();
+        size_of::<Self>()
+            + bytes_of(&self.list)
+            + peers
+            + bytes_of(&self.frame)
+            + self.stamps.heap()
+    }
+
+    fn get(&self, shard: Shard) -> Option<&Peer> {
+        self.list.get(usize::from(shard.0)).filter(|_| shard != self.own)
+    }
+
+    fn get_mut(&mut self, shard: Shard) -> Option<&mut Peer> {
+        self.list.get_mut(usize::from(shard.0)).filter(|_| shard != self.own)
+    }
+
+    /// Every peer's number.
+    fn shards(&self) -> impl Iterator<Item = Shard> + use<> {
+        let (all, own) = (u16::try_from(self.list.len()).unwrap_or(u16::MAX), self.own);
+        (0..all).map(Shard).filter(move |shard| *shard != own)
+    }
+}
+
+impl Peer {
+    fn heap(&self) -> usize {
+        queue_bytes(&self.kept)
+            + queue_bytes(&self.ordered)
+            + queue_bytes(&self.live)
+            + bytes_of(&self.routed.groups)
+    }
+
+    /// How much waits for it.
+    fn waiting(&self) -> usize {
+        self.kept.len() + self.ordered.len() + self.live.len()
+    }
+
+    fn kept(&self, sequence: u64) -> Option<&Kept> {
+        let first = self.kept.front()?.sequence;
+        self.kept.get(usize::try_from(sequence.checked_sub(first)?).ok()?)
+    }
+}

@@ -1,0 +1,204 @@
+//! What is kept for a peer: over links that are cut, and brokers that crash.
+
+use mqtt_codec::QoS;
+
+use super::world::World;
+
+/// Two shards with journals; ann publishes, ben's Session lasts.
+fn two() -> World {
+    let mut world = World::new(2, |config| config.journal = true);
+    world.connect("ann", true, 1000);
+    world.connect("ben", true, 1000);
+    world.subscribe("ben", "a", QoS::ExactlyOnce);
+    world
+}
+
+#[test]
+fn a_cut_link_loses_nothing_and_repeats_nothing() {
+    let mut world = two();
+    world.publish("ann", "a", QoS::AtLeastOnce, "one");
+    world.cut(0, 1);
+    world.publish("ann", "a", QoS::AtLeastOnce, "two");
+    world.publish("ann", "a", QoS::AtMostOnce, "zero");
+    world.publish("ann", "a", QoS::ExactlyOnce, "three");
+    assert_eq!(world.answers("ann").iter().filter(|a| a.contains("PUBCOMP")).count(), 1);
+    assert_eq!(world.stats(0).forwards_kept, 2);
+    world.join(0, 1);
+    world.settle();
+    assert_eq!(world.payloads("ben"), ["one", "two", "three"]);
+    assert_eq!(world.stats(0).forwards_kept, 0);
+    world.end();
+}
+
+#[test]
+fn a_forward_that_comes_again_is_ignored() {
+    let mut world = two();
+    world.slow = true;
+    world.publish("ann", "a", QoS::ExactlyOnce, "one");
+    // It arrives; that it has does not.
+    world.carry(0, 1, usize::MAX);
+    world.settle();
+    assert_eq!(world.payloads("ben"), ["one"]);
+    world.cut(0, 1);
+    assert_eq!(world.stats(0).forwards_kept, 1);
+    world.slow = false;
+    world.join(0, 1);
+    world.settle();
+    assert_eq!(world.payloads("ben"), [""; 0]);
+    assert_eq!(world.stats(0).forwards_kept, 0);
+    world.end();
+}
+
+#[test]
+fn nothing_leaves_before_it_is_durable() {
+    let mut world = two();
+    world.answers("ann");
+    world.nodes[0].stalled = true;
+    world.publish("ann", "a", QoS::AtLeastOnce, "one");
+    world.publish("ann", "a", QoS::AtMostOnce, "zero");
+    assert_eq!(world.answers("ann"), [""; 0]);
+    assert_eq!(world.payloads("ben"), ["zero"]);
+    world.nodes[0].stalled = false;
+    world.settle();
+    assert_eq!(world.answers("ann").len(), 1);
+    assert_eq!(world.payloads("ben"), ["one"]);
+    world.end();
+}
+
+#[test]
+fn the_sender_keeps_it_until_the_receiver_has_it_on_disk() {
+    let mut world = two();
+    world.nodes[1].stalled = true;
+    world.publish("ann", "a", QoS::AtLeastOnce, "one");
+    assert_eq!(world.stats(0).forwards_kept, 1);
+    assert!(world.answers("ann").iter().any(|answer| answer.contains("PUBACK")));
+    // What the receiver had not on disk is gone with it.
+    world.crash(1);
+    world.connect("ben", false, 1000);
+    assert_eq!(world.payloads("ben"), ["one"]);
+    assert_eq!(world.stats(0).forwards_kept, 0);
+    world.end();
+}
+
+#[test]
+fn a_sender_that_crashes_sends_what_it_had_promised() {
+    let mut world = two();
+    world.publish("ann", "a", QoS::AtLeastOnce, "one");
+    world.slow = true;
+    world.publish("ann", "a", QoS::AtLeastOnce, "two");
+    assert_eq!(world.answers("ann").iter().filter(|a| a.contains("PUBACK")).count(), 2);
+    world.slow = false;
+    world.crash(0);
+    assert_eq!(world.payloads("ben"), ["one", "two"]);
+    // Its sequences go on where they were.
+    world.connect("ann", false, 1000);
+    world.publish("ann", "a", QoS::AtLeastOnce, "three");
+    assert_eq!(world.payloads("ben"), ["three"]);
+    world.end();
+}
+
+#[test]
+fn a_sender_that_crashes_knows_who_is_interested_before_anybody_tells() {
+    let mut world = two();
+    world.crash(0);
+    world.cut(0, 1);
+    world.connect("ann", false, 1000);
+    world.publish("ann", "a", QoS::AtLeastOnce, "one");
+    world.crash(0);
+    assert_eq!(world.payloads("ben"), ["one"]);
+    world.end();
+}
+
+#[test]
+fn without_a_journal_a_crash_begins_a_new_run() {
+    let mut world = World::new(2, |_| {});
+    world.connect("ann", true, 0);
+    world.connect("ben", true, 0);
+    world.subscribe("ben", "a", QoS::AtLeastOnce);
+    for payload in ["one", "two"] {
+        world.publish("ann", "a", QoS::AtLeastOnce, payload);
+    }
+    world.wait(1);
+    world.crash(0);
+    world.connect("ann", true, 0);
+    world.publish("ann", "a", QoS::AtLeastOnce, "three");
+    assert_eq!(world.payloads("ben"), ["one", "two", "three"]);
+    world.end();
+}
+
+#[test]
+fn interests_that_ended_during_a_crash_are_forgotten() {
+    let mut world = two();
+    world.connect("sue", true, 0);
+    world.subscribe("sue", "b", QoS::AtLeastOnce);
+    // Sue's Session does not last.
+    world.crash(1);
+    world.connect("ben", false, 1000);
+    world.publish("ann", "b", QoS::AtLeastOnce, "x");
+    assert_eq!(world.stats(0).forwards_sent, 0);
+    world.publish("ann", "a", QoS::AtLeastOnce, "y");
+    assert_eq!(world.payloads("ben"), ["y"]);
+    world.end();
+}
+
+#[test]
+fn retained_messages_and_their_order_survive_a_crash() {
+    let mut world = two();
+    world.publish_with("ann", "r", QoS::AtLeastOnce, "one", true, None);
+    world.publish_with("ann", "s", QoS::AtLeastOnce, "x", true, None);
+    world.publish_with("ann", "s", QoS::AtLeastOnce, "", true, None);
+    world.crash(0);
+    world.crash(1);
+    world.connect("ben", false, 1000);
+    world.publish_with("ben", "r", QoS::AtLeastOnce, "two", true, None);
+    assert_eq!((world.stats(0).retained, world.stats(1).retained), (1, 1));
+    world.connect("eve", true, 0);
+    world.subscribe("eve", "r", QoS::AtLeastOnce);
+    assert_eq!(world.payloads("eve"), ["two"]);
+    world.end();
+}
+
+#[test]
+fn what_is_kept_for_a_peer_is_bounded_and_what_is_not_is_counted() {
+    let mut world = World::new(2, |config| config.limits.forwards = 3);
+    world.connect("ann", true, 0);
+    world.connect("ben", true, 0);
+    world.subscribe("ben", "a", QoS::AtLeastOnce);
+    world.cut(0, 1);
+    for number in 0..5 {
+        world.publish("ann", "a", QoS::AtLeastOnce, &format!("{number}"));
+    }
+    world.publish_with("ann", "r", QoS::AtLeastOnce, "kept", true, None);
+    let stats = world.stats(0);
+    assert_eq!((stats.forwards_kept, stats.dropped_forwards), (3, 3));
+    world.join(0, 1);
+    world.settle();
+    assert_eq!(world.payloads("ben"), ["0", "1", "2"]);
+    // A retained message that was dropped is told again.
+    assert_eq!(world.stats(1).retained, 1);
+    world.end();
+}
+
+#[test]
+fn a_snapshot_tells_of_peers_too() {
+    let mut world = two();
+    world.publish_with("ann", "r", QoS::AtLeastOnce, "one", true, None);
+    world.connect("ann", false, 1000);
+    world.subscribe("ann", "$share/g/b", QoS::AtLeastOnce);
+    world.cut(0, 1);
+    for number in 0..3 {
+        world.publish("ann", "a", QoS::AtLeastOnce, &format!("{number}"));
+    }
+    for node in 0..2 {
+        let begun = world.nodes[node].broker.snapshot(world.now).unwrap();
+        world.settle();
+        // What came before the snapshot is not needed any more.
+        world.nodes[node].forget_before(begun);
+    }
+    world.join(0, 1);
+    world.crash(0);
+    world.crash(1);
+    world.connect("ben", false, 1000);
+    assert_eq!(world.payloads("ben"), ["0", "1", "2"]);
+    world.end();
+}
