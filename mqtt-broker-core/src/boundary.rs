@@ -134,7 +134,8 @@ pub struct Received {
     /// The transport may end meanwhile, and to see that a host reads on, a little. If the client
     /// has said nothing after the packet that waits (no more than `needed` bytes are unconsumed),
     /// it is gone, and `handle_eof` is due at once. If it has, that may be its goodbye: it is
-    /// offered after `Resume`, and `handle_eof` comes after that.
+    /// offered after `Resume`, following
+    /// [`handle_end_of_input`](crate::Broker::handle_end_of_input), and `handle_eof` comes after that.
     pub waiting: bool,
 }
 

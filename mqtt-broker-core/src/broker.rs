@@ -238,6 +238,19 @@ impl Broker {
         }
     }
 
+    /// The peer has ended its side of the transport, and something it said before is not consumed:
+    /// the host goes on offering that, and calls [`handle_eof`](Self::handle_eof) after it.
+    ///
+    /// What a client said is heard to its end, but nobody who is gone takes a Session over from
+    /// a client that is connected. Saying it is optional: a host that cannot tell leaves it out.
+    pub fn handle_end_of_input(&mut self, now: Instant, connection: ConnectionHandle) {
+        self.record(now, &Call::InputEnds { connection });
+        let index = self.connections.resolve(connection);
+        if let Some(connection) = index.and_then(|index| self.connections.get_mut(index)) {
+            connection.input_ended = true;
+        }
+    }
+
     /// What the journal must keep next, in order. Write it, make it durable, then tell
     /// [`durable`](Self::durable). Only with [`Config::journal`].
     pub fn poll_journal(&mut self) -> Option<Record<'_>> {

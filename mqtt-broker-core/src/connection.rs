@@ -91,6 +91,8 @@ pub(crate) struct Connection {
     pub(crate) notified: bool,
     /// The broker takes no input until it says `Output::Resume`.
     pub(crate) waiting: bool,
+    /// The peer says nothing beyond what has come.
+    pub(crate) input_ended: bool,
     /// It was sent a CONNACK of success: DISCONNECT has a meaning.
     pub(crate) greeted: bool,
     /// Reason Strings and User Properties are welcome on every packet.
@@ -140,6 +142,7 @@ impl Connection {
             unreleased: 0,
             notified: false,
             waiting: false,
+            input_ended: false,
             greeted: false,
             problem_information: true,
             receive_maximum: u16::MAX,

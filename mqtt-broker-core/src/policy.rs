@@ -56,6 +56,14 @@ impl Verdict {
 /// The host's rules, asked before a thing is done. A call must not block: answer
 /// [`Verdict::Defer`] instead.
 ///
+/// Rights may change while clients are connected: the next question gets the next answer. What was
+/// allowed before stays done, and is undone by name where that is wanted: a subscription by
+/// [`Broker::remove_subscription`](crate::Broker::remove_subscription), a Will Message by
+/// [`remove_will`](crate::Broker::remove_will), a connection by [`kick`](crate::Broker::kick), a
+/// Session by [`remove_session`](crate::Broker::remove_session). With
+/// [`Config::ask_deliver`](crate::Config::ask_deliver) nothing is sent that is not allowed when it
+/// is sent, whatever it was subscribed to and wherever it has waited.
+///
 /// Every method has a default, which allows; but nobody is authenticated by a method that the host
 /// does not know.
 pub trait Policy {

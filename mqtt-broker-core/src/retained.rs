@@ -84,6 +84,11 @@ impl Retained {
         self.tree.values().filter_map(|entry| entry.publication.map(Key::get))
     }
 
+    /// What is at the places from `place` on: at each the retained message, if there is one.
+    pub(crate) fn from(&self, place: u32) -> impl Iterator<Item = (u32, Option<u32>)> {
+        self.tree.values_from(place).map(|(key, entry)| (key, entry.publication.map(Key::get)))
+    }
+
     /// Bytes of the messages, as the caller has said that they come and go.
     pub(crate) const fn message_bytes(&self) -> usize {
         self.message_bytes

@@ -119,7 +119,12 @@ impl<V: Filed, S: Siblings> TopicTree<V, S> {
 
     /// What is filed, in the order of the nodes' keys.
     pub(crate) fn values(&self) -> impl Iterator<Item = &V> {
-        self.nodes.from(0).map(|(_, node)| &node.value)
+        self.values_from(0).map(|(_, value)| value)
+    }
+
+    /// The same from a key on, with the keys.
+    pub(crate) fn values_from(&self, key: u32) -> impl Iterator<Item = (u32, &V)> {
+        self.nodes.from(key).map(|(key, node)| (key, &node.value))
     }
 
     pub(crate) fn value_mut(&mut self, key: u32) -> Option<&mut V> {

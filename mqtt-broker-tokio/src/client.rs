@@ -105,6 +105,36 @@ pub struct Retained {
     pub is_complete: bool,
 }
 
+/// A page of the retained messages, from [`Handle::retained_page`](crate::Handle::retained_page).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RetainedPage {
+    /// The messages of this page; fewer than were asked for, or none, where it took long to find them.
+    pub messages: Vec<Message>,
+    /// Where the next page begins; `None` if this is the last one.
+    pub next: Option<u32>,
+}
+
+impl RetainedPage {
+    pub(crate) fn of(
+        broker: &Broker,
+        now: Instant,
+        filter: TopicFilter<'_>,
+        from: u32,
+        limit: usize,
+    ) -> Self {
+        let mut messages = Vec::new();
+        let next = broker.retained_from(now, filter, from, STEPS, |message| {
+            let room = messages.len() < limit;
+            if room {
+                messages.push(Message::received(&message));
+            }
+            room
+        });
+        Self { messages, next }
+    }
+}
+
 impl Retained {
     pub(crate) fn list(
         broker: &mut Broker,

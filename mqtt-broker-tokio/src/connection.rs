@@ -102,6 +102,9 @@ impl Connection {
             return self.discard(cx, step.buffer);
         }
         if core::mem::take(&mut self.resumed) {
+            if self.peer_ended || self.transport.has_ended(cx) {
+                step.broker.handle_end_of_input(step.now, self.handle);
+            }
             self.offer_kept(step);
         }
         if self.waiting {

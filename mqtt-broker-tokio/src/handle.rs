@@ -5,7 +5,7 @@ use mqtt_codec::{ReasonCode, TopicFilter};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::blocking::block_on;
-use crate::client::{Client, ClientSubscription, Clients, Retained};
+use crate::client::{Client, ClientSubscription, Clients, Retained, RetainedPage};
 use crate::command::Command;
 use crate::error::Error;
 use crate::message::Message;
@@ -132,6 +132,17 @@ impl Handle {
         .await?
     }
 
+    /// Takes the Will Message from a client, which is not told: it will not be published. False: it
+    /// has none.
+    ///
+    /// # Errors
+    ///
+    /// [Closed](Error::is_closed).
+    pub async fn remove_will(&self, client_identifier: impl Into<String>) -> Result<bool, Error> {
+        let client = client_identifier.into();
+        self.tell(move |now, broker| broker.remove_will(now, &client)).await
+    }
+
     /// Every client that has a Session, connected or not. The broker copies them all in one go: with
     /// very many, ask for [pages](Self::clients_page).
     ///
@@ -180,6 +191,27 @@ impl Handle {
         self.tell(move |now, broker| {
             let filter = topic_filter(&filter)?;
             Ok(Retained::list(broker, now, filter, limit))
+        })
+        .await?
+    }
+
+    /// At most `limit` of the retained messages that match a Topic Filter, page by page: the first
+    /// ones from 0, the following ones from [`RetainedPage::next`]. A message that is retained
+    /// throughout is in exactly one page.
+    ///
+    /// # Errors
+    ///
+    /// [Invalid](Error::is_invalid) Topic Filter, or [closed](Error::is_closed).
+    pub async fn retained_page(
+        &self,
+        filter: impl Into<String>,
+        from: u32,
+        limit: usize,
+    ) -> Result<RetainedPage, Error> {
+        let filter = filter.into();
+        self.tell(move |now, broker| {
+            let filter = topic_filter(&filter)?;
+            Ok(RetainedPage::of(broker, now, filter, from, limit))
         })
         .await?
     }
@@ -293,6 +325,15 @@ impl BlockingHandle {
         block_on(self.handle.remove_subscription(client_identifier, filter))
     }
 
+    /// See [`Handle::remove_will`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn remove_will(&self, client_identifier: impl Into<String>) -> Result<bool, Error> {
+        block_on(self.handle.remove_will(client_identifier))
+    }
+
     /// See [`Handle::clients`].
     ///
     /// # Errors
@@ -330,6 +371,20 @@ impl BlockingHandle {
     /// As there.
     pub fn retained(&self, filter: impl Into<String>, limit: usize) -> Result<Retained, Error> {
         block_on(self.handle.retained(filter, limit))
+    }
+
+    /// See [`Handle::retained_page`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn retained_page(
+        &self,
+        filter: impl Into<String>,
+        from: u32,
+        limit: usize,
+    ) -> Result<RetainedPage, Error> {
+        block_on(self.handle.retained_page(filter, from, limit))
     }
 
     /// See [`Handle::stats`].

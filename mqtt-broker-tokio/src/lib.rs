@@ -75,7 +75,7 @@ pub use mqtt_codec::{
 };
 
 pub use builder::Builder;
-pub use client::{Client, ClientSubscription, Clients, Retained};
+pub use client::{Client, ClientSubscription, Clients, Retained, RetainedPage};
 pub use error::Error;
 pub use handle::{BlockingHandle, Handle};
 pub use message::Message;

@@ -1,10 +1,11 @@
 //! What carries a Network Connection's bytes: the one place that knows which kind it is.
 
-use core::pin::Pin;
+use core::future::Future;
+use core::pin::{Pin, pin};
 use core::task::{Context, Poll};
 use std::io::{self, IoSlice};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 
 /// A byte stream that is polled. Another kind (TLS, WebSocket) is another variant; plain TCP pays
@@ -33,6 +34,18 @@ impl Transport {
     pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
         match self {
             Self::Tcp(stream) => stream.poll_read_ready(cx).map(drop),
+        }
+    }
+
+    /// Whether the peer has ended its side, as far as the system has told: what it sent before may
+    /// still wait to be read.
+    pub(crate) fn has_ended(&self, cx: &mut Context<'_>) -> bool {
+        match self {
+            Self::Tcp(stream) => match pin!(stream.ready(Interest::READABLE)).poll(cx) {
+                Poll::Ready(Ok(ready)) => ready.is_read_closed(),
+                Poll::Ready(Err(_)) => true,
+                Poll::Pending => false,
+            },
         }
     }
 

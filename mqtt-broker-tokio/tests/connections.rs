@@ -241,6 +241,29 @@ fn who_is_gone_before_the_verdict_takes_nothing_over() {
     server.stop(client);
 }
 
+/// Whoever is gone takes nothing over, however much it said before: less than is read while it waits,
+/// and more.
+#[test]
+fn who_is_gone_takes_nothing_over_with_more_to_say() {
+    for said in [b"x".to_vec(), vec![b'x'; 20 << 10]] {
+        let (server, answer) = deciding();
+        let handle = server.handle.blocking();
+        let mut client = Client::connect(server.address, Version::V5, "c");
+        client.subscribe("t", QoS::AtMostOnce);
+        let mut gone = Client::open(server.address, Version::V5);
+        gone.send(&connect("c"));
+        gone.publish("t", &said);
+        gone.stream.shutdown(Shutdown::Write).unwrap();
+        until(|| handle.stats().unwrap().deferred == 1);
+        answer.send(Verdict::Allow).unwrap();
+        until(|| handle.stats().unwrap().refused == 1);
+        handle.publish(Message::new("t", "served")).unwrap();
+        assert_eq!(client.receive().1, b"served");
+        assert_eq!(handle.stats().unwrap().connected, 1);
+        server.stop((client, gone));
+    }
+}
+
 #[test]
 fn what_was_said_before_the_end_waits_for_the_verdict() {
     let (server, answer) = deciding();

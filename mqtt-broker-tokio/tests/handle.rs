@@ -269,6 +269,35 @@ fn retained_messages_are_listed() {
 }
 
 #[test]
+fn retained_messages_are_listed_in_pages() {
+    let server = Running::start();
+    let handle = server.handle.blocking();
+    for number in 0..20 {
+        let topic = format!("{}/{number}", if number % 2 == 0 { "even" } else { "odd" });
+        handle.publish(Message::new(topic, "x").with_retain(true)).unwrap();
+    }
+    let (mut topics, mut from, mut pages) = (Vec::new(), Some(0), 0);
+    while let Some(place) = from {
+        let page = handle.retained_page("even/+", place, 3).unwrap();
+        assert!(page.messages.len() <= 3);
+        topics.extend(page.messages.into_iter().map(|message| message.topic));
+        (from, pages) = (page.next, pages + 1);
+        // What comes and goes meanwhile moves nothing else.
+        handle
+            .publish(Message::new(format!("odd/{}", pages * 2 - 1), "").with_retain(true))
+            .unwrap();
+        handle.publish(Message::new(format!("new/{pages}"), "x").with_retain(true)).unwrap();
+    }
+    topics.sort_unstable();
+    let mut even: Vec<_> = (0..20).step_by(2).map(|number| format!("even/{number}")).collect();
+    even.sort_unstable();
+    assert_eq!(topics, even);
+    assert!(pages >= 4, "{pages}");
+    assert!(handle.retained_page("a/#/b", 0, 1).unwrap_err().is_invalid());
+    server.stop(());
+}
+
+#[test]
 fn what_is_wrong_is_said() {
     let server = Running::start();
     let handle = server.handle.blocking();

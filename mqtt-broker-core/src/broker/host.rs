@@ -104,6 +104,17 @@ impl Broker {
         true
     }
 
+    /// Takes the Will Message from a client, connected or not, so that it will not be published: for a
+    /// client that has lost the right to. `false` if there is none.
+    pub fn remove_will(&mut self, now: Instant, client_identifier: &str) -> bool {
+        self.record(now, &Call::RemoveWill { client: client_identifier });
+        let Some(session) = self.sessions.find(client_identifier) else { return false };
+        let removed = self.discard_will(session);
+        self.session_timer(now, session);
+        self.settle(now);
+        removed
+    }
+
     /// Takes a subscription from a client, which is not told: MQTT has no word for it. `false` if
     /// there is none.
     pub fn remove_subscription(

@@ -10,6 +10,7 @@ use crate::boundary::{Message, SessionView};
 use crate::config::Stats;
 use crate::connection::State;
 use crate::peers::Peers;
+use crate::publication::Publication;
 use crate::retained::Step;
 use crate::time::Instant;
 
@@ -80,21 +81,42 @@ impl Broker {
                 Step::Done => break true,
             };
             let Some(stored) = publication.filter(|stored| !stored.expired(now)) else { continue };
-            let message = Message {
-                topic: stored.topic(),
-                payload: stored.payload(),
-                qos: stored.qos,
-                retain: true,
-                message_expiry_interval: stored.expiry_left(now),
-                pass_through: stored.pass_through(),
-                subscription_identifier: None,
-            };
-            if !visit(message) {
+            if !visit(retained_view(stored, now)) {
                 break false;
             }
         };
         self.retained.end(scan);
         complete
+    }
+
+    /// Shows `visit` the retained messages that match, in pages: those at the place `from` and after it,
+    /// in the order of their places, until it returns `false` or `steps` places have been looked at.
+    /// Where the next page begins, with the message that `visit` did not take; `None` if this was
+    /// the last one.
+    ///
+    /// The first page begins at 0. A message that is retained throughout is in exactly one page; one
+    /// that comes meanwhile may take a place that has been passed. A page looks at topics that do not
+    /// match as well: for few of very many, [`retained`](Self::retained) is quicker.
+    pub fn retained_from(
+        &self,
+        now: Instant,
+        filter: TopicFilter<'_>,
+        from: u32,
+        steps: u32,
+        mut visit: impl FnMut(Message<'_>) -> bool,
+    ) -> Option<u32> {
+        let mut left = steps;
+        for (place, publication) in self.retained.from(from) {
+            let Some(rest) = left.checked_sub(1) else { return Some(place) };
+            left = rest;
+            let stored = publication.and_then(|key| self.publications.get(key));
+            let stored = stored.filter(|stored| !stored.expired(now));
+            let found = stored.filter(|stored| filter.matches(stored.topic()));
+            if found.is_some_and(|stored| !visit(retained_view(stored, now))) {
+                return Some(place);
+            }
+        }
+        None
     }
 
     /// What has been counted, and what is held now.
@@ -125,5 +147,17 @@ impl Broker {
             + self.retained.bytes()
             + self.timers.bytes()
             + self.entries.bytes()
+    }
+}
+
+fn retained_view(stored: &Publication, now: Instant) -> Message<'_> {
+    Message {
+        topic: stored.topic(),
+        payload: stored.payload(),
+        qos: stored.qos,
+        retain: true,
+        message_expiry_interval: stored.expiry_left(now),
+        pass_through: stored.pass_through(),
+        subscription_identifier: None,
     }
 }

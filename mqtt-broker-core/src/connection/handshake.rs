@@ -21,6 +21,7 @@ use crate::broker::Broker;
 use crate::config::Limit;
 use crate::output::Pending;
 use crate::policy::{Policy, Verdict};
+use crate::session::Session;
 use crate::time::Instant;
 
 /// The longest Client Identifier of 3.1, in characters.
@@ -205,6 +206,11 @@ impl Broker {
             Some(assigned) => assigned.as_str(),
             None => connect.client_identifier.as_str(),
         };
+        if self.would_displace(index, client_identifier) {
+            let cause =
+                RefusalCause::Unsupported("taking over from a client that is connected, when gone");
+            return Err(Refusal::new(ReasonCode::UNSPECIFIED_ERROR, cause));
+        }
         let opened = self
             .open_session(now, index, client_identifier, connect)
             .map_err(|limit| Refusal::at_limit(ReasonCode::QUOTA_EXCEEDED, limit))?;
@@ -225,6 +231,13 @@ impl Broker {
         });
         self.send_again(opened.session);
         Ok(())
+    }
+
+    /// Whether this CONNECT, whose client is gone by now, would end the connection of one that is not.
+    fn would_displace(&self, index: u32, client_identifier: &str) -> bool {
+        let ended = self.connections.get(index).is_some_and(|connection| connection.input_ended);
+        let session = self.sessions.find(client_identifier).filter(|_| ended);
+        session.and_then(|key| self.sessions.get(key)).is_some_and(Session::is_connected)
     }
 
     /// Notes what the client can take.

@@ -122,6 +122,9 @@ impl<H: Host> Accepted<'_, H> {
             // Whoever has something to do because of this comes before the next bytes.
             yield_now().await;
         }
+        if input.borrow().is_before_end() {
+            self.driver.tell(|shared, now| shared.broker.handle_end_of_input(now, self.handle));
+        }
         until(|| {
             input.borrow_mut().go_on(self);
             !input.borrow().is_before_end()

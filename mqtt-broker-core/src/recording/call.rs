@@ -38,6 +38,10 @@ pub(crate) enum Call<'a> {
     Eof {
         connection: ConnectionHandle,
     },
+    /// The peer ends its side, with something unconsumed.
+    InputEnds {
+        connection: ConnectionHandle,
+    },
     Timeout,
     Outputs(u64),
     Records(u64),
@@ -72,6 +76,9 @@ pub(crate) enum Call<'a> {
         permanently: bool,
     },
     RemoveSession {
+        client: &'a str,
+    },
+    RemoveWill {
         client: &'a str,
     },
     RemoveSubscription {

@@ -196,6 +196,7 @@ impl<V: FnMut(Instant, &Step<'_>)> Player<V> {
                 self.broker.handle_eof(now, connection);
                 (self.visit)(now, &Step::Ended(connection));
             }
+            Call::InputEnds { connection } => self.broker.handle_end_of_input(now, connection),
             Call::Timeout => self.broker.handle_timeout(now),
             Call::Outputs(calls) => self.outputs(calls),
             Call::Records(calls) => {
@@ -247,6 +248,9 @@ impl<V: FnMut(Instant, &Step<'_>)> Player<V> {
             }
             Call::RemoveSession { client } => {
                 self.broker.remove_session(now, client);
+            }
+            Call::RemoveWill { client } => {
+                self.broker.remove_will(now, client);
             }
             Call::RemoveSubscription { client, filter } => {
                 self.broker.remove_subscription(now, client, filter);

@@ -58,11 +58,11 @@ impl Broker {
         })
     }
 
-    /// Forgets the Will Message of a Session.
-    pub(crate) fn discard_will(&mut self, session: u32) {
-        if let Some(will) = self.take_will(session) {
-            self.forget_will(&will);
-        }
+    /// Forgets the Will Message of a Session; whether it had one.
+    pub(crate) fn discard_will(&mut self, session: u32) -> bool {
+        let Some(will) = self.take_will(session) else { return false };
+        self.forget_will(&will);
+        true
     }
 
     /// Lets go of a Will Message that no Session has.

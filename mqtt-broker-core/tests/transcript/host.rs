@@ -38,6 +38,7 @@ pub(crate) enum Wish {
     Redirect(String, String, bool),
     /// `removes session "alice"`
     RemoveSession(String),
+    RemoveWill(String),
     /// `removes subscription "alice" "a/#"`
     RemoveSubscription(String, TopicFilter<'static>),
     /// `shuts down`
@@ -98,10 +99,13 @@ impl Wish {
 }
 
 fn removal(mut fields: Fields) -> Result<Wish, String> {
-    let session = fields.flag("session");
+    let (session, will) = (fields.flag("session"), fields.flag("will"));
     let name = fields.text().ok_or("of whom?")?;
     if session {
         return Ok(Wish::RemoveSession(name));
+    }
+    if will {
+        return Ok(Wish::RemoveWill(name));
     }
     let filter = fields.flag("subscription").then(|| fields.text()).flatten();
     let filter = filter.ok_or("`removes session \"alice\"` or `subscription \"alice\" \"a\"`")?;

@@ -49,6 +49,7 @@ impl Wishes {
                 return found(name, broker.redirect(now, name, server, *permanently));
             }
             Wish::RemoveSession(name) => return found(name, broker.remove_session(now, name)),
+            Wish::RemoveWill(name) => return found(name, broker.remove_will(now, name)),
             Wish::RemoveSubscription(name, filter) => {
                 return found(name, broker.remove_subscription(now, name, *filter));
             }

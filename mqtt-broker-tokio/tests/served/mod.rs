@@ -291,6 +291,7 @@ impl Subject for World {
             Wish::Redirect(name, server, permanently) => {
                 found(name, self.handle.redirect(name, server, *permanently))?
             }
+            Wish::RemoveWill(name) => found(name, self.handle.remove_will(name))?,
             Wish::RemoveSession(name) => found(name, self.handle.remove_session(name))?,
             Wish::RemoveSubscription(name, filter) => {
                 found(name, self.handle.remove_subscription(name, filter.to_string()))?

@@ -129,7 +129,9 @@ impl Replay {
                 let will = PendingWill { publication, expiry_interval, delay_interval, due };
                 self.broker.restore_will(key, will);
             }
-            SessionChange::WillGone => broker.discard_will(key),
+            SessionChange::WillGone => {
+                broker.discard_will(key);
+            }
             SessionChange::Subscribed { filter, options, identifier, group } => {
                 let (list, all) = (&mut state.subscriptions, &mut broker.subscriptions);
                 all.subscribe(list, filter, key, options, identifier)

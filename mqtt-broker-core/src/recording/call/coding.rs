@@ -49,6 +49,8 @@ impl<'a> Call<'a> {
                 put.kind(18).bytes(client.as_bytes()).bytes(filter.as_bytes())
             }
             Self::Resolve(ticket, verdict) => put.kind(19).number(ticket.0).verdict(verdict),
+            Self::RemoveWill { client } => put.kind(40).bytes(client.as_bytes()),
+            Self::InputEnds { connection } => put.kind(41).connection(*connection),
             Self::Shutdown => put.kind(20),
             Self::Snapshot => put.kind(22),
             Self::PeerUp(peer) => put.kind(23).number(peer.0.into()),
@@ -102,6 +104,8 @@ impl<'a> Call<'a> {
             24 => Self::PeerDown(get.shard()?),
             25 => Self::Forward { origin: get.shard()?, frame: get.bytes()? },
             26 => Self::PollForward(get.shard()?),
+            40 => Self::RemoveWill { client: get.text()? },
+            41 => Self::InputEnds { connection: get.connection()? },
             _ => return None,
         };
         *bytes = get.0;
