@@ -17,7 +17,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use crate::boundary::Lsn;
-use crate::broker::{bytes_of, queue_bytes};
+use crate::broker::{bytes_of, queue_bytes, trim_queue};
 use crate::time::Instant;
 pub(crate) use change::{Change, Life, Malformed, Published, SessionChange, pass_through};
 pub(crate) use fields::{Fields, Reader};
@@ -183,6 +183,8 @@ impl Journal {
                 self.ended.remove(&client);
             }
         }
+        trim_queue(&mut self.pending);
+        trim_queue(&mut self.ended_at);
     }
 
     /// Bytes of records that are not durable.

@@ -10,7 +10,7 @@ use mqtt_codec::{PassThrough, Properties, QoS, TopicName};
 
 use crate::config::Limit;
 use crate::journal::Published;
-use crate::store::{Account, Full, Slab, grow};
+use crate::store::{Account, Claim, Full, Slab, grow};
 use crate::time::Instant;
 
 /// The largest buffer that is kept for the next publication when one is released.
@@ -219,7 +219,10 @@ impl Publications {
         let mut buffer = publication.buffer;
         self.bytes -= buffer.len();
         let capacity = buffer.capacity();
-        let keep = capacity <= SPARE_BUFFER && self.spare_bytes + capacity <= self.spare_limit;
+        let keep = capacity <= SPARE_BUFFER
+            && self.spare_bytes + capacity <= self.spare_limit
+            // Where memory is short, others need it more.
+            && self.account.admits(Claim::Live, 0);
         if keep && self.has_place() {
             buffer.clear();
             self.spare_bytes += capacity;

@@ -5,6 +5,7 @@ mod chunks;
 mod index;
 mod key;
 mod lists;
+mod roomy;
 mod slab;
 
 pub(crate) use account::{Account, Claim, boxed};
@@ -12,6 +13,7 @@ pub(crate) use chunks::{Chunks, grow};
 pub(crate) use index::Index;
 pub(crate) use key::Key;
 pub(crate) use lists::{List, Lists};
+use roomy::Roomy;
 pub(crate) use slab::Slab;
 
 /// A container is at its limit, or the allocator refused it more memory; nothing was changed.

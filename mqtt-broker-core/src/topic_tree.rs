@@ -244,11 +244,6 @@ impl<V: Filed, S: Siblings> TopicTree<V, S> {
         let Node { text, .. } = self.nodes.remove(key)?;
         self.texts.remove(&text);
         self.nodes.get_mut(parent)?.children = siblings.without(&text);
-        if self.nodes.len() == 1 {
-            // Only then does the slab give its memory back.
-            let root = self.nodes.remove(ROOT)?;
-            let _ = self.nodes.insert(root);
-        }
         Some(parent)
     }
 }

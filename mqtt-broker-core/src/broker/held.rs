@@ -109,7 +109,8 @@ fn trim<T>(list: &mut Vec<T>) {
     }
 }
 
-fn trim_queue<T>(queue: &mut VecDeque<T>) {
+/// Gives back the memory of a queue that was unusually long, and is over.
+pub(crate) fn trim_queue<T>(queue: &mut VecDeque<T>) {
     if queue.capacity() > KEPT && queue.is_empty() {
         *queue = VecDeque::new();
     }

@@ -75,7 +75,7 @@ impl Broker {
         let Addressed { publication, qos, retain, identifiers, group, not_before } = message;
         let flags = Flags::default().with(Flags::RETAIN, retain);
         let mut copy = Copy { publication, identifiers, group, qos, flags };
-        if self.reserve(session, copy).is_none() {
+        if self.reserve(session).is_none() {
             self.dropped(session, publication, DropCause::BrokerFull);
             return None;
         }
@@ -103,9 +103,9 @@ impl Broker {
 
     /// Counts one more copy, with a place for it should it have to wait.
     #[inline]
-    fn reserve(&mut self, session: u32, copy: Copy) -> Option<()> {
+    fn reserve(&mut self, session: u32) -> Option<()> {
         let state = self.sessions.get(session)?;
-        self.entries.waiting.reserve(&state.waiting, copy).ok()?;
+        self.entries.waiting.reserve(&state.waiting).ok()?;
         self.entries.take_message().ok()
     }
 

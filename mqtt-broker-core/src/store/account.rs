@@ -83,9 +83,14 @@ impl Account {
         self.0.held.load(Ordering::Relaxed)
     }
 
-    /// How many bytes may be held.
-    pub(crate) fn ceiling(&self) -> usize {
-        self.0.ceiling
+    /// How many chunks of so many bytes one container may keep that it has no use for: no more than
+    /// sixteen, and none where that would be much of what there is.
+    pub(crate) fn kept(&self, chunk: usize) -> u32 {
+        let ceiling = self.0.ceiling;
+        if chunk > ceiling / 256 {
+            return 0;
+        }
+        u32::try_from(ceiling / 2048 / chunk.max(1)).unwrap_or(u32::MAX).clamp(1, 16)
     }
 
     /// Whether `bytes` more may be had.

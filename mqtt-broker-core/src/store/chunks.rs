@@ -7,6 +7,15 @@ use super::{Account, Full};
 /// The size that a chunk grows to; on a small machine its growing must not take what memory is left.
 pub(super) const CHUNK_BYTES: usize = if usize::BITS > 32 { 64 * 1024 } else { 1024 };
 
+/// A chunk with room for no more values than this keeps it.
+const KEPT: usize = 64;
+
+/// A chunk has room for `1 << shift_of()` values: for as many as [`CHUNK_BYTES`] hold, at least one.
+pub(super) const fn shift_of<T>() -> u32 {
+    let size = if size_of::<T>() == 0 { 1 } else { size_of::<T>() };
+    if size >= CHUNK_BYTES { 0 } else { (CHUNK_BYTES / size).ilog2() }
+}
+
 /// Values in the order in which they were pushed.
 ///
 /// They lie in chunks that never move once they are full: growing copies at most one chunk, and
@@ -19,11 +28,7 @@ pub(crate) struct Chunks<T> {
 }
 
 impl<T> Chunks<T> {
-    /// A chunk has room for `1 << SHIFT` values: for as many as [`CHUNK_BYTES`] hold, at least one.
-    pub(super) const SHIFT: u32 = {
-        let size = if size_of::<T>() == 0 { 1 } else { size_of::<T>() };
-        if size >= CHUNK_BYTES { 0 } else { (CHUNK_BYTES / size).ilog2() }
-    };
+    pub(super) const SHIFT: u32 = shift_of::<T>();
 
     pub(crate) fn new(account: &Account) -> Self {
         Self { chunks: Vec::new(), len: 0, account: account.clone() }
@@ -55,7 +60,7 @@ impl<T> Chunks<T> {
     }
 
     /// Takes out the value that was pushed last. A chunk that is empty is kept until the one before
-    /// it loses a value.
+    /// it loses a value; of a single chunk half is given back when three quarters are empty.
     pub(crate) fn pop(&mut self) -> Option<T> {
         let last = self.len.checked_sub(1)?;
         if self.chunks.len() > Self::chunk(last) + 1 {
@@ -64,14 +69,14 @@ impl<T> Chunks<T> {
         }
         let value = self.chunks.last_mut()?.pop()?;
         self.len = last;
+        if let [chunk] = self.chunks.as_mut_slice() {
+            let capacity = chunk.capacity();
+            if capacity > KEPT && chunk.len() <= capacity / 4 {
+                chunk.shrink_to(capacity / 2);
+                self.account.change(capacity * size_of::<T>(), chunk.capacity() * size_of::<T>());
+            }
+        }
         Some(value)
-    }
-
-    /// Forgets all values, and gives back the memory.
-    pub(crate) fn clear(&mut self) {
-        self.account.give(self.bytes());
-        self.chunks = Vec::new();
-        self.len = 0;
     }
 
     #[inline]

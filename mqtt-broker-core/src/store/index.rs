@@ -7,7 +7,8 @@ use super::{Account, Chunks, Full, Key, Slab};
 /// A hash table of keys, which the caller compares.
 ///
 /// It grows by linear hashing, one bucket at a time: the entries of the new bucket all come from
-/// one other bucket, so that no insertion has to move the whole table. A lookup reads one cache
+/// one other bucket, so that no insertion has to move the whole table; and it shrinks by the same
+/// steps backwards. A lookup reads one cache
 /// line, seldom two, and nearly never asks the caller about a key that is not the one.
 pub(crate) struct Index {
     buckets: Chunks<Bucket>,
@@ -18,7 +19,7 @@ pub(crate) struct Index {
     len: u32,
 }
 
-/// A table with no more buckets than this keeps them when it is empty.
+/// A table with no more buckets than this keeps them.
 const KEPT: u32 = 16;
 
 /// Up to 12 entries. `tags` has eight bits of the hash of each, zero where there is no entry.
@@ -35,6 +36,8 @@ impl Bucket {
     const ENTRIES: usize = 12;
     /// How many entries a bucket has on average when the table grows.
     const LOAD: u64 = 9;
+    /// How many when it shrinks.
+    const LOW: u64 = 4;
     const EMPTY: Self =
         Self { tags: [0; Self::ENTRIES], next: None, keys: [Key::new(0); Self::ENTRIES] };
 
@@ -78,6 +81,11 @@ impl Bucket {
             }
             None => false,
         }
+    }
+
+    /// How many places it has that are free.
+    fn vacant(&self) -> usize {
+        self.tags.iter().filter(|tag| **tag == 0).count()
     }
 
     fn is_empty(&self) -> bool {
@@ -127,7 +135,7 @@ impl Index {
         if u64::from(self.len) >= u64::from(self.buckets.len()) * Bucket::LOAD {
             self.split(hash_of)?;
         }
-        self.place(hash, Key::new(key))?;
+        self.place(self.bucket(hash), tag(hash), Key::new(key))?;
         self.len += 1;
         Ok(())
     }
@@ -140,7 +148,7 @@ impl Index {
         };
         if first.remove(tag, key) {
             self.len -= 1;
-            self.clear_if_empty();
+            self.merge_if_low();
             return;
         }
         let (mut before, mut next) = (None, first.next);
@@ -155,7 +163,7 @@ impl Index {
                     self.overflow.remove(at.get());
                     self.link(index, before, after);
                 }
-                self.clear_if_empty();
+                self.merge_if_low();
                 return;
             }
             (before, next) = (next, after);
@@ -171,14 +179,6 @@ impl Index {
     /// The heap memory held, in bytes.
     pub(crate) fn bytes(&self) -> usize {
         self.buckets.bytes() + self.overflow.bytes()
-    }
-
-    /// Gives back the memory of a table that has become empty.
-    fn clear_if_empty(&mut self) {
-        if self.len == 0 && self.buckets.len() > KEPT {
-            self.buckets.clear();
-            self.mask = 0;
-        }
     }
 
     /// The bucket of a hash: its low bits, one fewer if there is no such bucket yet. A shift, not a
@@ -201,9 +201,8 @@ impl Index {
         }
     }
 
-    /// Puts an entry into its bucket, or one that follows.
-    fn place(&mut self, hash: u64, key: Key) -> Result<(), Full> {
-        let (index, tag) = (self.bucket(hash), tag(hash));
+    /// Puts an entry into a bucket, or one that follows.
+    fn place(&mut self, index: u32, tag: u8, key: Key) -> Result<(), Full> {
         let first = self.buckets.get_mut(index).ok_or(Full)?;
         if first.insert(tag, key) {
             return Ok(());
@@ -244,9 +243,55 @@ impl Index {
         }
         // Two buckets need no more overflow buckets for them than were just freed.
         for key in entries {
-            self.place(hash_of(key.get()), key)?;
+            let hash = hash_of(key.get());
+            self.place(self.bucket(hash), tag(hash), key)?;
         }
         Ok(())
+    }
+
+    /// Takes the last bucket away if there are few entries in each, and moves its entries to where
+    /// they were before it was split off. It needs no memory, so where there is no place for them
+    /// nothing is done.
+    #[inline]
+    fn merge_if_low(&mut self) {
+        let buckets = self.buckets.len();
+        if buckets > KEPT && u64::from(self.len) < u64::from(buckets) * Bucket::LOW {
+            self.merge(buckets - 1);
+        }
+    }
+
+    #[cold]
+    fn merge(&mut self, last: u32) {
+        // Without this bucket the table may be a power of two: then every hash has one bit less.
+        let mask = if last.is_power_of_two() { last - 1 } else { self.mask };
+        let low = last & mask;
+        let into = low & (mask >> u32::from(low >= last));
+        let (Some(taken), Some(first)) = (self.buckets.get(last), self.buckets.get(into)) else {
+            return;
+        };
+        let taken = taken.clone();
+        let (mut tail, mut vacant) = (None, first.vacant());
+        let mut next = first.next;
+        while let Some(bucket) = next.and_then(|next| self.overflow.get(next.get())) {
+            vacant += bucket.vacant();
+            (tail, next) = (next, bucket.next);
+        }
+        let mut next = taken.next;
+        while let Some(bucket) = next.and_then(|next| self.overflow.get(next.get())) {
+            vacant += bucket.vacant();
+            next = bucket.next;
+        }
+        if vacant < Bucket::ENTRIES - taken.vacant() {
+            return;
+        }
+        self.buckets.pop();
+        self.mask = mask;
+        self.link(into, tail, taken.next);
+        let entries = taken.tags.into_iter().zip(taken.keys).filter(|(tag, _)| *tag != 0);
+        for (tag, key) in entries {
+            // There is a place for it.
+            let _ = self.place(into, tag, key);
+        }
     }
 }
 

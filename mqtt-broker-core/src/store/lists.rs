@@ -1,35 +1,30 @@
 //! [`Lists`]: many first-in, first-out lists of small values, in blocks of a few cache lines.
 
-use super::{Account, Chunks, Full};
+use core::num::NonZeroU8;
+
+use super::{Account, Full, Slab};
 
 /// No block.
 const NONE: u32 = u32::MAX;
 
 /// The lists: an empty one holds nothing, and to walk one is to read block after block.
 ///
-/// Blocks lie in [`Chunks`]. One that no list has is the next to be used. When no list has any, they
-/// are given back, unless they are few.
+/// Blocks lie in a [`Slab`], which gives back what no list has.
 pub(crate) struct Lists<T, const N: usize> {
-    blocks: Chunks<Block<T, N>>,
-    /// The block to use next; the others that are free follow from block to block.
-    vacant: u32,
-    /// How many blocks are in lists.
-    used: u32,
-    /// How many are kept when none is.
-    kept: u32,
+    blocks: Slab<Block<T, N>>,
 }
 
 struct Block<T, const N: usize> {
     next: u32,
-    /// The values at these places and between them are in the list.
+    /// The values from this place on, and before the other, are in the list.
     first: u8,
-    end: u8,
+    end: NonZeroU8,
     values: [T; N],
 }
 
 impl<T, const N: usize> Block<T, N> {
     fn values(&self) -> &[T] {
-        self.values.get(usize::from(self.first)..usize::from(self.end)).unwrap_or_default()
+        self.values.get(usize::from(self.first)..usize::from(self.end.get())).unwrap_or_default()
     }
 }
 
@@ -60,11 +55,8 @@ impl List {
 impl<T: Copy, const N: usize> Lists<T, N> {
     /// No lists yet; it allocates nothing.
     pub(crate) fn new(account: &Account) -> Self {
-        const { assert!(N > 0 && N <= u8::MAX as usize) };
-        // A burst's memory is used again by the next one, as long as it is little.
-        let kept = account.ceiling() / 256 / size_of::<Block<T, N>>();
-        let kept = u32::try_from(kept).unwrap_or(u32::MAX);
-        Self { blocks: Chunks::new(account), vacant: NONE, used: 0, kept }
+        const { assert!(N > 0 && N < u8::MAX as usize) };
+        Self { blocks: Slab::new(account, u32::MAX) }
     }
 
     /// Appends a value.
@@ -75,9 +67,9 @@ impl<T: Copy, const N: usize> Lists<T, N> {
     #[inline]
     pub(crate) fn push(&mut self, list: &mut List, value: T) -> Result<(), Full> {
         if let Some(block) = self.blocks.get_mut(list.tail) {
-            if let Some(place) = block.values.get_mut(usize::from(block.end)) {
+            if let Some(place) = block.values.get_mut(usize::from(block.end.get())) {
                 *place = value;
-                block.end += 1;
+                block.end = block.end.saturating_add(1);
                 list.len += 1;
                 return Ok(());
             }
@@ -86,21 +78,17 @@ impl<T: Copy, const N: usize> Lists<T, N> {
     }
 
     /// Makes room for one more value in this list, so that the next that is pushed will find it.
-    /// `filler` is never seen.
     ///
     /// # Errors
     ///
     /// [`Full`] if there is no memory.
     #[inline]
-    pub(crate) fn reserve(&mut self, list: &List, filler: T) -> Result<(), Full> {
-        let has_place = |block: &Block<T, N>| usize::from(block.end) < N;
-        if self.vacant != NONE || self.blocks.get(list.tail).is_some_and(has_place) {
+    pub(crate) fn reserve(&mut self, list: &List) -> Result<(), Full> {
+        let has_place = |block: &Block<T, N>| usize::from(block.end.get()) < N;
+        if self.blocks.get(list.tail).is_some_and(has_place) {
             return Ok(());
         }
-        let key = self.blocks.len();
-        self.blocks.push(Block { next: NONE, first: 0, end: 0, values: [filler; N] })?;
-        self.vacant = key;
-        Ok(())
+        self.blocks.reserve()
     }
 
     /// Takes out the oldest value.
@@ -121,12 +109,12 @@ impl<T: Copy, const N: usize> Lists<T, N> {
     #[inline]
     pub(crate) fn advance(&mut self, list: &mut List, values: u8) {
         let Some(block) = self.blocks.get_mut(list.head) else { return };
-        let first = block.first.saturating_add(values).min(block.end);
+        let first = block.first.saturating_add(values).min(block.end.get());
         list.len -= u32::from(first - block.first);
         block.first = first;
-        if first == block.end {
+        if first == block.end.get() {
             let next = block.next;
-            self.free(list.head);
+            self.blocks.remove(list.head);
             list.head = next;
             if next == NONE {
                 list.tail = NONE;
@@ -137,7 +125,7 @@ impl<T: Copy, const N: usize> Lists<T, N> {
     /// The youngest value.
     pub(crate) fn newest_mut(&mut self, list: &List) -> Option<&mut T> {
         let block = self.blocks.get_mut(list.tail)?;
-        let last = usize::from(block.end).checked_sub(1)?;
+        let last = usize::from(block.end.get()) - 1;
         block.values.get_mut(last)
     }
 
@@ -159,7 +147,7 @@ impl<T: Copy, const N: usize> Lists<T, N> {
         let mut next = core::mem::take(list).head;
         while let Some(block) = self.blocks.get_mut(next) {
             let mut end = 0;
-            for place in usize::from(block.first)..usize::from(block.end) {
+            for place in usize::from(block.first)..usize::from(block.end.get()) {
                 let Some(&value) = block.values.get(place) else { break };
                 if keep(&value) {
                     if let Some(kept) = block.values.get_mut(usize::from(end)) {
@@ -168,12 +156,13 @@ impl<T: Copy, const N: usize> Lists<T, N> {
                     end += 1;
                 }
             }
-            (block.first, block.end) = (0, end);
             let key = core::mem::replace(&mut next, core::mem::replace(&mut block.next, NONE));
-            if end == 0 {
-                self.free(key);
-            } else {
-                self.append(list, List { head: key, tail: key, len: end.into() });
+            match NonZeroU8::new(end) {
+                Some(kept) => {
+                    (block.first, block.end) = (0, kept);
+                    self.append(list, List { head: key, tail: key, len: end.into() });
+                }
+                None => drop(self.blocks.remove(key)),
             }
         }
     }
@@ -190,32 +179,10 @@ impl<T: Copy, const N: usize> Lists<T, N> {
     }
 
     fn push_block(&mut self, list: &mut List, value: T) -> Result<(), Full> {
-        let key = if let Some(block) = self.blocks.get_mut(self.vacant) {
-            let key = core::mem::replace(&mut self.vacant, block.next);
-            (block.next, block.first, block.end) = (NONE, 0, 1);
-            if let Some(place) = block.values.first_mut() {
-                *place = value;
-            }
-            key
-        } else {
-            let key = self.blocks.len();
-            self.blocks.push(Block { next: NONE, first: 0, end: 1, values: [value; N] })?;
-            key
-        };
-        self.used += 1;
+        let block = Block { next: NONE, first: 0, end: NonZeroU8::MIN, values: [value; N] };
+        let key = self.blocks.insert(block)?;
         self.append(list, List { head: key, tail: key, len: 1 });
         Ok(())
-    }
-
-    fn free(&mut self, key: u32) {
-        if let Some(block) = self.blocks.get_mut(key) {
-            block.next = core::mem::replace(&mut self.vacant, key);
-            self.used -= 1;
-        }
-        if self.used == 0 && self.blocks.len() > self.kept {
-            self.blocks.clear();
-            self.vacant = NONE;
-        }
     }
 }
 

@@ -39,6 +39,52 @@ fn it_grows_by_one_bucket_at_a_time() {
 }
 
 #[test]
+fn it_shrinks_by_one_bucket_at_a_time_and_finds_what_is_left() {
+    let account = Account::default();
+    let mut index = Index::new(&account);
+    for key in 0..100_000 {
+        index.insert(spread(key), key, spread).unwrap();
+    }
+    let full = index.bytes();
+    for key in (0..100_000).filter(|key| key % 1000 != 7) {
+        let before = index.buckets.len();
+        index.remove(spread(key), key);
+        assert!(index.buckets.len() + 1 >= before);
+    }
+    assert!(index.bytes() * 5 < full, "{} of {full}", index.bytes());
+    assert_eq!(index.bytes(), account.held());
+    for key in 0..100_000 {
+        let found = index.find(spread(key), |found| found == key);
+        assert_eq!(found, (key % 1000 == 7).then_some(key));
+    }
+    for key in 0..100_000 {
+        if key % 1000 != 7 {
+            index.insert(spread(key), key, spread).unwrap();
+        }
+    }
+    assert!((0..100_000).all(|key| index.find(spread(key), |found| found == key) == Some(key)));
+    assert!(index.bytes() <= full + full / 8);
+}
+
+#[test]
+fn it_does_not_grow_and_shrink_in_turn() {
+    let mut index = Index::new(&Account::default());
+    for key in 0..10_000 {
+        index.insert(spread(key), key, spread).unwrap();
+    }
+    let buckets = index.buckets.len();
+    for _ in 0..10 {
+        for key in 6_000..10_000 {
+            index.remove(spread(key), key);
+        }
+        for key in 6_000..10_000 {
+            index.insert(spread(key), key, spread).unwrap();
+        }
+        assert_eq!(index.buckets.len(), buckets);
+    }
+}
+
+#[test]
 fn keys_of_one_hash_follow_in_further_buckets() {
     let mut index = Index::new(&Account::default());
     for key in 0..100 {
@@ -74,7 +120,7 @@ fn only_places_that_are_taken_are_asked_about() {
 proptest! {
     #[test]
     fn behaves_like_a_set(
-        operations in prop::collection::vec((any::<bool>(), 0u32..150), 0..400),
+        operations in prop::collection::vec((any::<bool>(), 0u32..600), 0..2000),
         hash_of in prop_oneof![Just(spread as fn(u32) -> u64), Just(crowded as fn(u32) -> u64)],
     ) {
         let mut index = Index::new(&Account::default());
@@ -88,7 +134,7 @@ proptest! {
             }
             prop_assert_eq!(index.len() as usize, model.len());
         }
-        for key in 0..150 {
+        for key in 0..600 {
             let found = index.find(hash_of(key), |found| found == key);
             prop_assert_eq!(found.is_some(), model.contains(&key));
         }
