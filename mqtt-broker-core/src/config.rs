@@ -55,9 +55,8 @@ pub struct Config {
 
     /// Write down every call, for [`poll_recording`](crate::Broker::poll_recording): at most this
     /// many bytes in all; then the recording ends and the broker goes on. What waits to be polled
-    /// is not counted in [`Limits::memory`], so that a broker does the same recorded or not. One
-    /// that was made from a journal writes down nothing, since what it began with is not a call.
-    /// Default 0: nothing is.
+    /// is not counted in [`Limits::memory`], so that a broker does the same recorded or not: at the
+    /// start, that is all of the journal that it is made from. Default 0: nothing is written down.
     #[cfg(feature = "recording")]
     pub recording: u64,
 

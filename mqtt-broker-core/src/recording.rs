@@ -8,8 +8,8 @@
 //!
 //! A recording is a row of calls: a byte that tells which, then its fields. Numbers are 7 bits to a
 //! byte, the lowest first, the top bit set in all but the last; text and bytes follow their length;
-//! a time is its distance from the time before. It begins with its version and the seed, and is for
-//! this version of the broker only. It holds all that clients sent, passwords too.
+//! a time is its distance from the time before. It begins with its version and the seed, then has
+//! the journal that the broker was made from, if it was, and is for this version of the broker only. It holds all that clients sent, passwords too.
 
 mod call;
 #[cfg(feature = "recording")]

@@ -44,7 +44,8 @@ pub(crate) fn replay(path: &Path) -> Result<(), Box<dyn Error>> {
     let failed = |cause| RecordingError { path: path.into(), cause };
     let bytes = fs::read(path).map_err(|error| failed(Cause::System(error)))?;
     let (text, calls) = parts(&bytes).ok_or_else(|| failed(Cause::NotARecording))?;
-    let configuration = Configuration::parse(path, text)?;
+    let mut configuration = Configuration::parse(path, text)?;
+    configuration.broker.journal = configuration.journal.is_on();
     let mut out = io::BufWriter::new(io::stdout().lock());
     let mut start = None;
     let played = play(&configuration.broker, calls, |now: Instant, step| {

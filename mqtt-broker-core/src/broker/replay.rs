@@ -11,7 +11,7 @@ use super::{Broker, Timer};
 use crate::boundary::{Lsn, Shard};
 use crate::config::Config;
 use crate::journal::{Change, Frame, Kind, NoFrame};
-use crate::recording::Recorder;
+use crate::recording::Call;
 use crate::session::queue::{LOST, NONE};
 use crate::session::{FOR_EVER, Session};
 use crate::time::{Duration, Instant};
@@ -128,6 +128,7 @@ impl Replay {
         if let Some(failed) = self.failed {
             return Err(failed);
         }
+        self.broker.recorder.call(&Call::Applied { record });
         self.apply_record(record).inspect_err(|error| self.failed = Some(*error))
     }
 
@@ -161,8 +162,7 @@ impl Replay {
                 }
                 broker.journal.end_replay(self.last);
                 broker.tell_interests();
-                // What it has begun with would not be in a recording.
-                broker.recorder = Recorder::off();
+                broker.record(now, &Call::CameBack);
                 broker.salt = now.0.rotate_left(32) ^ self.last.0;
                 broker.journal.change(&Change::Restarted);
                 broker.journal.commit(now);

@@ -95,4 +95,10 @@ pub(crate) enum Call<'a> {
         frame: &'a [u8],
     },
     PollForward(Shard),
+    /// A record of the journal that the broker is made from.
+    Applied {
+        record: &'a [u8],
+    },
+    /// The broker came back, made of the records before.
+    CameBack,
 }

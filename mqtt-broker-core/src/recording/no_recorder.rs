@@ -16,10 +16,6 @@ impl Recorder {
         Self
     }
 
-    pub(crate) const fn off() -> Self {
-        Self
-    }
-
     #[inline(always)]
     pub(crate) const fn is_on(&self) -> bool {
         false

@@ -54,6 +54,7 @@ pub fn play(
     };
     // One byte: outputs are hashed, and nothing is written.
     let config = Config { seed, recording: 1, ..config.clone() };
+    let mut replay = Broker::replay(config.clone());
     let mut player = Player {
         broker: Broker::new(config),
         now: Instant::default(),
@@ -72,6 +73,14 @@ pub fn play(
             }
             Call::Check { .. } => return Err(PlaybackError::Differs { call: call_number }),
             Call::Begin { .. } => return Err(PlaybackError::NotARecording),
+            Call::Applied { record } if replay.apply(record).is_ok() => {}
+            Call::CameBack => {
+                let made = core::mem::replace(&mut replay, Broker::replay(Config::default()));
+                let came_back = made.finish(player.now);
+                let differs = |_| PlaybackError::Differs { call: call_number };
+                player.come_back(came_back.map_err(differs)?);
+            }
+            Call::Applied { .. } => return Err(PlaybackError::Differs { call: call_number }),
             call => player.call(call),
         }
     }
@@ -172,6 +181,12 @@ struct Link {
 }
 
 impl<V: FnMut(Instant, &Step<'_>)> Player<V> {
+    /// The broker began with a journal.
+    fn come_back(&mut self, broker: Broker) {
+        self.broker = broker;
+        (self.visit)(self.now, &Step::Host("made a broker from its journal"));
+    }
+
     fn call(&mut self, call: Call<'_>) {
         let now = self.now;
         match call {

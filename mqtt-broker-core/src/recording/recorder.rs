@@ -133,7 +133,7 @@ impl Recorder {
 }
 
 /// The version of the form of a recording.
-pub(super) const VERSION: u64 = 2;
+pub(super) const VERSION: u64 = 3;
 
 /// Writes a recording.
 struct Writer {

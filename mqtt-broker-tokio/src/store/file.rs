@@ -194,7 +194,11 @@ impl Open {
             last.sync()?;
         }
         let name = Name { first: snapshot, is_snapshot: false };
-        self.directory.rename(name, Name { is_snapshot: true, ..name })?;
+        let renamed = Name { is_snapshot: true, ..name };
+        self.directory.rename(name, renamed)?;
+        if let Some(last) = &mut self.last {
+            last.is_renamed(&self.directory.path(name), self.directory.path(renamed));
+        }
         let older = self.directory.names()?.into_iter().filter(|name| name.first < snapshot);
         self.directory.remove(older)
     }

@@ -67,13 +67,22 @@ impl Client {
     }
 
     pub(crate) fn publish(&mut self, topic: &str, qos: QoS, payload: &[u8]) {
+        self.publish_as(topic, qos, false, payload);
+    }
+
+    /// Publishes a retained message of QoS 1.
+    pub(crate) fn retain(&mut self, topic: &str, payload: &[u8]) {
+        self.publish_as(topic, QoS::AtLeastOnce, true, payload);
+    }
+
+    fn publish_as(&mut self, topic: &str, qos: QoS, retain: bool, payload: &[u8]) {
         let packet_identifier = match qos {
             QoS::AtMostOnce => None,
             _ => PacketIdentifier::new(9),
         };
         self.send(&Packet::Publish(Publish {
             delivery: Delivery::new(qos, false, packet_identifier).unwrap(),
-            retain: false,
+            retain,
             topic: Some(TopicName::new(topic).unwrap()),
             properties: Properties::EMPTY,
             payload,

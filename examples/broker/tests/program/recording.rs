@@ -56,6 +56,35 @@ fn a_recording_shows_what_happened_and_is_checked() {
 }
 
 #[test]
+fn a_broker_that_begins_with_a_journal_is_recorded_from_there() {
+    let (journal, path) = (file("recorded-journal"), file("recording-of-a-journal"));
+    let _ = fs::remove_dir_all(&journal);
+    let (journal, path) = (journal.to_str().unwrap(), path.to_str().unwrap());
+    let arguments = ["--listen", "127.0.0.1:0", "--journal", journal];
+    let mut broker = Running::start(&arguments);
+    let mut client = Client::connected(broker.address(), Version::V5, "visitor");
+    client.retain("hello/world", b"it was");
+    client.receive();
+    broker.kill();
+
+    let broker = Running::start(&[&arguments[..], &["--record", path]].concat());
+    let mut client = Client::connected(broker.address(), Version::V5, "visitor");
+    client.subscribe("hello/#", QoS::AtLeastOnce);
+    assert!(client.receive().contains("it was"));
+    drop(client);
+    broker.logged("client disconnected");
+    drop(broker);
+
+    let output = running::run(&["replay", path]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{text}{errors}");
+    for part in ["a broker from its journal", "\"it was\"", "the outputs are those recorded"] {
+        assert!(text.contains(part), "{part} is missing:\n{text}");
+    }
+}
+
+#[test]
 fn what_is_no_recording_is_refused() {
     let path = file("no-recording");
     fs::write(&path, b"\x10\x0c").unwrap();

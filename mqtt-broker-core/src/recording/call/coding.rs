@@ -57,6 +57,8 @@ impl<'a> Call<'a> {
             Self::PeerDown(peer) => put.kind(24).number(peer.0.into()),
             Self::Forward { origin, frame } => put.kind(25).number(origin.0.into()).bytes(frame),
             Self::PollForward(peer) => put.kind(26).number(peer.0.into()),
+            Self::Applied { record } => put.kind(27).bytes(record),
+            Self::CameBack => put.kind(28),
             Self::Taken { subscription, messages } => {
                 put.kind(21).local(*subscription).number((*messages).into())
             }
@@ -104,6 +106,8 @@ impl<'a> Call<'a> {
             24 => Self::PeerDown(get.shard()?),
             25 => Self::Forward { origin: get.shard()?, frame: get.bytes()? },
             26 => Self::PollForward(get.shard()?),
+            27 => Self::Applied { record: get.bytes()? },
+            28 => Self::CameBack,
             40 => Self::RemoveWill { client: get.text()? },
             41 => Self::InputEnds { connection: get.connection()? },
             _ => return None,

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::directory::{named, private};
 
@@ -36,6 +36,13 @@ impl Piece {
         match opened {
             Ok(file) => Ok(Self { file, path, len }),
             Err(error) => Err(named(&path, &error)),
+        }
+    }
+
+    /// If this is the file at `from`, it is at `to` now.
+    pub(super) fn is_renamed(&mut self, from: &Path, to: PathBuf) {
+        if self.path == from {
+            self.path = to;
         }
     }
 
