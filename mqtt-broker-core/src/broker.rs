@@ -44,7 +44,7 @@ use crate::time::Instant;
 use crate::timers::Timers;
 
 pub(crate) use self::events::Missed;
-pub(crate) use self::held::{NEWCOMER, bytes_of, queue_bytes, trim_queue};
+pub(crate) use self::held::{bytes_of, queue_bytes, trim_queue};
 pub use self::replay::{Replay, ReplayCause, ReplayError};
 use self::snapshot::Snapshot;
 pub(crate) use self::timeout::Timer;
@@ -195,7 +195,7 @@ impl Broker {
         if self.shutting_down {
             return Err(Error::Full("connections"));
         }
-        let admitted = self.admit_new(0);
+        let admitted = self.admit_new(0, false);
         let handle = match admitted.and_then(|()| self.connections.insert(peer, now)) {
             Ok(handle) => handle,
             Err(limit) => {

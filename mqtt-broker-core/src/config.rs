@@ -17,7 +17,7 @@ use crate::boundary::Shard;
 /// | limit | answer |
 /// | --- | --- |
 /// | [`Limits::connections`], [`Limits::connections_per_address`] | the host closes the transport; [`Error::Full`](crate::Error::Full) |
-/// | [`Limits::sessions`], [`Limits::wills`] | CONNACK 0x97 Quota exceeded (3.x: 3 Server unavailable) |
+/// | [`Limits::sessions`], [`Limits::lasting_sessions`], [`Limits::wills`] | CONNACK 0x97 Quota exceeded (3.x: 3 Server unavailable) |
 /// | [`Limits::subscriptions`], [`Limits::subscriptions_per_client`] | SUBACK 0x97 (3.x: 0x80) |
 /// | [`Limits::retained`], [`Limits::retained_bytes`], [`Limits::retained_message_size`], [`Limits::publications`], [`Limits::publication_bytes`] | PUBACK or PUBREC 0x97 (3.x: close); QoS 0: dropped and counted |
 /// | [`Limits::user_property_bytes`] | PUBACK or PUBREC 0x97, of a Will Message CONNACK 0x97; QoS 0: dropped and counted |
@@ -197,11 +197,13 @@ pub struct Limits {
     /// bits.
     ///
     /// Near the ceiling the broker sheds, in this order: from three quarters on, QoS 0 copies that
-    /// would have to wait behind others; from seven eighths on, messages for Sessions without a
-    /// connection, the new ones or, with [`QueueOverflow::DropOldest`], their oldest; from fifteen
-    /// sixteenths on, new connections, Sessions, subscriptions and retained messages; from
-    /// thirty-one thirty-seconds on, all that can be refused. While one message is routed, the
-    /// broker takes up to 64 bytes more for each subscription that matches it.
+    /// would have to wait behind others; from seven eighths on, what is there without a connection:
+    /// messages for Sessions without one, the new ones or, with [`QueueOverflow::DropOldest`], their
+    /// oldest, retained messages, new Sessions that outlast their connection, and what these
+    /// subscribe to; from fifteen sixteenths on, new connections, other Sessions and subscriptions,
+    /// and messages; from thirty-one thirty-seconds on, all that can be refused. Each of these steps
+    /// is 1 KiB at least, or a sixteenth of a tiny ceiling. While one message is routed, the broker
+    /// takes up to 64 bytes more for each subscription that matches it.
     pub memory: usize,
     /// Network Connections open at once, with those that have not sent CONNECT yet. Default 1 Mi.
     pub connections: u32,
@@ -212,6 +214,10 @@ pub struct Limits {
     pub connections_per_address: u32,
     /// Sessions, connected or not. Default 1 Mi.
     pub sessions: u32,
+    /// Sessions from which on no new one is taken that would outlast its connection: the places
+    /// between this and `sessions` are for clients that leave nothing behind, however many Sessions
+    /// others have left. Default 1 Mi.
+    pub lasting_sessions: u32,
     /// Will Messages that are kept. Default 1 Mi.
     pub wills: u32,
     /// Subscriptions of all clients together. Default 16 Mi.
@@ -280,6 +286,7 @@ impl Default for Limits {
             connections: 1 << 20,
             connections_per_address: u32::MAX,
             sessions: 1 << 20,
+            lasting_sessions: 1 << 20,
             wills: 1 << 20,
             subscriptions: 1 << 24,
             subscriptions_per_client: 100_000,

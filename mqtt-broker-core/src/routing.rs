@@ -48,7 +48,8 @@ impl Broker {
             self.clear_retained(draft.topic);
             return Ok(false);
         }
-        self.admit_routing(self.matches.subscribers.len() + self.matches.groups.len())?;
+        let matches = self.matches.subscribers.len() + self.matches.groups.len();
+        self.admit_routing(draft, matches)?;
         let publication = self.publications.insert(draft)?;
         let taken = self.retain(publication);
         if taken.is_ok() {
@@ -138,7 +139,7 @@ impl Broker {
             return Err(Limit::RetainedMessageSize);
         }
         let all = self.retained.message_bytes().saturating_add(len);
-        let admitted = self.account.admits(Claim::New, topic.as_bytes().len());
+        let admitted = self.account.admits(Claim::Lasting, topic.as_bytes().len());
         if all <= limits.retained_bytes && admitted {
             return Ok(());
         }

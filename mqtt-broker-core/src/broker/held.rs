@@ -7,10 +7,11 @@ use super::Broker;
 use crate::boundary::CloseReason;
 use crate::config::Limit;
 use crate::peers::interests::Interests;
+use crate::publication::Draft;
 use crate::store::Claim;
 
 /// What a newcomer takes in tables and timers, roughly.
-pub(crate) const NEWCOMER: usize = 512;
+const NEWCOMER: usize = 512;
 /// What routing takes for a subscription that matches.
 const MATCHED: usize = 64;
 /// A work list that has room for more than this is not kept.
@@ -22,17 +23,21 @@ impl Broker {
         if self.account.take_refusal() { Limit::Memory } else { limit }
     }
 
-    /// Whether somebody or something new may have `bytes`.
-    pub(crate) fn admit_new(&self, bytes: usize) -> Result<(), Limit> {
-        let admitted = self.account.admits(Claim::New, NEWCOMER + bytes);
+    /// Whether somebody or something new may have `bytes`; less may what lasts without a connection.
+    pub(crate) fn admit_new(&self, bytes: usize, lasts: bool) -> Result<(), Limit> {
+        let claim = if lasts { Claim::Lasting } else { Claim::New };
+        let admitted = self.account.admits(claim, NEWCOMER + bytes);
         admitted.then_some(()).ok_or(Limit::Memory)
     }
 
-    /// Whether a message may be routed that matches so many subscriptions.
+    /// Whether a message may be kept, and routed to so many subscriptions. What is left is for
+    /// answers.
     #[inline]
-    pub(crate) fn admit_routing(&self, matches: usize) -> Result<(), Limit> {
-        let room = matches == 0 || self.account.has_room(matches.saturating_mul(MATCHED));
-        room.then_some(()).ok_or(Limit::Memory)
+    pub(crate) fn admit_routing(&self, draft: &Draft<'_>, matches: usize) -> Result<(), Limit> {
+        let message = draft.topic.as_bytes().len() + draft.payload.len();
+        let bytes = message.saturating_add(matches.saturating_mul(MATCHED));
+        let admitted = self.account.admits(Claim::New, bytes);
+        admitted.then_some(()).ok_or(Limit::Memory)
     }
 
     /// Counts what a Session holds itself, after it may have become more or less.

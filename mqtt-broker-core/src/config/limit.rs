@@ -10,7 +10,8 @@ pub enum Limit {
     Connections,
     /// [`Limits::connections_per_address`](crate::Limits::connections_per_address).
     ConnectionsPerAddress,
-    /// [`Limits::sessions`](crate::Limits::sessions).
+    /// [`Limits::sessions`](crate::Limits::sessions), or
+    /// [`lasting_sessions`](crate::Limits::lasting_sessions).
     Sessions,
     /// [`Limits::wills`](crate::Limits::wills).
     Wills,

@@ -14,12 +14,11 @@ use super::inbound::{Flow, Handled};
 use super::line::For;
 use super::policy::Ask;
 use crate::boundary::{CloseReason, Event, RefusalCause};
-use crate::broker::{Broker, NEWCOMER};
+use crate::broker::Broker;
 use crate::config::Limit;
 use crate::journal::SessionChange;
 use crate::policy::{Policy, Verdict};
 use crate::session::queue::NONE;
-use crate::store::Claim;
 use crate::time::Instant;
 
 /// How many steps of Topic Filters of one packet a turn takes; the rest of a longer list has other
@@ -362,8 +361,8 @@ impl Broker {
         //= [MQTT-3.2.2-10]
         let maximum_qos = asked.maximum_qos.min(self.config.maximum_qos);
         let options = SubscriptionOptions { maximum_qos, ..asked };
+        let nobody = RefusalCause::ClientIdentifier;
         let Some(session) = self.sessions.get_mut(key) else {
-            let nobody = RefusalCause::ClientIdentifier;
             return refused(ReasonCode::UNSPECIFIED_ERROR, "", nobody);
         };
         let full = session.subscriptions.len() >= self.config.limits.subscriptions_per_client;
@@ -373,7 +372,11 @@ impl Broker {
             let words = "the limit `subscriptions_per_client` is reached";
             return at_limit(ReasonCode::QUOTA_EXCEEDED, words, Limit::SubscriptionsPerClient);
         }
-        let admitted = self.account.admits(Claim::New, NEWCOMER + filter.as_bytes().len());
+        let lasts = session.is_persistent();
+        let admitted = self.admit_new(filter.as_bytes().len(), lasts).is_ok();
+        let Some(session) = self.sessions.get_mut(key) else {
+            return refused(ReasonCode::UNSPECIFIED_ERROR, "", nobody);
+        };
         let list = &mut session.subscriptions;
         let subscribed = if admitted || self.subscriptions.get(filter, key).is_some() {
             self.subscriptions.subscribe(list, filter, key, options, identifier)

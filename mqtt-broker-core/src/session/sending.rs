@@ -373,7 +373,7 @@ impl Broker {
     /// Whether memory is so short that this copy has to do without.
     fn is_shed(&self, state: &Session, unsent: u32, size: u32, live: bool) -> bool {
         let claim = match state.is_connected() {
-            false => Claim::Absent,
+            false => Claim::Lasting,
             true if live && unsent >= UNREAD => Claim::Live,
             true => return false,
         };

@@ -32,12 +32,16 @@ impl Broker {
         connect: &Connect<'_>,
     ) -> Result<Opened, Limit> {
         let mut found = self.sessions.find(client_identifier);
-        if found.is_none() && self.sessions.len() >= self.config.limits.sessions {
-            return Err(Limit::Sessions);
-        }
+        let expiry_interval = self.expiry_interval(connect);
         if found.is_none() {
+            let (limits, lasts) = (&self.config.limits, expiry_interval > 0);
+            if self.sessions.len() >= limits.sessions
+                || lasts && self.sessions.len() >= limits.lasting_sessions
+            {
+                return Err(Limit::Sessions);
+            }
             let name = connect.user_name.map_or(0, |name| name.as_str().len());
-            self.admit_new(client_identifier.len() + name)?;
+            self.admit_new(client_identifier.len() + name, lasts)?;
         }
         let will = match &connect.will {
             Some(will) => Some(self.keep_will(will)?),
@@ -47,7 +51,6 @@ impl Broker {
             self.take_over(now, session, connect.clean_start);
             found = self.sessions.find(client_identifier);
         }
-        let expiry_interval = self.expiry_interval(connect);
         //= [MQTT-3.1.2-5]
         //= [MQTT-3.1.2-6]
         //= [MQTT-3.1.4-4]

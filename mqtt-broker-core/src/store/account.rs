@@ -23,13 +23,18 @@ struct Ledger {
     refused: AtomicBool,
 }
 
+/// The least difference between one claim and the next, in bytes, but for a tiny ceiling.
+const STEP: usize = 1024;
+
 /// Who asks for memory: the nearer the ceiling, the fewer are given any.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Claim {
     /// A QoS 0 copy that would have to wait: up to three quarters.
     Live,
-    /// A copy for a Session without a connection: up to seven eighths.
-    Absent,
+    /// What is there without a connection: a retained message, a copy for a Session whose client is
+    /// away, a Session that outlasts its connection and what that subscribes to: up to seven eighths.
+    /// Who leaves all of it behind leaves room for others.
+    Lasting,
     /// Whoever or whatever is new: up to fifteen sixteenths.
     New,
     /// What those who are there already need to go on: up to thirty-one thirty-seconds. What is
@@ -101,11 +106,13 @@ impl Account {
     /// Whether this claim may have `bytes` more.
     #[inline]
     pub(crate) fn admits(&self, claim: Claim, bytes: usize) -> bool {
+        // Of a small machine's memory a thirty-second is less than one connection takes.
+        let step = (self.0.ceiling / 32).max(STEP.min(self.0.ceiling / 16));
         let reserve = match claim {
-            Claim::Live => self.0.ceiling / 4,
-            Claim::Absent => self.0.ceiling / 8,
-            Claim::New => self.0.ceiling / 16,
-            Claim::Begun => self.0.ceiling / 32,
+            Claim::Live => 8 * step,
+            Claim::Lasting => 4 * step,
+            Claim::New => 2 * step,
+            Claim::Begun => step,
         };
         self.held().saturating_add(bytes) <= self.0.ceiling - reserve
     }
@@ -137,3 +144,6 @@ impl Default for Account {
         Self::new(usize::MAX)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -85,6 +85,7 @@ fn limit(config: &mut Config, name: &str, value: &Value) -> Result<(), String> {
         "user-property-bytes" => limits.user_property_bytes = value.number()?,
         "publish-rate" => limits.publish_rate = value.number()?,
         "deferred" => limits.deferred = value.number()?,
+        "lasting-sessions" => limits.lasting_sessions = value.number()?,
         "sessions" => limits.sessions = value.number()?,
         "subscriptions" => limits.subscriptions = value.number()?,
         "subscriptions-per-client" => limits.subscriptions_per_client = value.number()?,

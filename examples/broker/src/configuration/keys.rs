@@ -391,6 +391,8 @@ pub(crate) static KEYS: &[Key] = &[
         "Bytes of everything that the broker holds for its clients."),
     key!(Limits, sessions, (config.limits.sessions), Count 1..=U32,
         "Sessions, connected or not."),
+    key!(Limits, lasting_sessions, (config.limits.lasting_sessions), Count 0..=U32,
+        "Sessions from which on none is taken that would outlast its connection."),
     key!(Limits, wills, (config.limits.wills), Count 0..=U32,
         "Will Messages that are kept."),
     key!(Limits, subscriptions, (config.limits.subscriptions), Count 0..=U32,
