@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::{DecodeError, Packet, Version, packet, variable_byte_integer};
+use crate::{DecodeError, Packet, Version, WIDE, packet, variable_byte_integer};
 
 /// The type of a packet, numbered as in the fixed header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -231,7 +231,7 @@ impl<'a> Frame<'a> {
     ///
     /// # Errors
     /// The rule that the packet breaks.
-    #[inline(always)]
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     pub fn decode(self, version: Version) -> Result<Packet<'a>, DecodeError> {
         packet::decode(self, version)
     }
@@ -307,16 +307,18 @@ impl<'a> Frame<'a> {
 /// assert_eq!((found.packet_type(), found.encoded_len()), (PacketType::Pingreq, 2));
 /// assert_eq!(frame(&pingreq, Sender::Server, 1024), Err(DecodeError::UnexpectedPacketType));
 /// ```
-#[inline(always)]
+#[cfg_attr(target_pointer_width = "64", inline(always))]
 pub fn frame(
     bytes: &[u8],
     sender: Sender,
     maximum_packet_size: u32,
 ) -> Result<Framed<'_>, DecodeError> {
-    match short_frame(bytes, sender, maximum_packet_size) {
-        Some(frame) => Ok(Framed::Complete(frame)),
-        None => frame_slowly(bytes, sender, maximum_packet_size),
+    if WIDE {
+        if let Some(frame) = short_frame(bytes, sender, maximum_packet_size) {
+            return Ok(Framed::Complete(frame));
+        }
     }
+    frame_slowly(bytes, sender, maximum_packet_size)
 }
 
 /// A whole packet with a length of one or two bytes, in which `frame_slowly` would find nothing wrong.

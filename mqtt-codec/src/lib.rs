@@ -171,6 +171,10 @@ mod variable_byte_integer;
 mod version;
 mod writer;
 
+/// Whether the machine is of the kind for which speed comes before size: a second, faster way to an
+/// answer is taken there only.
+const WIDE: bool = cfg!(target_pointer_width = "64");
+
 #[cfg(feature = "arbitrary")]
 pub use crate::arbitrary::ArbitraryPacket;
 pub use crate::error::{DecodeError, EncodeError};

@@ -150,7 +150,7 @@ impl Packet<'_> {
     /// # Errors
     /// [`EncodeError::BufferTooSmall`], or the reason why there is no such packet. Nothing has been
     /// written then.
-    #[inline(always)]
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     pub fn encode(&self, version: Version, out: &mut [u8]) -> Result<usize, EncodeError> {
         // The frequent types here, where the type is often known, the others out of line.
         match self {
@@ -183,7 +183,7 @@ impl Packet<'_> {
 }
 
 /// Decodes a frame: the frequent types here, the others out of line.
-#[inline(always)]
+#[cfg_attr(target_pointer_width = "64", inline(always))]
 pub(crate) fn decode(frame: Frame<'_>, version: Version) -> Result<Packet<'_>, DecodeError> {
     match (frame.packet_type(), frame.body) {
         (PacketType::Publish, _) => Publish::decode(frame, version),
@@ -205,17 +205,13 @@ fn decode_other(body: &[u8], header: Header, version: Version) -> Result<Packet<
     if frame.packet_type() == PacketType::Connect {
         return Connect::decode(frame);
     }
-    frame.check_version(version)?;
-    // Of these types, `frame` lets the DUP flag of 3.1 through on those that have it there.
-    if frame.flags() & 0b1000 != 0 && version != Version::V3_1 {
-        return Err(DecodeError::InvalidFixedHeaderFlags);
-    }
+    check_header(frame, version)?;
     match frame.packet_type() {
         PacketType::Connack => Connack::decode(frame, version),
-        PacketType::Puback => Ack::decode(frame, version, Packet::Puback),
-        PacketType::Pubrec => Ack::decode(frame, version, Packet::Pubrec),
-        PacketType::Pubrel => Ack::decode(frame, version, Packet::Pubrel),
-        PacketType::Pubcomp => Ack::decode(frame, version, Packet::Pubcomp),
+        PacketType::Puback => Ack::decode(frame, version).map(Packet::Puback),
+        PacketType::Pubrec => Ack::decode(frame, version).map(Packet::Pubrec),
+        PacketType::Pubrel => Ack::decode(frame, version).map(Packet::Pubrel),
+        PacketType::Pubcomp => Ack::decode(frame, version).map(Packet::Pubcomp),
         PacketType::Subscribe => Subscribe::decode(frame, version),
         PacketType::Suback => Suback::decode(frame, version),
         PacketType::Unsubscribe => Unsubscribe::decode(frame, version),
@@ -226,6 +222,65 @@ fn decode_other(body: &[u8], header: Header, version: Version) -> Result<Packet<
         PacketType::Auth => Auth::decode(frame, version),
         // They were decoded before this match.
         PacketType::Connect | PacketType::Publish => Err(DecodeError::UnexpectedPacketType),
+    }
+}
+
+/// What only a version can tell of a fixed header, of those types that are decoded out of line.
+#[inline]
+fn check_header(frame: Frame<'_>, version: Version) -> Result<(), DecodeError> {
+    frame.check_version(version)?;
+    // Of these types, `frame` lets the DUP flag of 3.1 through on those that have it there.
+    if frame.flags() & 0b1000 != 0 && version != Version::V3_1 {
+        return Err(DecodeError::InvalidFixedHeaderFlags);
+    }
+    Ok(())
+}
+
+/// Declares `from_frame` for types that make the `Packet` themselves.
+macro_rules! from_frame {
+    ($($packet:ident $name:literal;)*) => {
+        $(impl<'a> $packet<'a> {
+            #[doc = concat!("Decodes the ", $name, " of a frame, for whom no other type will do.")]
+            ///
+            /// # Errors
+            /// [`DecodeError::UnexpectedPacketType`] for another type, and the rule that the packet breaks.
+            pub fn from_frame(frame: Frame<'a>, version: Version) -> Result<Self, DecodeError> {
+                if frame.packet_type() != PacketType::$packet {
+                    return Err(DecodeError::UnexpectedPacketType);
+                }
+                check_header(frame, version)?;
+                match Self::decode(frame, version)? {
+                    Packet::$packet(packet) => Ok(packet),
+                    _ => Err(DecodeError::UnexpectedPacketType),
+                }
+            }
+        })*
+    };
+}
+
+from_frame! {
+    Connack "CONNACK";
+    Subscribe "SUBSCRIBE";
+    Suback "SUBACK";
+    Unsubscribe "UNSUBSCRIBE";
+    Unsuback "UNSUBACK";
+    Disconnect "DISCONNECT";
+    Auth "AUTH";
+}
+
+impl<'a> Ack<'a> {
+    /// Decodes the PUBACK, PUBREC, PUBREL or PUBCOMP of a frame, for whom no other type will do.
+    ///
+    /// # Errors
+    /// [`DecodeError::UnexpectedPacketType`] for another type, and the rule that the packet breaks.
+    pub fn from_frame(frame: Frame<'a>, version: Version) -> Result<Self, DecodeError> {
+        match frame.packet_type() {
+            PacketType::Puback | PacketType::Pubrec | PacketType::Pubrel | PacketType::Pubcomp => {
+                check_header(frame, version)?;
+                Self::decode(frame, version)
+            }
+            _ => Err(DecodeError::UnexpectedPacketType),
+        }
     }
 }
 
@@ -240,14 +295,14 @@ fn encode_empty(packet_type: PacketType, out: &mut [u8]) -> Result<usize, Encode
 }
 
 /// The length of a packet with this Remaining Length.
-#[inline(always)]
+#[cfg_attr(target_pointer_width = "64", inline(always))]
 fn packet_len(remaining: usize) -> usize {
     let header = 1 + u32::try_from(remaining).map_or(4, variable_byte_integer::encoded_len);
     remaining.saturating_add(header)
 }
 
 /// Begins a packet: finds its place at the front of `out` and writes the fixed header.
-#[inline(always)]
+#[cfg_attr(target_pointer_width = "64", inline(always))]
 fn start(
     packet_type: PacketType,
     remaining: usize,
@@ -257,7 +312,7 @@ fn start(
 }
 
 /// Begins a packet with this first byte. The last `elsewhere` bytes of it will not be in `out`.
-#[inline(always)]
+#[cfg_attr(target_pointer_width = "64", inline(always))]
 fn start_with(
     first: u8,
     remaining: usize,

@@ -1,6 +1,6 @@
 //! Bytes that have arrived, and the packets in them.
 
-use crate::{DecodeError, Framed, Packet, Sender, Version, frame};
+use crate::{DecodeError, Frame, Framed, Packet, Sender, Version, frame};
 
 /// A buffer between a Network Connection and its packets: bytes go in as they arrive, packets come
 /// out as they are complete.
@@ -62,6 +62,15 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> PacketBuffer<S> {
     /// The rule that the bytes break. The stream is of no use after that.
     #[allow(clippy::should_implement_trait, reason = "a packet borrows from the buffer")]
     pub fn next(&mut self, version: Version) -> Result<Option<Packet<'_>>, DecodeError> {
+        self.next_frame()?.map(|frame| frame.decode(version)).transpose()
+    }
+
+    /// The next packet, if it is there, not yet decoded: for whom a few types will do, and the code of
+    /// the others is too much. See [`Publish::from_frame`](crate::Publish::from_frame) and its like.
+    ///
+    /// # Errors
+    /// What is wrong with the fixed header. The stream is of no use after that.
+    pub fn next_frame(&mut self) -> Result<Option<Frame<'_>>, DecodeError> {
         let len = match self.frame()? {
             Framed::Incomplete { .. } => return Ok(None),
             Framed::Complete(frame) => frame.encoded_len(),
@@ -70,7 +79,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> PacketBuffer<S> {
         self.start += len;
         let bytes = self.storage.as_ref().get(start..self.start).unwrap_or_default();
         match frame(bytes, self.sender, u32::MAX)? {
-            Framed::Complete(frame) => frame.decode(version).map(Some),
+            Framed::Complete(frame) => Ok(Some(frame)),
             Framed::Incomplete { .. } => Ok(None),
         }
     }

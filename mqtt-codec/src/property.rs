@@ -218,7 +218,7 @@ impl<'a> Property<'a> {
         }
     }
 
-    #[inline(always)]
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     pub(crate) fn write(&self, writer: &mut Writer<'_>) {
         let id = self.identifier();
         match self {

@@ -4,7 +4,7 @@ use core::fmt;
 
 use embedded_io_async::{Read, Write};
 
-use crate::{DecodeError, EncodeError, Packet, PacketBuffer, Sender, Version};
+use crate::{DecodeError, EncodeError, Frame, Packet, PacketBuffer, Sender, Version};
 
 /// Reads packets into a buffer of the caller.
 ///
@@ -42,6 +42,18 @@ impl<'b, R: Read> PacketReader<'b, R> {
         &mut self,
         version: Version,
     ) -> Result<Option<Packet<'_>>, ReadError<R::Error>> {
+        match self.read_frame().await? {
+            Some(frame) => frame.decode(version).map(Some).map_err(ReadError::Decode),
+            None => Ok(None),
+        }
+    }
+
+    /// The next packet, not yet decoded: for whom a few types will do, and the code of the others is too
+    /// much. See [`Publish::from_frame`](crate::Publish::from_frame) and its like.
+    ///
+    /// # Errors
+    /// Those of [`read`](Self::read), as far as the fixed header tells.
+    pub async fn read_frame(&mut self) -> Result<Option<Frame<'_>>, ReadError<R::Error>> {
         while self.buffer.is_incomplete().map_err(ReadError::Decode)? {
             match self.connection.read(self.buffer.spare()).await {
                 Ok(0) if self.buffer.is_empty() => return Ok(None),
@@ -50,7 +62,7 @@ impl<'b, R: Read> PacketReader<'b, R> {
                 Err(error) => return Err(ReadError::Connection(error)),
             }
         }
-        self.buffer.next(version).map_err(ReadError::Decode)
+        self.buffer.next_frame().map_err(ReadError::Decode)
     }
 }
 
@@ -91,11 +103,25 @@ impl<'b, W: Write> PacketWriter<'b, W> {
     /// [`EncodeError::BufferTooSmall`] when there is no room for now; others for ever. Nothing has
     /// been put then.
     pub fn put(&mut self, packet: &Packet<'_>, version: Version) -> Result<(), EncodeError> {
+        self.put_with(|spare| packet.encode(version, spare))
+    }
+
+    /// Puts a packet into the buffer that `encode` writes to the front of what it is given, as
+    /// [`Publish::encode`](crate::Publish::encode) does: for whom a few types will do, and the code of the
+    /// others is too much.
+    ///
+    /// # Errors
+    /// Those of `encode`. Nothing has been put then.
+    pub fn put_with(
+        &mut self,
+        encode: impl FnOnce(&mut [u8]) -> Result<usize, EncodeError>,
+    ) -> Result<(), EncodeError> {
         if self.start == self.end {
             (self.start, self.end) = (0, 0);
         }
         let spare = self.buffer.get_mut(self.end..).unwrap_or_default();
-        self.end += packet.encode(version, spare)?;
+        let room = spare.len();
+        self.end += encode(spare)?.min(room);
         Ok(())
     }
 

@@ -4,7 +4,7 @@
 //! A string is looked at in parts of a fixed length, which the compiler turns into vector
 //! instructions. The first part and the last may overlap, so a short string needs no loop.
 
-use crate::DecodeError;
+use crate::{DecodeError, WIDE};
 
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
@@ -12,7 +12,7 @@ const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
 /// Checks a UTF-8 Encoded String: well-formed, and without U+0000.
 #[cfg_attr(target_pointer_width = "64", inline(always))]
 pub(crate) fn check_string(bytes: &[u8]) -> Result<(), DecodeError> {
-    if none(bytes, is_odd) { Ok(()) } else { check_string_slowly(bytes) }
+    if WIDE && none(bytes, is_odd) { Ok(()) } else { check_string_slowly(bytes) }
 }
 
 /// Checks a string that must not have wildcards; `wildcard` is the error when it has one.
@@ -21,7 +21,7 @@ pub(crate) fn check_without_wildcards(
     bytes: &[u8],
     wildcard: DecodeError,
 ) -> Result<(), DecodeError> {
-    if is_plain_level(bytes) {
+    if WIDE && is_plain_level(bytes) {
         return Ok(());
     }
     check_string_slowly(bytes)?;

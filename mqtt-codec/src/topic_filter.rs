@@ -3,7 +3,7 @@
 use core::fmt;
 
 use crate::topic_name::Levels;
-use crate::{DecodeError, TopicName, Version, display, text};
+use crate::{DecodeError, TopicName, Version, WIDE, display, text};
 
 /// The first level of the Topic Filter of a Shared Subscription, with its separator.
 const SHARE: &[u8] = b"$share/";
@@ -59,7 +59,7 @@ impl<'a> TopicFilter<'a> {
         if version == Version::V5 && matches!(bytes, [b'$', ..]) {
             check_share(bytes)?;
         }
-        if !text::is_plain_filter(bytes) {
+        if !(WIDE && text::is_plain_filter(bytes)) {
             text::check_string(bytes)?;
             check_wildcards(bytes)?;
         }

@@ -30,7 +30,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Option<(u32, u8)>, DecodeError> {
 }
 
 /// The shortest form of `value`: bytes, of which the first [`encoded_len`] count.
-#[inline(always)]
+#[cfg_attr(target_pointer_width = "64", inline(always))]
 pub(crate) fn encode(value: u32) -> [u8; 4] {
     let [a, b, c, d] = [0, 7, 14, 21].map(|shift| {
         let [low, ..] = (value >> shift).to_le_bytes();

@@ -3,7 +3,7 @@
 //! An encoder measures a packet first and takes a slice of just that length, so no write can
 //! fail. Were a measurement wrong, the write would be dropped; it could not panic.
 
-use crate::variable_byte_integer;
+use crate::{WIDE, variable_byte_integer};
 
 /// What is left to write of a packet.
 #[derive(Debug)]
@@ -140,7 +140,7 @@ impl<'a> Writer<'a> {
     }
 
     /// The fixed header of a packet: its first byte and its Remaining Length.
-    #[inline(always)]
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     pub(crate) fn fixed_header(&mut self, first: u8, len: u32) {
         let [a, b, c, d] = variable_byte_integer::encode(len);
         match len {
@@ -165,9 +165,6 @@ fn copy(to: &mut [u8], from: &[u8]) {
         _ => to.iter_mut().zip(from).for_each(|(to, from)| *to = *from),
     }
 }
-
-/// Whether the machine is of the kind for which speed comes before size.
-const WIDE: bool = cfg!(target_pointer_width = "64");
 
 /// Copies the first `N` and the last `N` bytes, of at most `2 * N`.
 #[inline(always)]

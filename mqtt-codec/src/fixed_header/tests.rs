@@ -1,5 +1,6 @@
 //! The three answers of `frame`, byte by byte.
 
+use super::{frame_slowly, short_frame};
 use crate::{DecodeError, Frame, Framed, PacketType, Sender, Version, frame};
 
 fn needed(bytes: &[u8]) -> usize {
@@ -76,6 +77,28 @@ fn every_first_byte_has_its_answer_alone() {
             }
         }
     }
+}
+
+/// Where there is a short way to an answer, it is that of the long way, which small machines take.
+#[test]
+fn both_ways_find_the_same_frame() {
+    let mut found = 0;
+    for first in 0..=u8::MAX {
+        for header in [&[0][..], &[2], &[3], &[0x82, 0], &[0x80, 0x80, 0]] {
+            let bytes = [&[first], header, &[0, 1, 2]].concat();
+            for len in 0..=bytes.len() {
+                for (sender, maximum) in
+                    [(Sender::Client, 5), (Sender::Server, 4), (Sender::Either, u32::MAX)]
+                {
+                    let bytes = &bytes[..len];
+                    let Some(frame) = short_frame(bytes, sender, maximum) else { continue };
+                    assert_eq!(frame_slowly(bytes, sender, maximum), Ok(Framed::Complete(frame)));
+                    found += 1;
+                }
+            }
+        }
+    }
+    assert!(found > 500, "{found}");
 }
 
 //= [MQTT-3.1.2-2] type=test

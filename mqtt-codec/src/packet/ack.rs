@@ -4,8 +4,7 @@ use super::{check_reason_code, packet_len, reason_code, start};
 use crate::property::Allowed;
 use crate::reader::Reader;
 use crate::{
-    DecodeError, EncodeError, Frame, Packet, PacketIdentifier, PacketType, Properties, ReasonCode,
-    Version,
+    DecodeError, EncodeError, Frame, PacketIdentifier, PacketType, Properties, ReasonCode, Version,
 };
 
 /// A step of the delivery of a PUBLISH of QoS 1 or 2: a PUBACK, PUBREC, PUBREL or PUBCOMP.
@@ -28,16 +27,11 @@ impl<'a> Ack<'a> {
         Self { packet_identifier, reason_code: ReasonCode::SUCCESS, properties: Properties::none() }
     }
 
-    /// `wrap` makes the `Packet` here, since to move an acknowledgement takes as long as decoding it.
-    #[inline(always)]
-    pub(super) fn decode(
-        frame: Frame<'a>,
-        version: Version,
-        wrap: impl Fn(Self) -> Packet<'a>,
-    ) -> Result<Packet<'a>, DecodeError> {
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
+    pub(super) fn decode(frame: Frame<'a>, version: Version) -> Result<Self, DecodeError> {
         match *frame.body {
-            [high, low] => Self::decode_short([high, low]).map(wrap),
-            _ => Self::decode_long(frame.packet_type(), version, frame.body).map(wrap),
+            [high, low] => Self::decode_short([high, low]),
+            _ => Self::decode_long(frame.packet_type(), version, frame.body),
         }
     }
 
@@ -83,7 +77,7 @@ impl<'a> Ack<'a> {
     /// # Errors
     /// [`EncodeError::BufferTooSmall`], [`EncodeError::PacketTooLarge`], and what decoding the packet would
     /// answer.
-    #[inline(always)]
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     pub fn encode(
         &self,
         packet_type: PacketType,

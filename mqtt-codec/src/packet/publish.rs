@@ -43,7 +43,7 @@ impl<'a> Publish<'a> {
     }
 
     /// It makes the `Packet` itself, since to move a packet into one takes as long as decoding it.
-    #[inline(always)]
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     pub(super) fn decode(frame: Frame<'a>, version: Version) -> Result<Packet<'a>, DecodeError> {
         frame.check_version(version)?;
         let mut reader = Reader::new(frame.body);
@@ -113,7 +113,7 @@ impl<'a> Publish<'a> {
         Ok(len)
     }
 
-    #[inline(always)]
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     fn remaining_len(&self, version: Version) -> usize {
         let fields = fields_len(self.delivery, self.topic) + self.payload.len();
         if version == Version::V5 { fields + self.properties.framed_len() } else { fields }
@@ -127,7 +127,7 @@ pub(super) fn first_byte(delivery: Delivery, retain: bool) -> u8 {
 }
 
 /// The length of Topic Name and Packet Identifier.
-#[inline(always)]
+#[cfg_attr(target_pointer_width = "64", inline(always))]
 pub(super) fn fields_len(delivery: Delivery, topic: Option<TopicName<'_>>) -> usize {
     let packet_identifier = if delivery == Delivery::AtMostOnce { 0 } else { 2 };
     2 + topic_bytes(topic).len() + packet_identifier
@@ -139,7 +139,7 @@ pub(super) fn topic_bytes(topic: Option<TopicName<'_>>) -> &[u8] {
 }
 
 /// A PUBLISH without a Topic Name has a Topic Alias, so it is of 5.0.
-#[inline(always)]
+#[cfg_attr(target_pointer_width = "64", inline(always))]
 pub(super) fn check_topic(
     topic: Option<TopicName<'_>>,
     alias: bool,

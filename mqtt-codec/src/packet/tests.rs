@@ -5,10 +5,11 @@ use alloc::vec::Vec;
 use core::num::NonZeroU16;
 
 use crate::{
-    Ack, Auth, Connack, Connect, DecodeError, Delivery, Disconnect, EncodeError, Framed, Packet,
-    PacketIdentifier, Properties, Property, Publish, PublishHead, QoS, ReasonCode, ReasonCodes,
-    Sender, Suback, Subscribe, SubscriptionIdentifier, SubscriptionOptions, Subscriptions,
-    TopicFilter, TopicFilters, TopicName, Unsuback, Unsubscribe, Utf8String, Version, frame,
+    Ack, Auth, Connack, Connect, DecodeError, Delivery, Disconnect, EncodeError, Frame, Framed,
+    Packet, PacketIdentifier, PacketType, Properties, Property, Publish, PublishHead, QoS,
+    ReasonCode, ReasonCodes, Sender, Suback, Subscribe, SubscriptionIdentifier,
+    SubscriptionOptions, Subscriptions, TopicFilter, TopicFilters, TopicName, Unsuback,
+    Unsubscribe, Utf8String, Version, frame,
 };
 
 const ID: PacketIdentifier = PacketIdentifier::MIN;
@@ -216,4 +217,68 @@ fn no_properties_are_a_length_of_zero() {
     let Ok(Framed::Complete(frame)) = frame(&bytes, Sender::Client, 100) else { panic!() };
     let Ok(Packet::Publish(publish)) = frame.decode(Version::V5) else { panic!() };
     assert!(publish.properties.is_empty());
+}
+
+fn whole(bytes: &[u8]) -> Frame<'_> {
+    let Ok(Framed::Complete(frame)) = frame(bytes, Sender::Either, 100) else {
+        panic!("{bytes:?}")
+    };
+    frame
+}
+
+/// Each type alone decodes its own packets as `Frame::decode` does, and takes no other.
+#[test]
+fn a_frame_is_decoded_as_the_type_that_it_is() {
+    let packets: [&[u8]; 14] = [
+        b"\x10\x0D\0\x04MQTT\x05\x02\0\0\0\0\0",
+        b"\x20\x03\0\0\0",
+        b"\x30\x04\0\x01a\0",
+        b"\x40\x02\0\x01",
+        b"\x50\x03\0\x01\x10",
+        b"\x62\x04\0\x01\0\0",
+        b"\x70\x02\0\x01",
+        b"\x82\x07\0\x01\0\0\x01a\x01",
+        b"\x90\x04\0\x01\0\x01",
+        b"\xA2\x06\0\x01\0\0\x01a",
+        b"\xB0\x04\0\x01\0\x11",
+        b"\xC0\0",
+        b"\xE0\x01\x04",
+        b"\xF0\x06\x18\x04\x15\0\x01m",
+    ];
+    for bytes in packets {
+        let frame = whole(bytes);
+        let decoded = frame.decode(Version::V5).unwrap();
+        macro_rules! alone {
+            ($($packet:ident)*) => {
+                $(if frame.packet_type() == PacketType::$packet {
+                    let alone = $packet::from_frame(frame, Version::V5);
+                    assert_eq!(alone.map(Packet::$packet), Ok(decoded));
+                } else {
+                    let alone = $packet::from_frame(frame, Version::V5);
+                    assert_eq!(alone, Err(DecodeError::UnexpectedPacketType));
+                })*
+            };
+        }
+        alone! { Connack Publish Subscribe Suback Unsubscribe Unsuback Disconnect Auth }
+        let ack = match decoded {
+            Packet::Puback(ack)
+            | Packet::Pubrec(ack)
+            | Packet::Pubrel(ack)
+            | Packet::Pubcomp(ack) => Ok(ack),
+            _ => Err(DecodeError::UnexpectedPacketType),
+        };
+        assert_eq!(Ack::from_frame(frame, Version::V5), ack);
+    }
+}
+
+/// The fixed header is looked at on this way too.
+#[test]
+fn a_type_alone_refuses_a_fixed_header_of_another_version() {
+    let padded = whole(b"\xE0\x80\0");
+    assert!(Disconnect::from_frame(padded, Version::V3_1_1).is_ok());
+    let error = Disconnect::from_frame(padded, Version::V5);
+    assert_eq!(error, Err(DecodeError::VariableByteIntegerNotMinimal));
+    let dup = whole(b"\x6A\x02\0\x01");
+    assert!(Ack::from_frame(dup, Version::V3_1).is_ok());
+    assert_eq!(Ack::from_frame(dup, Version::V3_1_1), Err(DecodeError::InvalidFixedHeaderFlags));
 }

@@ -2,7 +2,7 @@
 
 use alloc::vec;
 
-use super::{check_string, check_without_wildcards, is_plain_filter};
+use super::{check_string, check_string_slowly, check_without_wildcards, is_plain_filter};
 use crate::DecodeError;
 
 fn expected(bytes: &[u8]) -> Result<(), DecodeError> {
@@ -27,6 +27,7 @@ fn one_odd_byte_is_found_wherever_it_is() {
                     bytes[at] = byte;
                     let string = expected(&bytes);
                     assert_eq!(check_string(&bytes), string, "{bytes:?}");
+                    assert_eq!(check_string_slowly(&bytes), string, "{bytes:?}");
                     let topic = match byte {
                         b'+' | b'#' => Err(DecodeError::WildcardInTopicName),
                         _ => string,

@@ -1,5 +1,6 @@
 //! What a Topic Filter takes, and what it matches.
 
+use super::check_wildcards;
 use crate::{DecodeError, TopicFilter, TopicName, Version};
 
 fn refused(filter: &str) -> DecodeError {
@@ -124,6 +125,7 @@ fn every_short_filter_is_judged_by_its_levels() {
                 filter.extend_from_slice(after);
                 let result = TopicFilter::in_version(&filter, Version::V3_1_1);
                 assert_eq!(result.is_ok(), plain(&filter), "{:?}", core::str::from_utf8(&filter));
+                assert_eq!(check_wildcards(&filter), result.map(|_| ()), "{filter:?}");
             }
         }
     }
