@@ -11,4 +11,5 @@ mod killed;
 mod losses;
 mod recording;
 mod running;
+mod sensor;
 mod serving;
