@@ -307,6 +307,16 @@ impl Broker {
             self.keep_progress(index, progress);
             return Flow::Turn;
         }
+        // What is published from here on is for no member that is not there: a peer that believed
+        // in one would have it wait for the next.
+        let shared = self.peers.is_some() && unsubscribe.filters.iter().any(TopicFilter::is_shared);
+        if shared && progress.replayed.is_none() {
+            progress.replayed = Some(0);
+            if !self.is_known(index, core::iter::empty(), &mut progress) {
+                self.keep_progress(index, progress);
+                return Flow::Line;
+            }
+        }
         let codes: SmallVec<[ReasonCode; 8]> =
             progress.outcomes.iter().map(|outcome| outcome.reason_code).collect();
         self.send_packet(

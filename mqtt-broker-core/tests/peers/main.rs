@@ -9,6 +9,7 @@ extern crate alloc;
 mod client;
 mod crossing;
 mod keeping;
+mod law;
 mod world;
 
 use mqtt_broker_core::Shard;

@@ -157,6 +157,28 @@ impl World {
         carried
     }
 
+    /// Brings the first frame there is; whether there was any.
+    pub(crate) fn carry_one(&mut self) -> bool {
+        let way = self.frames.iter().find(|(_, frames)| !frames.is_empty()).map(|(way, _)| *way);
+        way.is_some_and(|(from, to)| self.carry(from, to, 1) > 0)
+    }
+
+    /// Every disk works again; whether one did not.
+    pub(crate) fn flow(&mut self) -> bool {
+        let mut stalled = false;
+        for node in &mut self.nodes {
+            stalled |= core::mem::take(&mut node.stalled);
+        }
+        stalled
+    }
+
+    /// Every link that is cut is there again.
+    pub(crate) fn mend(&mut self) {
+        for (one, other) in self.cut.clone() {
+            self.join(one, other);
+        }
+    }
+
     fn outputs(&mut self, node: usize) -> bool {
         let mut busy = false;
         let now = self.now;
