@@ -2,15 +2,15 @@
 
 use mqtt_codec::{Ack, PacketIdentifier, ReasonCode, Version};
 
-use super::inbound::Flow;
-use crate::boundary::{DropCause, Lsn};
+use super::inbound::{Flow, Handled};
+use crate::boundary::{CloseReason, DropCause, Lsn};
 use crate::broker::Broker;
 use crate::journal::SessionChange;
 use crate::session::queue::{AckKind, Flags, Item, NONE, UnderWay};
 
 impl Broker {
     /// The end of a QoS 1 delivery.
-    pub(super) fn on_puback(&mut self, index: u32, ack: &Ack<'_>) -> Flow {
+    pub(super) fn on_puback(&mut self, index: u32, ack: &Ack<'_>) -> Handled {
         let key = self.session_of(index).unwrap_or(NONE);
         //= [MQTT-4.3.2-3]
         //= [MQTT-4.4.0-2]
@@ -20,12 +20,13 @@ impl Broker {
                 self.refused_by(key, ack.packet_identifier);
             }
             self.complete(key, ack.packet_identifier);
+            return Ok(Flow::Next);
         }
-        Flow::Next
+        self.check_exchange(key, ack.packet_identifier)
     }
 
     /// The client has a QoS 2 message, or will not have it.
-    pub(super) fn on_pubrec(&mut self, index: u32, ack: &Ack<'_>) -> Flow {
+    pub(super) fn on_pubrec(&mut self, index: u32, ack: &Ack<'_>) -> Handled {
         let key = self.session_of(index).unwrap_or(NONE);
         let identifier = ack.packet_identifier;
         //= [MQTT-4.3.3-3]
@@ -39,7 +40,7 @@ impl Broker {
             } else {
                 self.released(key, identifier);
             }
-            return Flow::Next;
+            return Ok(Flow::Next);
         }
         let session = self.sessions.get_mut(key);
         match session.and_then(|session| session.in_flight.get_mut(identifier)) {
@@ -51,7 +52,7 @@ impl Broker {
                     self.send_item(index, Item::UnderWay(identifier), Lsn(0));
                 }
             }
-            Some(UnderWay::Message(_)) => {}
+            Some(UnderWay::Message(_)) => return self.check_exchange(key, identifier),
             None if ack.reason_code.is_error() => {}
             None => self.acknowledge(
                 index,
@@ -60,7 +61,7 @@ impl Broker {
                 ReasonCode::PACKET_IDENTIFIER_NOT_FOUND,
             ),
         }
-        Flow::Next
+        Ok(Flow::Next)
     }
 
     /// The client does not take a message.
@@ -73,16 +74,31 @@ impl Broker {
     }
 
     /// The end of a QoS 2 delivery.
-    pub(super) fn on_pubcomp(&mut self, index: u32, ack: &Ack<'_>) -> Flow {
+    pub(super) fn on_pubcomp(&mut self, index: u32, ack: &Ack<'_>) -> Handled {
         let key = self.session_of(index).unwrap_or(NONE);
-        let Some(session) = self.sessions.get(key) else { return Flow::Next };
+        let Some(session) = self.sessions.get(key) else { return Ok(Flow::Next) };
         match session.in_flight.get(ack.packet_identifier) {
             Some(UnderWay::Release(flags)) if !flags.has(Flags::LINKED) => {
                 self.complete(key, ack.packet_identifier);
+                Ok(Flow::Next)
             }
-            _ => {}
+            _ => self.check_exchange(key, ack.packet_identifier),
         }
-        Flow::Next
+    }
+
+    /// An acknowledgement that is not the next step of its exchange. Passed over, it would leave the
+    /// message under way for ever; one that no message waits for is nothing but late.
+    fn check_exchange(&self, key: u32, identifier: PacketIdentifier) -> Handled {
+        let session = self.sessions.get(key);
+        let under_way = session.and_then(|session| session.in_flight.get(identifier));
+        // What is still to be sent cannot be meant: it is late for an earlier message.
+        if under_way.is_none_or(|message| message.flags().has(Flags::LINKED)) {
+            return Ok(Flow::Next);
+        }
+        Err(CloseReason::Violation(
+            ReasonCode::PROTOCOL_ERROR,
+            "an acknowledgement of another kind than its message awaits",
+        ))
     }
 
     /// The client lets go of a QoS 2 message it has sent.

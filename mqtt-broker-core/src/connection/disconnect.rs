@@ -3,7 +3,8 @@
 use alloc::string::{String, ToString};
 
 use mqtt_codec::{
-    Disconnect, Packet, PacketType, Properties, Property, ReasonCode, Utf8String, Version,
+    DecodeError, Disconnect, Packet, PacketType, Properties, Property, ReasonCode, Utf8String,
+    Version,
 };
 use smallvec::SmallVec;
 
@@ -69,7 +70,7 @@ impl Broker {
             self.detach(now, index, reason);
             let greeted = self.connections.get(index).is_some_and(|connection| connection.greeted);
             //= [MQTT-3.14.0-1]
-            let told = greeted && !matches!(reason, CloseReason::Disconnected(_));
+            let told = greeted && !is_goodbye(reason);
             //= [MQTT-4.13.1-1]
             if told && version == Version::V5 {
                 self.send_disconnect(index, reason, server_reference);
@@ -221,6 +222,16 @@ impl Broker {
             self.free_item(item);
         }
     }
+}
+
+/// Whether the client has said that it leaves. With a Reason Code that DISCONNECT does not have it is
+/// refused, but gone all the same: it takes no answer.
+const fn is_goodbye(reason: CloseReason) -> bool {
+    matches!(
+        reason,
+        CloseReason::Disconnected(_)
+            | CloseReason::Malformed(DecodeError::InvalidDisconnectReasonCode)
+    )
 }
 
 /// What there is to say beyond the reason code.

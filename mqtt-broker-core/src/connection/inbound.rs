@@ -170,10 +170,10 @@ impl Broker {
                 return Err(CloseReason::Violation(ReasonCode::PROTOCOL_ERROR, "a second CONNECT"));
             }
             Packet::Publish(publish) => self.on_publish(now, index, publish, policy)?,
-            Packet::Puback(ack) => self.on_puback(index, ack),
-            Packet::Pubrec(ack) => self.on_pubrec(index, ack),
+            Packet::Puback(ack) => self.on_puback(index, ack)?,
+            Packet::Pubrec(ack) => self.on_pubrec(index, ack)?,
             Packet::Pubrel(ack) => self.on_pubrel(index, ack),
-            Packet::Pubcomp(ack) => self.on_pubcomp(index, ack),
+            Packet::Pubcomp(ack) => self.on_pubcomp(index, ack)?,
             Packet::Subscribe(subscribe) => self.on_subscribe(now, index, subscribe, policy)?,
             Packet::Unsubscribe(unsubscribe) => {
                 self.on_unsubscribe(now, index, unsubscribe, policy)
