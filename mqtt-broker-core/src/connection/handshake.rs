@@ -19,6 +19,7 @@ use super::topic_alias::TopicAliases;
 use crate::boundary::{CloseReason, Event, RefusalCause, Shard};
 use crate::broker::Broker;
 use crate::config::Limit;
+use crate::defect::Defect;
 use crate::output::Pending;
 use crate::policy::{Policy, Verdict};
 use crate::session::Session;
@@ -301,7 +302,8 @@ impl Broker {
         let connack = Packet::Connack(Connack {
             //= [MQTT-3.2.2-2]
             //= [MQTT-3.2.2-3]
-            session_present: session_present && connect.version != Version::V3_1,
+            session_present: (session_present || self.is_planted(Defect::WrongSessionPresent))
+                && connect.version != Version::V3_1,
             reason_code: ReasonCode::SUCCESS,
             properties: Properties::new(&list),
         });
