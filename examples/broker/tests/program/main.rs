@@ -7,6 +7,7 @@ mod client;
 #[cfg(unix)]
 mod ending;
 mod hostile;
+mod journal;
 mod killed;
 mod losses;
 mod recording;
