@@ -254,6 +254,7 @@ impl Broker {
         );
         let Some(connection) = self.connections.get_mut(index) else { return };
         connection.keep_alive = keep_alive;
+        connection.asked_to_last = properties.session_expiry_interval().unwrap_or(0) > 0;
         connection.receive_maximum = window.get();
         connection.connected_at = now;
         connection.problem_information = properties.request_problem_information().unwrap_or(true);

@@ -3,6 +3,7 @@
 #![allow(clippy::std_instead_of_alloc, reason = "tests have std")]
 
 mod checking;
+mod choices;
 mod client;
 #[cfg(unix)]
 mod ending;
