@@ -188,7 +188,7 @@ pub use crate::packet::connack::Connack;
 pub use crate::packet::connect::Connect;
 pub use crate::packet::disconnect::Disconnect;
 pub use crate::packet::publish::Publish;
-pub use crate::packet::publish_head::PublishHead;
+pub use crate::packet::publish_head::{PlainPublish, PublishHead};
 pub use crate::packet::suback::{ReasonCodeIter, ReasonCodes, Suback};
 pub use crate::packet::subscribe::{
     RetainHandling, Subscribe, SubscriptionIter, SubscriptionOptions, Subscriptions,
