@@ -384,7 +384,6 @@ impl Broker {
                 }
             }
         }
-        self.trim_lists();
         self.commit(now);
     }
 

@@ -91,8 +91,6 @@ pub(crate) struct Connection {
     pub(crate) notified: bool,
     /// The broker takes no input until it says `Output::Resume`.
     pub(crate) waiting: bool,
-    /// CONNECT had a Session Expiry Interval other than 0, whatever it was granted.
-    pub(crate) asked_to_last: bool,
     /// The peer says nothing beyond what has come.
     pub(crate) input_ended: bool,
     /// It was sent a CONNACK of success: DISCONNECT has a meaning.
@@ -144,7 +142,6 @@ impl Connection {
             unreleased: 0,
             notified: false,
             waiting: false,
-            asked_to_last: false,
             input_ended: false,
             greeted: false,
             problem_information: true,
@@ -184,6 +181,18 @@ impl Connection {
     /// The mark that its SUBSCRIBE waits for; 0 if it does not.
     pub(crate) fn mark(&self) -> u64 {
         self.progress.as_ref().map_or(0, |progress| progress.mark())
+    }
+
+    /// Whether it holds nothing beside the tables.
+    #[inline]
+    pub(crate) const fn is_bare(&self) -> bool {
+        self.aliases.is_none()
+            && self.question.is_none()
+            && self.stalled.is_none()
+            && self.authentication.is_none()
+            && self.partial.is_none()
+            && self.former.is_none()
+            && self.progress.is_none()
     }
 
     /// Whether anything is ready to be sent.

@@ -148,7 +148,6 @@ mod boundary;
 mod broker;
 mod config;
 mod connection;
-mod defect;
 #[cfg(any(feature = "embedded-io-async", feature = "futures"))]
 mod driver;
 mod journal;
@@ -175,9 +174,6 @@ pub use self::boundary::{
 };
 pub use self::broker::{Broker, Replay, ReplayCause, ReplayError};
 pub use self::config::{Config, Limit, Limits, Overrate, QueueOverflow, Reached, Stats};
-#[cfg(feature = "planted-defects")]
-#[doc(hidden)]
-pub use self::defect::Defect;
 #[cfg(any(feature = "embedded-io-async", feature = "futures"))]
 pub use self::driver::{Driver, Host};
 pub use self::journal::{Record, Records, Stored};

@@ -191,12 +191,27 @@ impl Publications {
         }
     }
 
+    /// So many holders more.
+    #[inline]
+    pub(crate) fn hold_for(&mut self, key: u32, holders: u32) {
+        if let Some(publication) = self.slots.get_mut(key) {
+            publication.references += holders;
+        }
+    }
+
+    /// So many holders less, who are not the last.
+    #[inline]
+    pub(crate) fn release_for(&mut self, key: u32, holders: u32) {
+        if let Some(publication) = self.slots.get_mut(key) {
+            debug_assert!(publication.references > holders, "somebody else holds it");
+            publication.references -= holders;
+        }
+    }
+
     /// One holder less; the last one's going frees the message.
     #[inline]
     pub(crate) fn release(&mut self, key: u32) {
-        let Some(publication) = self.slots.get_mut(key) else { return };
-        publication.references -= 1;
-        if publication.references == 0 {
+        if self.slots.get_mut(key).is_some_and(Publication::release) {
             self.free(key);
         }
     }
@@ -214,7 +229,8 @@ impl Publications {
         self.sequence
     }
 
-    fn free(&mut self, key: u32) {
+    /// Frees a publication that has no holder.
+    pub(crate) fn free(&mut self, key: u32) {
         let Some(publication) = self.slots.remove(key) else { return };
         let mut buffer = publication.buffer;
         self.bytes -= buffer.len();
@@ -261,6 +277,13 @@ impl Publications {
 }
 
 impl Publication {
+    /// One holder less; whether that was the last, so that it is to be freed.
+    #[inline]
+    pub(crate) const fn release(&mut self) -> bool {
+        self.references -= 1;
+        self.references == 0
+    }
+
     #[inline]
     pub(crate) fn topic(&self) -> TopicName<'_> {
         TopicName::assume_valid(self.buffer.get(..usize::from(self.topic_len)).unwrap_or_default())

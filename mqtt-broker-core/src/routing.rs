@@ -1,15 +1,14 @@
 //! An Application Message to all who subscribe to it: matched, merged, then queued once for each.
 
+mod delivery;
 pub(crate) mod local;
 pub(crate) mod replay;
 
 use mqtt_codec::{QoS, SubscriptionIdentifier, TopicName};
 
-use self::local::is_local;
 use crate::boundary::{DropCause, Event, Lsn, Peer};
 use crate::broker::Broker;
 use crate::config::Limit;
-use crate::defect::Defect;
 use crate::journal::Change;
 use crate::peers::is_peer;
 use crate::publication::{Draft, Publication};
@@ -105,12 +104,6 @@ impl Broker {
         }
         let (sequence, len) = (stored.sequence, stored.len());
         self.check_retained(stored.topic(), len)?;
-        if self.is_planted(Defect::RetainedOutOfOrder)
-            && sequence % 4 == 3
-            && self.retained.get(stored.topic()).is_some()
-        {
-            return Ok(());
-        }
         //= [MQTT-3.3.1-5]
         let before = self.retained.set(stored.topic(), publication);
         let before = before.map_err(|Full| self.full(Limit::Retained))?;
@@ -127,9 +120,7 @@ impl Broker {
     /// Forgets the retained message of a topic.
     pub(crate) fn clear_retained(&mut self, topic: TopicName<'_>) {
         let Some(before) = self.retained.remove(topic) else { return };
-        if !self.is_planted(Defect::RetainedResurrected) {
-            self.journal.change(&Change::RetainedCleared { topic });
-        }
+        self.journal.change(&Change::RetainedCleared { topic });
         self.release_retained(before);
     }
 
@@ -166,85 +157,6 @@ impl Broker {
         self.retained.count_bytes(0, len);
         self.unname(publication);
         self.publications.release(publication);
-    }
-
-    /// Queues a publication for everyone in `matches`. Of a stamp that is not 0 all peers are told.
-    pub(crate) fn deliver(
-        &mut self,
-        now: Instant,
-        publication: u32,
-        origin: Option<u32>,
-        stamp: u64,
-    ) {
-        let Some(stored) = self.publications.get(publication) else { return };
-        let (qos, retain, sequence) = (stored.qos, stored.retain, stored.sequence);
-        let matches = core::mem::take(&mut self.matches);
-        let mut deliveries = core::mem::take(&mut self.deliveries);
-        let mut more = core::mem::take(&mut self.more_identifiers);
-        for found in &matches.subscribers {
-            let found = *found;
-            //= [MQTT-3.8.3-3]
-            if found.options.no_local && origin == Some(found.subscriber) {
-                continue;
-            }
-            let delivery = addressed(found, qos, retain);
-            if is_local(delivery.subscriber) {
-                if is_peer(delivery.subscriber) {
-                    self.route_to_peer(delivery.subscriber, origin);
-                } else {
-                    self.deliver_local(now, publication, delivery);
-                }
-                continue;
-            }
-            let Some(session) = self.sessions.get_mut(delivery.subscriber) else { continue };
-            if session.ended {
-                continue;
-            }
-            if session.routed != sequence {
-                session.routed = sequence;
-                session.routed_place = u32::try_from(deliveries.len()).unwrap_or(u32::MAX);
-                deliveries.push(delivery);
-                continue;
-            }
-            // Overlapping subscriptions: one copy, of the highest QoS, with all identifiers.
-            //= [MQTT-3.3.4-2]
-            let place = session.routed_place;
-            if let Some(first) = deliveries.get_mut(place as usize) {
-                first.qos = first.qos.max(delivery.qos);
-                first.retain |= delivery.retain;
-                match (first.identifier, delivery.identifier) {
-                    (Some(_), Some(identifier)) => more.push((place, identifier)),
-                    (None, identifier) => first.identifier = identifier,
-                    (Some(_), None) => {}
-                }
-            }
-        }
-        for &group in &matches.groups {
-            deliveries.extend(self.choose_member(group, qos, retain, origin));
-        }
-        self.work.add(matches.subscribers.len() + matches.groups.len() + deliveries.len());
-        // Not the stable sort: that takes 4 KiB of stack.
-        more.sort_unstable();
-        let mut rest = more.drain(..).peekable();
-        for (place, delivery) in (0u32..).zip(deliveries.drain(..)) {
-            if self.is_planted(Defect::LostEnqueue) && sequence % 8 == 7 {
-                continue;
-            }
-            let mut message = delivery.message(publication);
-            while let Some((_, identifier)) = rest.next_if(|(of, _)| *of == place) {
-                self.entries.add_identifier(&mut message.identifiers, identifier);
-            }
-            self.enqueue(delivery.subscriber, message);
-            if self.is_planted(Defect::DoubleDelivery) && sequence % 8 == 7 {
-                self.enqueue(delivery.subscriber, delivery.message(publication));
-            }
-        }
-        drop(rest);
-        self.tell_missed(publication);
-        if self.peers.is_some() {
-            self.forward(publication, origin, stamp);
-        }
-        (self.matches, self.deliveries, self.more_identifiers) = (matches, deliveries, more);
     }
 }
 

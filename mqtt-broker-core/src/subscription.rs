@@ -37,6 +37,8 @@ pub(crate) struct Subscriptions {
     limit: u32,
     /// What peers are to know of them, if there are any.
     pub(crate) interests: Option<Box<Interests>>,
+    /// Counts every change, from one.
+    changes: u64,
 }
 
 /// The answer to a subscription made.
@@ -60,6 +62,7 @@ impl Subscriptions {
             len: 0,
             limit,
             interests: None,
+            changes: 1,
         }
     }
 
@@ -76,6 +79,7 @@ impl Subscriptions {
         options: SubscriptionOptions,
         identifier: Option<SubscriptionIdentifier>,
     ) -> Result<Subscribed, Full> {
+        self.changes += 1;
         let site = self.make_site(filter)?;
         //= [MQTT-3.8.4-3]
         if let Some(key) = self.find(site, subscriber) {
@@ -217,6 +221,7 @@ impl Subscriptions {
         }
         let Some(site_list) = self.groups.site_list_mut(&mut self.tree, site) else { return false };
         self.table.remove(site_list, Some(list), key);
+        self.changes += 1;
         self.len -= 1;
         self.remove_site_if_empty(site);
         true

@@ -24,7 +24,6 @@ pub mod node;
 pub mod oracle;
 pub mod plan;
 pub mod random;
-pub mod reach;
 pub mod report;
 pub mod rules;
 pub mod shrink;

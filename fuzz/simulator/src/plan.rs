@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use mqtt_broker_core::Defect;
-
 use crate::faults::{Fault, FaultSet};
 
 /// What a world is made from.
@@ -19,8 +17,6 @@ pub struct Plan {
     pub clients: usize,
     /// What may go wrong.
     pub faults: FaultSet,
-    /// What is wrong with the broker, to see whether it is found.
-    pub defect: Option<Defect>,
 }
 
 /// How many turns a world has, unless somebody says otherwise.
@@ -31,7 +27,7 @@ impl Plan {
     #[must_use]
     pub const fn new(seed: u64) -> Self {
         let (turns, clients) = (TURNS, usize::MAX);
-        Self { seed, workload: None, turns, clients, faults: FaultSet::ALL, defect: None }
+        Self { seed, workload: None, turns, clients, faults: FaultSet::ALL }
     }
 }
 
@@ -47,9 +43,6 @@ impl fmt::Display for Plan {
         }
         if self.clients != usize::MAX {
             write!(f, " --clients {}", self.clients)?;
-        }
-        if let Some(defect) = self.defect {
-            write!(f, " --defect {defect:?}")?;
         }
         let missing: Vec<&str> = Fault::ALL
             .iter()

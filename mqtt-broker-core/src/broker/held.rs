@@ -16,6 +16,8 @@ const NEWCOMER: usize = 512;
 const MATCHED: usize = 64;
 /// A work list that has room for more than this is not kept.
 const KEPT: usize = 4096;
+/// As long as all take no more than this, they are not looked at one by one.
+const KEPT_BYTES: usize = if usize::BITS > 32 { 64 << 10 } else { 4 << 10 };
 
 impl Broker {
     /// The limit that is reached: that on memory, if that is why a container was full.
@@ -51,6 +53,9 @@ impl Broker {
     /// Counts what a connection holds itself. One that there is no memory for is closed.
     pub(crate) fn recount_connection(&mut self, index: u32) {
         let Some(connection) = self.connections.get_mut(index) else { return };
+        if connection.counted == 0 && connection.is_bare() {
+            return;
+        }
         let (before, after) = (connection.counted, connection.heap());
         if before == after {
             return;
@@ -69,7 +74,12 @@ impl Broker {
     /// Counts the journal and the lists that routing uses.
     #[inline]
     pub(crate) fn recount_aside(&mut self) {
-        let mut bytes = self.scratch_bytes() + self.journal.heap();
+        let mut bytes = self.scratch_bytes();
+        if bytes > KEPT_BYTES {
+            self.trim_lists();
+            bytes = self.scratch_bytes();
+        }
+        bytes += self.journal.heap();
         if let Some(peers) = self.peers.as_deref() {
             let interests = self.subscriptions.interests.as_deref();
             bytes += peers.heap() + interests.map_or(0, Interests::heap);
@@ -81,7 +91,7 @@ impl Broker {
     }
 
     /// Gives back the memory of lists that were unusually long.
-    pub(super) fn trim_lists(&mut self) {
+    fn trim_lists(&mut self) {
         self.matches.trim(KEPT);
         trim(&mut self.deliveries);
         trim(&mut self.more_identifiers);

@@ -5,7 +5,6 @@ use mqtt_codec::{Ack, PacketIdentifier, ReasonCode, Version};
 use super::inbound::{Flow, Handled};
 use crate::boundary::{CloseReason, DropCause, Lsn};
 use crate::broker::Broker;
-use crate::defect::Defect;
 use crate::journal::SessionChange;
 use crate::session::queue::{AckKind, Flags, Item, NONE, UnderWay};
 
@@ -38,7 +37,7 @@ impl Broker {
             if ack.reason_code.is_error() {
                 self.refused_by(key, identifier);
                 self.complete(key, identifier);
-            } else if !self.is_planted(Defect::ForgottenPubrel) {
+            } else {
                 self.released(key, identifier);
             }
             return Ok(Flow::Next);

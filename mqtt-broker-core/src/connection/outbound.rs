@@ -59,6 +59,9 @@ impl Broker {
         buffer: &mut [u8],
         policy: &mut dyn Policy,
     ) -> Option<(usize, Option<Lent>)> {
+        if self.is_dry(index) {
+            return None;
+        }
         let mut len = 0;
         let mut lent = None;
         loop {
@@ -94,6 +97,18 @@ impl Broker {
             return None;
         }
         Some((len, lent))
+    }
+
+    /// Whether there is nothing to send, and nothing that would come if there was room for it: then
+    /// the connection is to be told of when that changes.
+    #[inline]
+    fn is_dry(&mut self, index: u32) -> bool {
+        let Some(connection) = self.connections.get_mut(index) else { return true };
+        let session = self.sessions.get(connection.session);
+        let dry =
+            !connection.has_outgoing() && session.is_none_or(|session| session.parked.is_empty());
+        connection.notified &= !dry;
+        dry
     }
 
     /// Writes the oldest item; `None` if there is none.

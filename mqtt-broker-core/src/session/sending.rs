@@ -7,7 +7,6 @@ use super::queue::{Copy, Flags, Identifiers, Item, UnderWay};
 use crate::boundary::{CloseReason, DropCause, Lsn};
 use crate::broker::Broker;
 use crate::config::QueueOverflow;
-use crate::defect::Defect;
 use crate::journal::SessionChange;
 use crate::store::Claim;
 
@@ -16,7 +15,7 @@ const ENTRY_BYTES: u32 = 32;
 
 /// How many bytes of QoS 0 messages go to a connection however short memory is: it is about to read
 /// them, or has not read as many.
-const UNREAD: u32 = 16 << 10;
+pub(crate) const UNREAD: u32 = 16 << 10;
 
 /// A copy of a publication on its way to one Session.
 #[derive(Clone, core::marker::Copy)]
@@ -59,7 +58,6 @@ impl Broker {
             self.missed.add(session);
             return None;
         }
-        let overtakes = self.is_planted(Defect::Overtaken);
         // A message that can be sent at once waits for nothing but the transport. QoS 0 may
         // overtake the rest, but not others of its kind that waited for the client to come.
         //= [MQTT-4.6.0-5]
@@ -97,12 +95,8 @@ impl Broker {
             state.queued_bytes = state.queued_bytes.saturating_add(size);
             self.stats.offline_bytes += if connected { 0 } else { size as usize };
             state.waiting_live += u32::from(live);
-            let before = overtakes.then(|| core::mem::take(&mut state.waiting));
             let waits = self.entries.waiting.push(&mut state.waiting, copy);
             debug_assert!(waits.is_ok(), "room was made");
-            if let Some(before) = before {
-                self.entries.waiting.append(&mut state.waiting, before);
-            }
         }
         Some(())
     }
@@ -226,9 +220,7 @@ impl Broker {
         if held != state.in_flight.bytes() {
             self.recount_session(session);
         }
-        if !self.is_planted(Defect::ForgottenCompletion) {
-            self.journal_session(session, SessionChange::Completed(identifier));
-        }
+        self.journal_session(session, SessionChange::Completed(identifier));
         self.free_under_way(message);
         self.admit(session);
         self.unpark_replays(session);
@@ -336,9 +328,6 @@ impl Broker {
         immediate: bool,
         live: bool,
     ) -> bool {
-        if self.is_planted(Defect::UnboundedQueue) {
-            return true;
-        }
         let (messages, bytes) = (self.config.queue_messages, self.config.queue_bytes);
         let mut gave_way = false;
         loop {

@@ -25,6 +25,11 @@ pub(crate) struct Matches {
     pub(crate) subscribers: Vec<Match>,
     /// The share groups, each of which gets the message once.
     pub(crate) groups: Vec<GroupKey>,
+    /// How many filters they have: with one, nobody is there twice.
+    pub(crate) filters: u32,
+    /// The Topic Name that this is about, and the count of changes at which it was so.
+    topic: Vec<u8>,
+    at: u64,
     /// The nodes that match the levels walked so far, and those that match one more.
     frontier: Vec<u32>,
     advance: Vec<u32>,
@@ -35,14 +40,19 @@ impl Matches {
     pub(crate) const fn bytes(&self) -> usize {
         bytes_of(&self.subscribers)
             + bytes_of(&self.groups)
+            + bytes_of(&self.topic)
             + bytes_of(&self.frontier)
             + bytes_of(&self.advance)
     }
 
     /// Gives back the memory of lists with room for more than `kept`.
     pub(crate) fn trim(&mut self, kept: usize) {
-        if self.subscribers.capacity() > kept || self.groups.capacity() > kept {
+        if self.subscribers.capacity() > kept
+            || self.groups.capacity() > kept
+            || self.topic.capacity() > kept
+        {
             (self.subscribers, self.groups) = (Vec::new(), Vec::new());
+            (self.topic, self.at) = (Vec::new(), 0);
         }
         if self.frontier.capacity() > kept || self.advance.capacity() > kept {
             (self.frontier, self.advance) = (Vec::new(), Vec::new());
@@ -54,12 +64,20 @@ impl Subscriptions {
     /// Finds every subscription whose Topic Filter matches, and replaces what was in `found`.
     ///
     /// The walk goes level by level over all nodes that match so far. There are at most twice as
-    /// many with each level, and never more than subscriptions have made.
+    /// many with each level, and never more than subscriptions have made. A Topic Name that comes
+    /// twice in a row, with no change between, is walked for once.
     //= [MQTT-3.3.2-3]
     //= [MQTT-4.7.3-4]
     pub(crate) fn matches(&self, topic: TopicName<'_>, found: &mut Matches) {
+        if found.at == self.changes && found.topic == topic.as_bytes() {
+            return;
+        }
+        found.at = self.changes;
+        found.topic.clear();
+        found.topic.extend_from_slice(topic.as_bytes());
         found.subscribers.clear();
         found.groups.clear();
+        found.filters = 0;
         let mut frontier = mem::take(&mut found.frontier);
         let mut advance = mem::take(&mut found.advance);
         frontier.clear();
@@ -102,6 +120,7 @@ impl Subscriptions {
 
     #[inline]
     fn collect(&self, list: SiteList, found: &mut Matches) {
+        found.filters += u32::from(list.first().is_some());
         for (_, subscription) in self.table.at_site(list) {
             match subscription.options {
                 Some(options) => found.subscribers.push(Match {

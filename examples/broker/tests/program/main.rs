@@ -3,12 +3,10 @@
 #![allow(clippy::std_instead_of_alloc, reason = "tests have std")]
 
 mod checking;
-mod choices;
 mod client;
 #[cfg(unix)]
 mod ending;
 mod hostile;
-mod journal;
 mod killed;
 mod losses;
 mod recording;

@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 use alloc::vec;
 
-use mqtt_codec::{Delivery, PublishHead, Version};
+use mqtt_codec::{Delivery, PlainPublish, PublishHead, Version};
 
 use super::{LEND, Lent, Partial, Step, copy_into};
 use crate::boundary::DropCause;
@@ -52,7 +52,9 @@ impl Broker {
                 len += written;
                 size = size.saturating_add(queued_size(stored.len()));
                 taken += 1;
-                self.publications.release(publication);
+                if stored.release() {
+                    self.publications.free(publication);
+                }
             }
             let whole = taken > 0 && usize::from(taken) == front.len();
             sent += u32::from(taken);
@@ -289,25 +291,14 @@ fn write_plain(
     maximum: u32,
     room: &mut [u8],
 ) -> Option<usize> {
+    let (topic, pass_through_len) = (publication.topic(), publication.pass_through_len());
     let tail = tail(publication, version == Version::V5);
     if tail.len() > LEND {
         return None;
     }
-    let head = PublishHead {
-        delivery: Delivery::AtMostOnce,
-        retain,
-        topic: Some(publication.topic()),
-        message_expiry_interval: None,
-        topic_alias: None,
-        subscription_identifiers: &[],
-        pass_through_len: publication.pass_through_len(),
-        payload_len: publication.payload().len(),
-    };
-    let whole = head.packet_len(version);
-    let room = room.get_mut(..whole).filter(|_| whole <= maximum as usize)?;
-    let len = head.encode(version, room).ok()?;
-    copy_into(tail, room.get_mut(len..).unwrap_or_default());
-    Some(whole)
+    let plain = PlainPublish { retain, topic, pass_through_len, tail };
+    let len = plain.encode(version, room)?;
+    (len <= maximum as usize).then_some(len)
 }
 
 /// A head that is larger than the host's buffer.

@@ -1,0 +1,179 @@
+//! A publication to everyone in `Broker::matches`, each of whom gets one copy.
+
+use mqtt_codec::QoS;
+
+use super::local::is_local;
+use super::{Delivery, addressed};
+use crate::broker::Broker;
+use crate::peers::is_peer;
+use crate::session::queue::Item;
+use crate::session::sending::{UNREAD, queued_size};
+use crate::store::Claim;
+use crate::subscription::Matches;
+use crate::time::Instant;
+
+/// A publication, and what its copies have in common.
+#[derive(Clone, Copy)]
+struct Routed {
+    publication: u32,
+    qos: QoS,
+    retain: bool,
+    sequence: u64,
+    /// The Session it comes from.
+    origin: Option<u32>,
+    /// What a copy counts for in a queue.
+    size: u32,
+}
+
+impl Broker {
+    /// Queues a publication for everyone in `matches`. Of a stamp that is not 0 all peers are told.
+    pub(crate) fn deliver(
+        &mut self,
+        now: Instant,
+        publication: u32,
+        origin: Option<u32>,
+        stamp: u64,
+    ) {
+        let Some(stored) = self.publications.get(publication) else { return };
+        let (qos, retain, sequence) = (stored.qos, stored.retain, stored.sequence);
+        let size = queued_size(stored.len());
+        let routed = Routed { publication, qos, retain, sequence, origin, size };
+        let matches = core::mem::take(&mut self.matches);
+        if matches.filters > 1 {
+            self.deliver_merged(now, routed, &matches);
+        } else {
+            self.deliver_each(now, routed, &matches);
+        }
+        for &group in &matches.groups {
+            if let Some(delivery) = self.choose_member(group, qos, retain, origin) {
+                self.enqueue(delivery.subscriber, delivery.message(publication));
+            }
+        }
+        self.work.add(matches.groups.len() * 2);
+        self.tell_missed(publication);
+        if self.peers.is_some() {
+            self.forward(publication, origin, stamp);
+        }
+        self.matches = matches;
+    }
+
+    /// To subscribers of whom none is there twice.
+    fn deliver_each(&mut self, now: Instant, routed: Routed, matches: &Matches) {
+        let subscribers = u32::try_from(matches.subscribers.len()).unwrap_or(u32::MAX);
+        // One count for all that go the short way, and back for those that do not.
+        self.publications.hold_for(routed.publication, subscribers);
+        let mut held = 0;
+        for &found in &matches.subscribers {
+            //= [MQTT-3.8.3-3]
+            if found.options.no_local && routed.origin == Some(found.subscriber) {
+                continue;
+            }
+            let delivery = addressed(found, routed.qos, routed.retain);
+            if delivery.qos == QoS::AtMostOnce && self.send_at_once(routed, delivery) {
+                held += 1;
+            } else if is_local(delivery.subscriber) {
+                self.deliver_aside(now, routed, delivery);
+            } else if self.sessions.get(delivery.subscriber).is_some_and(|found| !found.ended) {
+                self.enqueue(delivery.subscriber, delivery.message(routed.publication));
+            }
+        }
+        self.publications.release_for(routed.publication, subscribers - held);
+        self.work.add(matches.subscribers.len() * 2);
+    }
+
+    /// To a subscriber that has no Session: the host, or a peer.
+    fn deliver_aside(&mut self, now: Instant, routed: Routed, delivery: Delivery) {
+        if is_peer(delivery.subscriber) {
+            self.route_to_peer(delivery.subscriber, routed.origin);
+        } else {
+            self.deliver_local(now, routed.publication, delivery);
+        }
+    }
+
+    /// Puts a QoS 0 copy in its connection's line, if there is nothing to be weighed; whether that
+    /// was so. Its hold on the publication is the caller's business.
+    ///
+    /// What [`enqueue`](Self::enqueue) does, without a look at anything twice.
+    #[inline]
+    fn send_at_once(&mut self, routed: Routed, delivery: Delivery) -> bool {
+        let Some(session) = self.sessions.get(delivery.subscriber) else { return false };
+        let Some(connection) = self.connections.get_mut(session.connection) else { return false };
+        let unsent = connection.live_bytes.saturating_add(routed.size);
+        if session.waiting_live > 0
+            || session.ended
+            || connection.connack_held
+            || session.queued_bytes.saturating_add(unsent) > self.config.queue_bytes
+            || (unsent > UNREAD && !self.account.admits(Claim::Live, routed.size as usize))
+            || self.entries.take_message().is_err()
+        {
+            return false;
+        }
+        let item = Item::Live {
+            publication: routed.publication,
+            identifiers: delivery.identifier.into(),
+            retain: delivery.retain,
+        };
+        if self.entries.outgoing.push(&mut connection.outgoing, item).is_err() {
+            self.entries.give(1);
+            return false;
+        }
+        connection.live_messages += 1;
+        connection.live_bytes = unsent;
+        if !connection.notified {
+            self.notify(session.connection);
+        }
+        true
+    }
+
+    /// To subscribers of whom some may be there more than once: overlapping subscriptions make one
+    /// copy, of the highest QoS, with all identifiers.
+    fn deliver_merged(&mut self, now: Instant, routed: Routed, matches: &Matches) {
+        let mut deliveries = core::mem::take(&mut self.deliveries);
+        let mut more = core::mem::take(&mut self.more_identifiers);
+        for &found in &matches.subscribers {
+            //= [MQTT-3.8.3-3]
+            if found.options.no_local && routed.origin == Some(found.subscriber) {
+                continue;
+            }
+            let delivery = addressed(found, routed.qos, routed.retain);
+            if is_local(delivery.subscriber) {
+                self.deliver_aside(now, routed, delivery);
+                continue;
+            }
+            let Some(session) = self.sessions.get_mut(delivery.subscriber) else { continue };
+            if session.ended {
+                continue;
+            }
+            if session.routed != routed.sequence {
+                session.routed = routed.sequence;
+                session.routed_place = u32::try_from(deliveries.len()).unwrap_or(u32::MAX);
+                deliveries.push(delivery);
+                continue;
+            }
+            //= [MQTT-3.3.4-2]
+            let place = session.routed_place;
+            if let Some(first) = deliveries.get_mut(place as usize) {
+                first.qos = first.qos.max(delivery.qos);
+                first.retain |= delivery.retain;
+                match (first.identifier, delivery.identifier) {
+                    (Some(_), Some(identifier)) => more.push((place, identifier)),
+                    (None, identifier) => first.identifier = identifier,
+                    (Some(_), None) => {}
+                }
+            }
+        }
+        self.work.add(matches.subscribers.len() + deliveries.len());
+        // Not the stable sort: that takes 4 KiB of stack.
+        more.sort_unstable();
+        let mut rest = more.drain(..).peekable();
+        for (place, delivery) in (0u32..).zip(deliveries.drain(..)) {
+            let mut message = delivery.message(routed.publication);
+            while let Some((_, identifier)) = rest.next_if(|(of, _)| *of == place) {
+                self.entries.add_identifier(&mut message.identifiers, identifier);
+            }
+            self.enqueue(delivery.subscriber, message);
+        }
+        drop(rest);
+        (self.deliveries, self.more_identifiers) = (deliveries, more);
+    }
+}
