@@ -310,7 +310,7 @@ impl Oracles {
         shown: &[(String, Option<MessageId>)],
     ) {
         self.now = now;
-        let right = self.delivery.finish(&self.model, settled);
+        let right = self.delivery.finish(&self.model, now, settled);
         self.judge("delivery", right);
         let right = retained::held(&self.model, now, shown);
         self.judge("retained", right);

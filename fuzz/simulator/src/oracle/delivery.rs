@@ -368,7 +368,12 @@ impl Delivery {
     /// # Errors
     ///
     /// Something has not.
-    pub fn finish(&self, model: &Model, settled: &BTreeSet<usize>) -> Result<(), String> {
+    pub fn finish(
+        &self,
+        model: &Model,
+        now: Instant,
+        settled: &BTreeSet<usize>,
+    ) -> Result<(), String> {
         let mut missing: BTreeMap<(&str, &str), (usize, MessageId)> = BTreeMap::new();
         let settled = |session: &&Session| settled.contains(&session.client);
         for (name, session) in model.sessions.iter().filter(|(_, session)| settled(session)) {
@@ -376,9 +381,10 @@ impl Delivery {
             for ((_, message), copies) in model.copies.range(all) {
                 let Some(accepted) = model.accepted.get(message) else { continue };
                 let sent = self.sent(session.number, *message);
-                // A walk that had to wait finds what is retained by then.
+                // A walk that had to wait finds what is retained by then, and has not expired.
                 let kept = model.retained.get(&accepted.topic);
-                let is_kept = kept.is_some_and(|kept| kept.message == *message);
+                let is_kept =
+                    kept.is_some_and(|kept| kept.message == *message && kept.expires_at > now);
                 let on_link = |via: Option<LinkId>| {
                     let open = |link: &LinkId| model.bonds.get(link).is_some_and(|b| b.is_open);
                     via.as_ref().is_some_and(|link| session.link == via && open(link))
