@@ -74,7 +74,8 @@ pub(crate) enum UnderWay {
 }
 
 // A queue may hold very many, and a window is walked.
-const _: () = assert!(size_of::<Copy>() == 16 && size_of::<Option<UnderWay>>() == 16);
+const _: [(); 16] = [(); size_of::<Copy>()];
+const _: [(); 16] = [(); size_of::<Option<UnderWay>>()];
 
 impl UnderWay {
     #[inline]

@@ -55,7 +55,8 @@ impl List {
 impl<T: Copy, const N: usize> Lists<T, N> {
     /// No lists yet; it allocates nothing.
     pub(crate) fn new(account: &Account) -> Self {
-        const { assert!(N > 0 && N < u8::MAX as usize) };
+        // Does not compile unless it is more than none, and a place in a block fits a byte.
+        let _ = const { (N - 1, u8::MAX as usize - 1 - N) };
         Self { blocks: Slab::new(account, u32::MAX) }
     }
 
