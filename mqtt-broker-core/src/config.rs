@@ -60,6 +60,11 @@ pub struct Config {
     #[cfg(feature = "recording")]
     pub recording: u64,
 
+    /// A defect, to see whether it is found.
+    #[cfg(feature = "planted-defects")]
+    #[doc(hidden)]
+    pub defect: Option<crate::defect::Defect>,
+
     /// QoS 1 and 2 PUBLISH packets a client may have unacknowledged; 1 to 65,535. Told to 5.0
     /// clients, and 5.0 clients that overrun it are disconnected. Default 1,024.
     pub receive_maximum: u16,
@@ -136,6 +141,8 @@ impl Default for Config {
             shard: Shard(0),
             #[cfg(feature = "recording")]
             recording: 0,
+            #[cfg(feature = "planted-defects")]
+            defect: None,
             receive_maximum: 1024,
             maximum_packet_size: (1 << 20) + 65_536 * 2,
             topic_alias_maximum: 16,

@@ -91,6 +91,8 @@ pub(crate) struct Connection {
     pub(crate) notified: bool,
     /// The broker takes no input until it says `Output::Resume`.
     pub(crate) waiting: bool,
+    /// CONNECT had a Session Expiry Interval other than 0, whatever it was granted.
+    pub(crate) asked_to_last: bool,
     /// The peer says nothing beyond what has come.
     pub(crate) input_ended: bool,
     /// It was sent a CONNACK of success: DISCONNECT has a meaning.
@@ -142,6 +144,7 @@ impl Connection {
             unreleased: 0,
             notified: false,
             waiting: false,
+            asked_to_last: false,
             input_ended: false,
             greeted: false,
             problem_information: true,

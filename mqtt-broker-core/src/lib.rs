@@ -148,6 +148,7 @@ mod boundary;
 mod broker;
 mod config;
 mod connection;
+mod defect;
 #[cfg(any(feature = "embedded-io-async", feature = "futures"))]
 mod driver;
 mod journal;
@@ -174,6 +175,9 @@ pub use self::boundary::{
 };
 pub use self::broker::{Broker, Replay, ReplayCause, ReplayError};
 pub use self::config::{Config, Limit, Limits, Overrate, QueueOverflow, Reached, Stats};
+#[cfg(feature = "planted-defects")]
+#[doc(hidden)]
+pub use self::defect::Defect;
 #[cfg(any(feature = "embedded-io-async", feature = "futures"))]
 pub use self::driver::{Driver, Host};
 pub use self::journal::{Record, Records, Stored};

@@ -9,6 +9,7 @@ use mqtt_codec::{QoS, SubscriptionIdentifier, TopicName};
 use crate::boundary::{DropCause, Event, Lsn, Peer};
 use crate::broker::Broker;
 use crate::config::Limit;
+use crate::defect::Defect;
 use crate::journal::Change;
 use crate::peers::is_peer;
 use crate::publication::{Draft, Publication};
@@ -104,6 +105,12 @@ impl Broker {
         }
         let (sequence, len) = (stored.sequence, stored.len());
         self.check_retained(stored.topic(), len)?;
+        if self.is_planted(Defect::RetainedOutOfOrder)
+            && sequence % 4 == 3
+            && self.retained.get(stored.topic()).is_some()
+        {
+            return Ok(());
+        }
         //= [MQTT-3.3.1-5]
         let before = self.retained.set(stored.topic(), publication);
         let before = before.map_err(|Full| self.full(Limit::Retained))?;
@@ -120,7 +127,9 @@ impl Broker {
     /// Forgets the retained message of a topic.
     pub(crate) fn clear_retained(&mut self, topic: TopicName<'_>) {
         let Some(before) = self.retained.remove(topic) else { return };
-        self.journal.change(&Change::RetainedCleared { topic });
+        if !self.is_planted(Defect::RetainedResurrected) {
+            self.journal.change(&Change::RetainedCleared { topic });
+        }
         self.release_retained(before);
     }
 

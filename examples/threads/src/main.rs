@@ -1,5 +1,5 @@
 //! A blocking host of `mqtt-broker-core`: `std::net`, threads and one lock, no async runtime.
-//! Try it with `cargo run -p threads -- 127.0.0.1:1884`.
+//! Try it with `cargo run -p threads -- 127.0.0.1:1884`, and a file after the address to keep what lasts.
 //!
 //! Each connection has a thread that reads and one that writes, so that a client that reads slowly
 //! holds up nobody but itself; one more thread keeps time. Whoever tells the broker something
@@ -7,21 +7,35 @@
 
 #![allow(clippy::std_instead_of_alloc, reason = "an example has std")]
 
+mod journal;
+
 use core::time::Duration;
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::{thread, time};
 
+use journal::Unkept;
 use mqtt_broker_core::{AllowAll, Broker, Config, ConnectionHandle, Instant, Output, Peer};
 
 struct Host {
     start: time::Instant,
-    shared: Mutex<(Broker, HashMap<ConnectionHandle, Threads>)>,
+    /// Since 1970, since what a journal holds outlives this process.
+    epoch: Duration,
+    shared: Mutex<Shared>,
     /// Wakes the timekeeper: the broker's next timeout is another one.
     changed: Condvar,
+    /// Wakes the journal's thread: something is to be kept.
+    recorded: Condvar,
+}
+
+struct Shared {
+    broker: Broker,
+    connections: HashMap<ConnectionHandle, Threads>,
+    unkept: Unkept,
 }
 
 /// How the threads of an open connection are reached. Dropping it tells them that it is closed.
@@ -32,16 +46,16 @@ struct Threads {
 
 impl Host {
     fn now(&self) -> Instant {
-        Instant(0) + self.start.elapsed()
+        Instant(0) + self.epoch + self.start.elapsed()
     }
 
-    fn lock(&self) -> MutexGuard<'_, (Broker, HashMap<ConnectionHandle, Threads>)> {
+    fn lock(&self) -> MutexGuard<'_, Shared> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Tells the broker something, then does what it wants. A thread that is gone is not told.
     fn tell<R>(&self, speak: impl FnOnce(&mut Broker, Instant) -> R) -> R {
-        let (broker, connections) = &mut *self.lock();
+        let Shared { broker, connections, unkept } = &mut *self.lock();
         let timeout = broker.poll_timeout();
         let answer = speak(broker, self.now());
         while let Some(output) = broker.poll_output() {
@@ -57,6 +71,10 @@ impl Host {
                 _ => {} // this host subscribes to nothing, and its policy defers nothing
             }
         }
+        while let Some(record) = broker.poll_journal() {
+            unkept.add(&record);
+            self.recorded.notify_one();
+        }
         if broker.poll_timeout() != timeout {
             self.changed.notify_one();
         }
@@ -71,7 +89,7 @@ impl Host {
         let accepted = self.tell(|broker, now| broker.handle_accept(now, Peer::new(address)));
         let connection = accepted.map_err(io::Error::other)?; // full
         let ((transmit, transmits), (resume, resumes)) = (channel(), channel());
-        self.lock().1.insert(connection, Threads { transmit, resume });
+        self.lock().connections.insert(connection, Threads { transmit, resume });
         let (reader, writer) = (Arc::clone(self), Arc::clone(self));
         thread::spawn(move || reader.read(connection, stream, &resumes));
         thread::spawn(move || writer.write(connection, outward, &transmits));
@@ -94,7 +112,7 @@ impl Host {
             }
         }
         self.tell(|broker, now| broker.handle_eof(now, connection));
-        self.lock().1.remove(&connection);
+        self.lock().connections.remove(&connection);
     }
 
     /// The writing thread: sends what there is, also what is left at the end, then closes in order.
@@ -123,7 +141,8 @@ impl Host {
         loop {
             self.tell(|broker, now| broker.handle_timeout(now));
             let shared = self.lock();
-            let wait = shared.0.poll_timeout().map_or(Duration::MAX, |at| at.since(self.now()));
+            let wait =
+                shared.broker.poll_timeout().map_or(Duration::MAX, |at| at.since(self.now()));
             drop(self.changed.wait_timeout(shared, wait));
         }
     }
@@ -133,8 +152,23 @@ fn main() -> io::Result<()> {
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:1884".to_owned());
     let listener = TcpListener::bind(&address)?;
     println!("listening on {}", listener.local_addr()?);
-    let shared = Mutex::new((Broker::new(Config::default()), HashMap::new()));
-    let host = Arc::new(Host { start: time::Instant::now(), shared, changed: Condvar::new() });
+    let epoch = time::SystemTime::now().duration_since(time::UNIX_EPOCH).unwrap_or_default();
+    let (broker, journal) = match std::env::args_os().nth(2) {
+        None => (Broker::new(Config::default()), None),
+        Some(path) => {
+            let path = Path::new(&path);
+            let (broker, file) = journal::recover(path, Config::default(), Instant(0) + epoch)?;
+            (broker, Some(file))
+        }
+    };
+    let shared = Shared { broker, connections: HashMap::new(), unkept: Unkept::default() };
+    let (changed, recorded) = (Condvar::new(), Condvar::new());
+    let (start, shared) = (time::Instant::now(), Mutex::new(shared));
+    let host = Arc::new(Host { start, epoch, shared, changed, recorded });
+    if let Some(file) = journal {
+        let keeper = Arc::clone(&host);
+        thread::spawn(move || journal::keep(&keeper, file));
+    }
     let timekeeper = Arc::clone(&host);
     thread::spawn(move || timekeeper.keep_time());
     loop {

@@ -33,6 +33,8 @@ pub struct Disk {
     pub store: Store,
     /// There is no room: what is appended stays with the host.
     pub is_full: bool,
+    /// How many messages had been accepted before it became so.
+    pub full_from: u64,
     bytes: Vec<u8>,
     records: Vec<Stored>,
     /// The first record that has not been cut away; and before the last cut, which a crash may undo.

@@ -24,6 +24,7 @@ pub mod node;
 pub mod oracle;
 pub mod plan;
 pub mod random;
+pub mod reach;
 pub mod report;
 pub mod rules;
 pub mod shrink;

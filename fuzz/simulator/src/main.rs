@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::Parser;
+use mqtt_broker_core::Defect;
 use simulator::faults::{Fault, FaultSet};
 use simulator::plan::{Plan, TURNS};
 use simulator::shrink::shrink;
@@ -44,6 +45,9 @@ struct Arguments {
     /// Faults that do not happen, separated by commas.
     #[arg(long, value_delimiter = ',', value_parser = fault)]
     without: Vec<Fault>,
+    /// A defect that the broker is to have, to see whether it is found.
+    #[arg(long, value_parser = defect)]
+    defect: Option<Defect>,
     /// Show failures as they are, without looking for a smaller world.
     #[arg(long)]
     whole: bool,
@@ -61,6 +65,7 @@ impl Arguments {
             workload: self.workload.clone(),
             turns: self.turns.max(1),
             clients: self.clients.unwrap_or(usize::MAX),
+            defect: self.defect,
             faults: self.without.iter().fold(FaultSet::ALL, |set, fault| set.without(*fault)),
             ..Plan::new(seed)
         }
@@ -178,6 +183,12 @@ fn range(text: &str) -> Result<Range<u64>, String> {
     let number = |text: &str| text.parse::<u64>().map_err(|error| error.to_string());
     let (start, end) = (number(start)?, number(end)?);
     if start >= end { Err("it is empty".into()) } else { Ok(start..end) }
+}
+
+fn defect(name: &str) -> Result<Defect, String> {
+    let known = || Defect::ALL.iter().map(|defect| format!("{defect:?}")).collect::<Vec<_>>();
+    let found = Defect::ALL.iter().find(|defect| format!("{defect:?}") == name);
+    found.copied().ok_or_else(|| format!("it is one of: {}", known().join(", ")))
 }
 
 fn fault(name: &str) -> Result<Fault, String> {

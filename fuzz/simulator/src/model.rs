@@ -62,7 +62,8 @@ pub struct Model {
     pub last_fate: Fate,
     /// Whether the last PUBLISH matched any subscription, if that is known.
     pub last_matched: Option<bool>,
-    order: u64,
+    /// How many messages were accepted.
+    pub order: u64,
 }
 
 /// What is known of a Network Connection.

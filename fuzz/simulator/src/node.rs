@@ -97,7 +97,8 @@ impl Node {
 
     /// It dies.
     pub fn die(&mut self, death: Death, random: &mut Random) {
-        let is_kept = self.disk.store != Store::Memory;
+        // Of a broker with a planted defect, the oracles outside are to find it.
+        let is_kept = self.disk.store != Store::Memory && self.config.defect.is_none();
         self.held = is_kept.then(|| self.broker.durable_state());
         let newest = self.broker.newest_record();
         self.left = Some(self.disk.crash(death, random));

@@ -149,6 +149,8 @@ pub struct Oracles {
     pub statistics: Statistics,
     /// The first promise that was not kept.
     pub failure: Option<Failure>,
+    /// Connections that have their CONNACK.
+    greeted: BTreeSet<LinkId>,
     /// The record that an answer to the call at hand promises.
     promise: Option<Lsn>,
     now: Instant,
@@ -172,6 +174,7 @@ impl Oracles {
             wills: Wills::default(),
             statistics: Statistics::default(),
             failure: None,
+            greeted: BTreeSet::new(),
             promise: None,
             now: Instant::default(),
         }
@@ -259,6 +262,7 @@ impl Oracles {
                 promised = self.judge("delivery", released).flatten();
             }
             Packet::Connack(connack) => {
+                self.greeted.insert(link);
                 let right = session_present::given(&self.model, link, connack);
                 self.judge("session_present", right);
             }
@@ -276,6 +280,20 @@ impl Oracles {
         let lasts = sessions.any(|held| held.number == found.session && held.expiry > 0);
         let accepted = self.model.accepted.get(&found.message?)?;
         accepted.lsn.filter(|_| lasts && qos > mqtt_codec::QoS::AtMostOnce)
+    }
+
+    /// A disk is full: how many messages were accepted before.
+    #[must_use]
+    pub const fn accepted(&self) -> u64 {
+        self.model.order
+    }
+
+    /// A disk was full, from the `from`th message on; `idle` connections have nothing to take.
+    pub fn had_no_room(&mut self, from: u64, idle: &BTreeSet<LinkId>) {
+        // Nothing goes before a CONNACK, which may have to wait.
+        let idle = idle & &self.greeted;
+        let right = durable::flows(&self.model, &self.delivery, from, &idle);
+        self.judge("durable", right);
     }
 
     /// A connection has been given a part of a packet, or all of it.

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use mqtt_broker_core::Defect;
+
 use crate::faults::{Fault, FaultSet};
 
 /// What a world is made from.
@@ -17,6 +19,8 @@ pub struct Plan {
     pub clients: usize,
     /// What may go wrong.
     pub faults: FaultSet,
+    /// What is wrong with the broker, to see whether it is found.
+    pub defect: Option<Defect>,
 }
 
 /// How many turns a world has, unless somebody says otherwise.
@@ -27,7 +31,7 @@ impl Plan {
     #[must_use]
     pub const fn new(seed: u64) -> Self {
         let (turns, clients) = (TURNS, usize::MAX);
-        Self { seed, workload: None, turns, clients, faults: FaultSet::ALL }
+        Self { seed, workload: None, turns, clients, faults: FaultSet::ALL, defect: None }
     }
 }
 
@@ -43,6 +47,9 @@ impl fmt::Display for Plan {
         }
         if self.clients != usize::MAX {
             write!(f, " --clients {}", self.clients)?;
+        }
+        if let Some(defect) = self.defect {
+            write!(f, " --defect {defect:?}")?;
         }
         let missing: Vec<&str> = Fault::ALL
             .iter()

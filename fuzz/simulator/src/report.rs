@@ -46,6 +46,11 @@ pub fn summary(done: u64, counts: &Counts, elapsed: Duration) -> String {
         let _ = write!(text, " {} {count}", fault.name());
     }
     text.push('\n');
+    let _ = write!(text, "requirements checked ({} of MQTT 5.0):", counts.reached.len());
+    for (requirement, count) in &counts.reached {
+        let _ = write!(text, " {} {count}", requirement.trim_start_matches("MQTT-"));
+    }
+    text.push('\n');
     text
 }
 

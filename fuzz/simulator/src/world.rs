@@ -122,6 +122,7 @@ impl World {
         let random = Random::new(plan.seed);
         let mut workload = Workload::new(plan.workload.as_deref(), &mut random.fork(WORKLOAD));
         workload.clients.truncate(plan.clients);
+        workload.config.defect = plan.defect;
         let config = workload.config.clone();
         let mut rules = Rules::default();
         rules.defer_every = workload.defer_every;

@@ -67,7 +67,6 @@ impl Broker {
     /// Sends the client of this identifier to another server: a 5.0 client is told 0x9C Use another
     /// server, or 0x9D Server moved if `permanently`, with this Server Reference; a 3.x client is
     /// disconnected. `false` if it is not connected.
-    //= [MQTT-3.14.2-4]
     pub fn redirect(
         &mut self,
         now: Instant,

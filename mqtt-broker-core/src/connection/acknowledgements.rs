@@ -5,6 +5,7 @@ use mqtt_codec::{Ack, PacketIdentifier, ReasonCode, Version};
 use super::inbound::{Flow, Handled};
 use crate::boundary::{CloseReason, DropCause, Lsn};
 use crate::broker::Broker;
+use crate::defect::Defect;
 use crate::journal::SessionChange;
 use crate::session::queue::{AckKind, Flags, Item, NONE, UnderWay};
 
@@ -37,7 +38,7 @@ impl Broker {
             if ack.reason_code.is_error() {
                 self.refused_by(key, identifier);
                 self.complete(key, identifier);
-            } else {
+            } else if !self.is_planted(Defect::ForgottenPubrel) {
                 self.released(key, identifier);
             }
             return Ok(Flow::Next);

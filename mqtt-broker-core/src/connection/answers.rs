@@ -8,6 +8,7 @@ use mqtt_codec::{Packet, PacketType, Property, ReasonCode, Utf8String, Version};
 use crate::boundary::{CloseReason, Lsn};
 use crate::broker::Broker;
 use crate::connection::line::For;
+use crate::defect::Defect;
 use crate::session::queue::{AckKind, Flags, Item, List, NONE};
 
 /// A host may deny with any reason code; a packet has some.
@@ -34,6 +35,7 @@ impl Broker {
     pub(super) fn answer(&mut self, index: u32, item: Item, size: u32) {
         let lsn = match item {
             Item::Pingresp => Lsn(0),
+            _ if self.is_planted(Defect::AckBeforeSync) => Lsn(0),
             // It may be said again of what an earlier record has changed.
             Item::Ack { kind: AckKind::Pubrec | AckKind::Pubcomp, .. } => {
                 self.journal.gate().max(self.newest_record_of(index))

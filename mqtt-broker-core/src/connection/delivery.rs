@@ -8,6 +8,7 @@ use super::Connection;
 use crate::boundary::{Request, Ticket};
 use crate::broker::Broker;
 use crate::config::Limit;
+use crate::defect::Defect;
 use crate::output::Pending;
 use crate::policy::{DeliverRequest, Policy, Verdict};
 use crate::session::queue::{Entries, List};
@@ -48,6 +49,9 @@ impl Broker {
     ) -> Option<bool> {
         if self.session_of(index).is_none() {
             return Some(false);
+        }
+        if self.is_planted(Defect::UnauthorisedDelivery) {
+            return Some(true);
         }
         let connection = self.connections.get(index)?;
         match &connection.stalled {

@@ -23,10 +23,11 @@ impl Broker {
     pub(super) fn on_disconnect(&mut self, disconnect: &Disconnect<'_>, index: u32) -> Handled {
         let maximum = self.config.session_expiry_maximum;
         let key = self.session_of(index).unwrap_or(NONE);
+        let lasts = self.connections.get(index).is_some_and(|connection| connection.asked_to_last);
         let Some(session) = self.sessions.get_mut(key) else { return Ok(Flow::Next) };
         if let Some(interval) = disconnect.properties.session_expiry_interval() {
             //= [MQTT-4.13.1-1]
-            if interval > 0 && session.expiry_interval == 0 {
+            if interval > 0 && !lasts {
                 return Err(CloseReason::Violation(
                     ReasonCode::PROTOCOL_ERROR,
                     "a Session Expiry Interval in DISCONNECT where CONNECT had none",

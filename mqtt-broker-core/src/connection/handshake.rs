@@ -19,6 +19,7 @@ use super::topic_alias::TopicAliases;
 use crate::boundary::{CloseReason, Event, RefusalCause, Shard};
 use crate::broker::Broker;
 use crate::config::Limit;
+use crate::defect::Defect;
 use crate::output::Pending;
 use crate::policy::{Policy, Verdict};
 use crate::session::Session;
@@ -253,6 +254,7 @@ impl Broker {
         );
         let Some(connection) = self.connections.get_mut(index) else { return };
         connection.keep_alive = keep_alive;
+        connection.asked_to_last = properties.session_expiry_interval().unwrap_or(0) > 0;
         connection.receive_maximum = window.get();
         connection.connected_at = now;
         connection.problem_information = properties.request_problem_information().unwrap_or(true);
@@ -301,7 +303,8 @@ impl Broker {
         let connack = Packet::Connack(Connack {
             //= [MQTT-3.2.2-2]
             //= [MQTT-3.2.2-3]
-            session_present: session_present && connect.version != Version::V3_1,
+            session_present: (session_present || self.is_planted(Defect::WrongSessionPresent))
+                && connect.version != Version::V3_1,
             reason_code: ReasonCode::SUCCESS,
             properties: Properties::new(&list),
         });

@@ -11,6 +11,7 @@ use super::policy::Ask;
 use crate::boundary::{CloseReason, RefusalCause};
 use crate::broker::Broker;
 use crate::config::Limit;
+use crate::defect::Defect;
 use crate::journal::SessionChange;
 use crate::policy::Policy;
 use crate::publication::Draft;
@@ -275,7 +276,9 @@ impl Broker {
         if growth > 0 {
             self.recount_session(key);
         }
-        self.journal_session(key, SessionChange::Received(packet_identifier));
+        if !self.is_planted(Defect::ForgottenReceived) {
+            self.journal_session(key, SessionChange::Received(packet_identifier));
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use super::queue::{Copy, Flags, Identifiers, Item, UnderWay};
 use crate::boundary::{CloseReason, DropCause, Lsn};
 use crate::broker::Broker;
 use crate::config::QueueOverflow;
+use crate::defect::Defect;
 use crate::journal::SessionChange;
 use crate::store::Claim;
 
@@ -58,6 +59,7 @@ impl Broker {
             self.missed.add(session);
             return None;
         }
+        let overtakes = self.is_planted(Defect::Overtaken);
         // A message that can be sent at once waits for nothing but the transport. QoS 0 may
         // overtake the rest, but not others of its kind that waited for the client to come.
         //= [MQTT-4.6.0-5]
@@ -95,8 +97,12 @@ impl Broker {
             state.queued_bytes = state.queued_bytes.saturating_add(size);
             self.stats.offline_bytes += if connected { 0 } else { size as usize };
             state.waiting_live += u32::from(live);
+            let before = overtakes.then(|| core::mem::take(&mut state.waiting));
             let waits = self.entries.waiting.push(&mut state.waiting, copy);
             debug_assert!(waits.is_ok(), "room was made");
+            if let Some(before) = before {
+                self.entries.waiting.append(&mut state.waiting, before);
+            }
         }
         Some(())
     }
@@ -220,7 +226,9 @@ impl Broker {
         if held != state.in_flight.bytes() {
             self.recount_session(session);
         }
-        self.journal_session(session, SessionChange::Completed(identifier));
+        if !self.is_planted(Defect::ForgottenCompletion) {
+            self.journal_session(session, SessionChange::Completed(identifier));
+        }
         self.free_under_way(message);
         self.admit(session);
         self.unpark_replays(session);
@@ -328,6 +336,9 @@ impl Broker {
         immediate: bool,
         live: bool,
     ) -> bool {
+        if self.is_planted(Defect::UnboundedQueue) {
+            return true;
+        }
         let (messages, bytes) = (self.config.queue_messages, self.config.queue_bytes);
         let mut gave_way = false;
         loop {

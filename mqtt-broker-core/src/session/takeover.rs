@@ -9,6 +9,7 @@ use crate::boundary::CloseReason;
 use crate::broker::{Broker, Timer};
 use crate::config::Limit;
 use crate::connection::State;
+use crate::defect::Defect;
 use crate::journal::{Change, Life, SessionChange};
 use crate::store::Full;
 use crate::time::Instant;
@@ -96,6 +97,9 @@ impl Broker {
         let Some(state) = self.sessions.get_mut(session) else { return };
         //= [MQTT-3.1.2-23]
         if !state.is_persistent() {
+            if self.is_planted(Defect::LeakedSession) {
+                return;
+            }
             self.end_session(now, session);
             return;
         }

@@ -7,6 +7,7 @@ use mqtt_codec::Will;
 
 use crate::broker::Broker;
 use crate::config::Limit;
+use crate::defect::Defect;
 use crate::journal::{Change, SessionChange};
 use crate::publication::Draft;
 use crate::time::{Duration, Instant};
@@ -100,6 +101,9 @@ impl Broker {
         session: u32,
         goes_on: bool,
     ) {
+        if self.is_planted(Defect::SkippedWill) {
+            return self.forget_will(will);
+        }
         self.stats.wills = self.stats.wills.saturating_sub(1);
         let expires_at = self.expires_at(now, will.expiry_interval);
         self.publications.renew(will.publication, expires_at);

@@ -5,9 +5,9 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
 use mqtt_codec::{
-    Connect, Delivery, Framed, Packet, PacketIdentifier, Properties, Publish, QoS, Sender,
-    Subscribe, SubscriptionOptions, Subscriptions, TopicFilter, TopicName, Utf8String, Version,
-    frame,
+    Ack, Connect, Delivery, Framed, Packet, PacketIdentifier, Properties, Publish, QoS, ReasonCode,
+    Sender, Subscribe, SubscriptionOptions, Subscriptions, TopicFilter, TopicName, Utf8String,
+    Version, frame,
 };
 
 use crate::running::PATIENCE;
@@ -87,6 +87,13 @@ impl Client {
             properties: Properties::EMPTY,
             payload,
         }));
+    }
+
+    /// PUBACK.
+    pub(crate) fn acknowledge(&mut self, identifier: u16) {
+        let packet_identifier = PacketIdentifier::new(identifier).unwrap();
+        let (reason_code, properties) = (ReasonCode::SUCCESS, Properties::EMPTY);
+        self.send(&Packet::Puback(Ack { packet_identifier, reason_code, properties }));
     }
 
     /// The next packet, in its `Display` form with the payload.

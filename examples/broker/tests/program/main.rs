@@ -3,10 +3,12 @@
 #![allow(clippy::std_instead_of_alloc, reason = "tests have std")]
 
 mod checking;
+mod choices;
 mod client;
 #[cfg(unix)]
 mod ending;
 mod hostile;
+mod journal;
 mod killed;
 mod losses;
 mod recording;

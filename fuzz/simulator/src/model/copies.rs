@@ -8,6 +8,7 @@ use mqtt_codec::QoS;
 use super::{Fate, Model, Moment, PublishNote, SessionNumber, expires_at};
 use crate::link::LinkId;
 use crate::message::MessageId;
+use crate::reach::reached;
 
 /// A message that was accepted.
 #[derive(Clone, Debug)]
@@ -153,6 +154,7 @@ impl Model {
         } else {
             self.retained_unknown.insert(topic.to_string());
         }
+        reached(if publish.message.is_some() { "MQTT-3.3.1-5" } else { "MQTT-3.3.1-6" });
         match publish.message {
             Some(message) => {
                 let kept = Kept { message, qos: publish.qos, expires_at };
@@ -189,6 +191,7 @@ impl Model {
                     continue;
                 }
                 if options.no_local && origin == Some(session.number) {
+                    reached("MQTT-3.8.3-3");
                     continue;
                 }
                 own.matched = true;

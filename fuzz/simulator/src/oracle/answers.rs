@@ -6,6 +6,7 @@ use mqtt_broker_core::Lsn;
 use mqtt_codec::{Packet, PacketType, ReasonCode, Version};
 
 use crate::link::LinkId;
+use crate::reach::reached;
 
 /// What is owed to each connection.
 #[derive(Debug, Default)]
@@ -71,6 +72,7 @@ impl Answers {
             let first = owed.identifier;
             return Err(format!("link {link} is owed the answer to {first} first: {packet}"));
         }
+        reach(packet.packet_type(), codes.len());
         if !owed.expected.allows(version, &codes) {
             let expected = &owed.expected;
             return Err(format!("link {link} should be told {expected:?}: {packet}"));
@@ -86,6 +88,26 @@ impl Answers {
         let name = PacketType::from_u8(*kind).map_or("?", PacketType::name);
         Some(format!("link {link} never got its {name} for {}", queue.front()?.identifier))
     }
+}
+
+/// The requirements that an answer of this type, with so many reason codes, is judged by.
+fn reach(packet_type: PacketType, codes: usize) {
+    let of_type: &[&'static str] = match packet_type {
+        PacketType::Puback => &["MQTT-3.3.4-1", "MQTT-4.3.2-4", "MQTT-4.6.0-2"],
+        PacketType::Pubrec => &["MQTT-3.3.4-1", "MQTT-4.3.3-8", "MQTT-4.6.0-3"],
+        PacketType::Pubcomp => &["MQTT-4.3.3-11"],
+        PacketType::Suback => &["MQTT-3.8.4-1", "MQTT-3.8.4-2", "MQTT-3.8.4-6", "MQTT-3.8.4-7"],
+        PacketType::Unsuback => &["MQTT-3.10.4-4", "MQTT-3.10.4-5"],
+        PacketType::Pingresp => &["MQTT-3.12.4-1"],
+        _ => &[],
+    };
+    of_type.iter().copied().for_each(reached);
+    let of_several: &[&'static str] = match packet_type {
+        PacketType::Suback if codes > 1 => &["MQTT-3.8.4-5", "MQTT-3.9.3-1"],
+        PacketType::Unsuback if codes > 1 => &["MQTT-3.10.4-6"],
+        _ => &[],
+    };
+    of_several.iter().copied().for_each(reached);
 }
 
 impl Expected {

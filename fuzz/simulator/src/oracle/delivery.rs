@@ -9,6 +9,7 @@ use super::Given;
 use crate::link::LinkId;
 use crate::message::{MessageId, Messages};
 use crate::model::{Model, Session, SessionNumber};
+use crate::reach::reached;
 
 /// What was seen of deliveries. None of it is taken back by a crash.
 #[derive(Debug, Default)]
@@ -131,6 +132,11 @@ impl Delivery {
     ) -> Result<bool, String> {
         let (link, identifier) = (given.link, key.1);
         let mut unseen = false;
+        reached(match (qos, is_first) {
+            (_, false) => "MQTT-3.3.1-1",
+            (QoS::ExactlyOnce, _) => "MQTT-4.3.3-1",
+            _ => "MQTT-4.3.2-1",
+        });
         match self.flights.get(&key) {
             Some(_) if is_first => {
                 return Err(format!("link {link}: identifier {identifier} is in use"));
@@ -181,6 +187,7 @@ impl Delivery {
             // A live copy has RETAIN set only where a subscription asks for that.
             let may_be_live = shared > 0 || copies.is_some_and(|copies| copies.retain);
             let is_replay = publish.retain && !may_be_live;
+            reached(if is_replay { "MQTT-3.3.1-9" } else { "MQTT-3.3.1-12" });
             sent.replays += u32::from(is_replay);
             if publish.delivery.qos() == QoS::AtMostOnce {
                 sent.loose.0 += 1;
@@ -196,16 +203,23 @@ impl Delivery {
         };
         let bits = copies.map_or(0, |copies| copies.qos)
             | model.shared.get(&message).map_or(0, |shared| shared.qos);
+        reached("MQTT-3.8.4-8");
         if bits & (1 << publish.delivery.qos() as u8) == 0 {
             return Err(format!("wrong QoS: {}", what()));
         }
         if !publish.delivery.dup() && accepted.expires_at <= given.since {
             return Err(format!("expired at {:?}: {}", accepted.expires_at, what()));
         }
+        if accepted.expires_at < Instant::NEVER {
+            reached("MQTT-3.3.2-5");
+        }
         let is_v5 = given.version == mqtt_codec::Version::V5;
         if is_v5 && accepted.times == 1 {
             let told = publish.properties.message_expiry_interval();
             let left = left(accepted.expires_at, given.since);
+            if told.is_some() {
+                reached("MQTT-3.3.2-6");
+            }
             if told != left {
                 return Err(format!("Message Expiry Interval is not {left:?}: {}", what()));
             }
@@ -215,6 +229,9 @@ impl Delivery {
             let mut told: Vec<u32> =
                 publish.properties.subscription_identifiers().map(|id| id.get()).collect();
             told.sort_unstable();
+            if !told.is_empty() {
+                reached(if told.len() > 1 { "MQTT-3.3.4-4" } else { "MQTT-3.3.4-3" });
+            }
             let right = if live == 1 {
                 &copies.identifiers[..]
             } else {
@@ -279,6 +296,10 @@ impl Delivery {
     ) -> Result<Option<Lsn>, String> {
         match self.flights.get_mut(&(session, identifier)) {
             Some(flight) if flight.recorded.is_some() => {
+                reached("MQTT-4.3.3-4");
+                if flight.released || flight.link != link {
+                    reached("MQTT-4.4.0-1");
+                }
                 (flight.released, flight.link) = (true, link);
                 Ok(flight.recorded.flatten())
             }
@@ -314,6 +335,7 @@ impl Delivery {
         }
         let times = self.heard_once.entry((client, epoch, message)).or_default();
         *times += 1;
+        reached("MQTT-4.3.3-10");
         // By whichever of its Sessions: the client does not know their numbers.
         let sessions: BTreeSet<SessionNumber> = model
             .bonds
@@ -389,6 +411,7 @@ impl Delivery {
                     let open = |link: &LinkId| model.bonds.get(link).is_some_and(|b| b.is_open);
                     via.as_ref().is_some_and(|link| session.link == via && open(link))
                 };
+                reached("MQTT-4.5.0-1");
                 let arrived = self.heard.contains_key(&(session.client, *message));
                 let lost = (!arrived && (copies.is_due || on_link(copies.live_via)))
                     || (on_link(copies.replay_via) && is_kept && sent.firsts == 0);

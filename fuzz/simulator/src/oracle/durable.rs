@@ -1,9 +1,14 @@
 //! An acknowledgement is a promise: what it stands for is on disk before it leaves.
 
+use std::collections::BTreeSet;
+
 use mqtt_broker_core::Lsn;
 use mqtt_codec::Packet;
 
+use super::delivery::Delivery;
 use crate::link::LinkId;
+use crate::message::MessageId;
+use crate::model::{Model, PublishNote};
 
 /// A packet that promises what is in a record was given to a connection.
 ///
@@ -25,4 +30,52 @@ pub fn given(
         }
         _ => Ok(()),
     }
+}
+
+/// A message was accepted from a client in a call that made no record.
+///
+/// # Errors
+///
+/// Somebody whose Session lasts is to have it: that could not survive.
+pub fn recorded(model: &Model, publish: &PublishNote) -> Result<(), String> {
+    let Some(message) = publish.message else { return Ok(()) };
+    // It may have been due from before, and to others by now.
+    if model.accepted.get(&message).is_none_or(|accepted| accepted.times > 1) {
+        return Ok(());
+    }
+    let due = model.sessions.iter().filter(|(_, session)| session.lasts).find(|(_, session)| {
+        model.copies.get(&(session.number, message)).is_some_and(|copies| copies.is_due)
+    });
+    match due {
+        Some((name, _)) => Err(format!("message {message} is due to {name}, and in no record")),
+        None => Ok(()),
+    }
+}
+
+/// A disk was full for some time; `idle` connections have taken all that the broker had for them.
+/// `from` is the first place, among all messages, of those accepted meanwhile.
+///
+/// # Errors
+///
+/// A QoS 0 message waited, too.
+pub fn flows(
+    model: &Model,
+    delivery: &Delivery,
+    from: u64,
+    idle: &BTreeSet<LinkId>,
+) -> Result<(), String> {
+    for (name, session) in &model.sessions {
+        let Some(link) = session.link.filter(|link| idle.contains(link)) else { continue };
+        let all = (session.number, 0)..=(session.number, MessageId::MAX);
+        for ((_, message), copies) in model.copies.range(all) {
+            let Some(accepted) = model.accepted.get(message) else { continue };
+            let is_new = accepted.order > from && copies.live_via == Some(link);
+            let key = (name.clone(), accepted.topic.clone());
+            let is_given = delivery.sent(session.number, *message).firsts > 0;
+            if is_new && !is_given && !delivery.dropped.contains_key(&key) {
+                return Err(format!("message {message} of QoS 0 waits for a disk that is full"));
+            }
+        }
+    }
+    Ok(())
 }

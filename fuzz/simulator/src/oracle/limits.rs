@@ -6,6 +6,7 @@ use mqtt_codec::{Packet, Version};
 use super::Given;
 use super::delivery::Delivery;
 use crate::model::Model;
+use crate::reach::reached;
 
 /// The broker's own numbers.
 ///
@@ -65,11 +66,17 @@ pub fn given(
     let link = given.link;
     let Some(bond) = model.bonds.get(&link) else { return Ok(()) };
     let Some(connect) = &bond.connect else { return Ok(()) };
+    if connect.maximum_packet_size.is_some() {
+        reached("MQTT-3.1.2-24");
+    }
     if connect.maximum_packet_size.is_some_and(|maximum| given.len > maximum as usize) {
         return Err(format!("link {link} is sent {} bytes: {}", given.len, given.packet));
     }
     let Packet::Publish(publish) = given.packet else { return Ok(()) };
     let alias = publish.properties.topic_alias().map_or(0, std::num::NonZero::get);
+    if alias > 0 {
+        reached("MQTT-3.3.2-11");
+    }
     if alias > connect.alias_maximum {
         return Err(format!("link {link} takes no alias {alias}: {}", given.packet));
     }
@@ -77,6 +84,9 @@ pub fn given(
     let stated = connect.receive_maximum.filter(|_| connect.version == Version::V5);
     let window = usize::from(stated.unwrap_or(own));
     let under_way = bond.session.map_or(0, |session| delivery.under_way(session, link));
+    if stated.is_some() {
+        reached("MQTT-3.3.4-9");
+    }
     if under_way > window {
         return Err(format!("link {link} takes {window} at once and is sent {under_way}"));
     }

@@ -7,6 +7,7 @@ use mqtt_codec::QoS;
 use super::delivery::Found;
 use crate::link::LinkId;
 use crate::model::{Model, SessionNumber};
+use crate::reach::reached;
 
 /// The last place, among all messages, that was sent.
 #[derive(Debug, Default)]
@@ -36,6 +37,10 @@ impl Order {
         let (live, replays, shared) = model.allowance(found.session, message);
         if accepted.times != 1 || (live, replays, shared) != (1, 0, 0) {
             return Ok(());
+        }
+        reached("MQTT-4.6.0-5");
+        if !found.is_first {
+            reached("MQTT-4.6.0-1");
         }
         let (topic, is_live) = (found.topic.clone(), qos == QoS::AtMostOnce);
         let last = self.on_link.entry((link, topic.clone(), is_live)).or_default();

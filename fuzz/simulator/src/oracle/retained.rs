@@ -4,6 +4,7 @@ use mqtt_broker_core::Instant;
 
 use crate::message::MessageId;
 use crate::model::Model;
+use crate::reach::reached;
 
 /// What the broker shows its host as retained: each topic with its message.
 ///
@@ -20,6 +21,7 @@ pub fn held(
             continue;
         }
         let kept = model.retained.get(topic).map(|kept| kept.message);
+        reached("MQTT-3.3.1-5");
         if kept.is_none() || kept != *message {
             return Err(format!("{topic} retains message {message:?}, and {kept:?} came last"));
         }

@@ -5,6 +5,7 @@ use mqtt_codec::{Connack, ReasonCode, Version};
 
 use crate::link::LinkId;
 use crate::model::Model;
+use crate::reach::reached;
 
 /// A CONNACK was given.
 ///
@@ -19,6 +20,11 @@ pub fn given(model: &Model, link: LinkId, connack: &Connack<'_>) -> Result<(), S
     if welcome != bond.session.is_some() {
         return Err(format!("link {link} is told {connack:?}, connected: {}", !welcome));
     }
+    reached(match (welcome, bond.connect.as_ref().is_some_and(|connect| connect.clean)) {
+        (false, _) => "MQTT-3.2.2-6",
+        (true, true) => "MQTT-3.2.2-2",
+        (true, false) => "MQTT-3.2.2-3",
+    });
     let is_told = bond.connect.as_ref().is_some_and(|connect| connect.version != Version::V3_1);
     let expected = welcome && is_told && bond.session_present;
     if connack.session_present != expected {
@@ -44,6 +50,11 @@ pub fn connected(
         .get(&link)
         .and_then(|bond| bond.connect.as_ref())
         .is_some_and(|connect| connect.clean);
+    reached(match (clean, held.is_some()) {
+        (true, _) => "MQTT-3.1.2-4",
+        (false, true) => "MQTT-3.1.2-5",
+        (false, false) => "MQTT-3.1.2-6",
+    });
     if held.is_some() && clean {
         return Err(format!("{name} asked for a new Session, and the old one goes on"));
     }
@@ -66,6 +77,8 @@ pub fn ended(model: &Model, now: Instant, name: &str, asked: bool) -> Result<(),
     let Some(session) = model.sessions.get(name) else {
         return Err(format!("the Session of {name} ended, and there is none"));
     };
+    reached("MQTT-4.1.0-1");
+    reached(if asked { "MQTT-3.1.4-4" } else { "MQTT-3.1.2-23" });
     if session.link.is_some() {
         return Err(format!("the Session of {name} ended under its connection"));
     }
@@ -86,7 +99,10 @@ pub fn due(model: &Model, now: Instant) -> Result<(), String> {
         Some((name, session)) => {
             Err(format!("the Session of {name} goes on beyond {:?}", session.ends_at))
         }
-        None => Ok(()),
+        None => {
+            reached("MQTT-4.1.0-2");
+            Ok(())
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use mqtt_codec::{
 };
 
 use super::answers::{Expected, Owed};
-use super::{Call, Cause, Oracles, Told, authority, limits, session_present};
+use super::{Call, Cause, Oracles, Told, authority, durable, limits, session_present};
 use crate::link::LinkId;
 use crate::message::Messages;
 use crate::model::{ConnectNote, Fate, Moment, PublishNote, Step, Subscription, WillKept};
@@ -155,8 +155,14 @@ impl Oracles {
             self.statistics.publish_received += 1;
         }
         let identifier = note.identifier.unwrap_or(0);
-        self.step(moment, Step::Publish { link, publish: note, fate });
+        self.step(moment, Step::Publish { link, publish: note.clone(), fate });
         let fate = self.model.last_fate;
+        let is_told = call.told.iter().any(|told| matches!(told, Told::Event(..)));
+        let is_new = fate == Fate::Accepted && self.model.last_matched == Some(true);
+        if self.config.journal && is_new && call.lsn.is_none() && !is_told {
+            let right = durable::recorded(&self.model, &note);
+            self.judge("durable", right);
+        }
         let expected = match (fate, self.model.last_matched) {
             (Fate::Denied, _) => Expected::Code(rules::DENIAL),
             (Fate::Nothing, _) => Expected::Code(ReasonCode::QUOTA_EXCEEDED),

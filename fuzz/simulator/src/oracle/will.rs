@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::message::MessageId;
 use crate::model::Model;
+use crate::reach::reached;
 
 /// What was seen of Will Messages.
 #[derive(Debug, Default)]
@@ -26,6 +27,9 @@ impl Wills {
     ///
     /// It is a Will Message that should not have been published.
     pub fn seen(&self, model: &Model, message: MessageId) -> Result<(), String> {
+        if self.brought.contains(&message) {
+            reached("MQTT-3.1.2-8");
+        }
         if self.brought.contains(&message) && !model.fired.contains(&message) {
             return Err(format!("Will Message {message} should not have been published"));
         }

@@ -1,12 +1,14 @@
 //! Disks and deaths: what is synced when, what goes wrong with it, and how a node comes back.
 
+use std::collections::BTreeSet;
+
 use mqtt_broker_core::Lsn;
 
 use super::{Happening, NodeEvent, World};
 use crate::clock::after;
 use crate::disk::{Death, Store};
 use crate::faults::Fault;
-use crate::link::{Arrival, LinkId};
+use crate::link::{Arrival, Link, LinkId};
 use crate::node::NodeId;
 use crate::oracle::{Cause, Rise};
 
@@ -15,6 +17,9 @@ impl World {
     pub(super) fn sync_later(&mut self, node: NodeId, lsn: Lsn) {
         if let Some(random) = self.faults.strikes(Fault::DiskFull) {
             let until = after(self.now, random.between(500, 20_000));
+            if !self.nodes[node].disk.is_full {
+                self.nodes[node].disk.full_from = self.oracles.accepted();
+            }
             self.nodes[node].disk.is_full = true;
             self.trace.note(self.now, || format!("the disk of node {node} is full"));
             self.plan(until, node, NodeEvent::Room);
@@ -30,14 +35,27 @@ impl World {
     }
 
     pub(super) fn disk_has_room(&mut self, node: NodeId) {
-        let disk = &mut self.nodes[node].disk;
-        if disk.is_full {
+        if self.nodes[node].disk.is_full {
+            let idle = self.idle(node);
+            self.oracles.had_no_room(self.nodes[node].disk.full_from, &idle);
+            let disk = &mut self.nodes[node].disk;
             disk.is_full = false;
             disk.write();
             let lsn = disk.written();
             self.trace.note(self.now, || format!("the disk of node {node} has room"));
             self.sync_later(node, lsn);
         }
+    }
+
+    /// The connections of a node that have taken all that it has for them, where nothing but the
+    /// disk puts anything off.
+    fn idle(&self, node: NodeId) -> BTreeSet<LinkId> {
+        let config = &self.workload.config;
+        if config.ask_deliver || config.queue_qos0 {
+            return BTreeSet::new();
+        }
+        let is_idle = |link: &Link| link.node == node && link.handle.is_some() && !link.ready;
+        (0..).zip(&self.links).filter(|(_, link)| is_idle(link)).map(|(id, _)| id).collect()
     }
 
     pub(super) fn synced(&mut self, node: NodeId, lsn: Lsn) {

@@ -6,6 +6,7 @@ use mqtt_codec::{Packet, PacketType};
 use crate::faults::{Fault, Faults};
 use crate::oracle::late::Recording;
 use crate::oracle::{Failure, Oracles};
+use crate::reach::{self, Reached};
 
 /// What became of a world.
 #[derive(Debug)]
@@ -37,6 +38,8 @@ pub struct Counts {
     pub milliseconds: u64,
     /// Messages that reached a program.
     pub heard: u64,
+    /// Requirements of the standard, by how often one was checked.
+    pub reached: Reached,
 }
 
 impl Counts {
@@ -49,6 +52,9 @@ impl Counts {
         }
         self.milliseconds += other.milliseconds;
         self.heard += other.heard;
+        for (requirement, count) in &other.reached {
+            *self.reached.entry(requirement).or_default() += count;
+        }
     }
 }
 
@@ -107,6 +113,7 @@ impl Trace {
         recording: Option<Recording>,
     ) -> Outcome {
         self.counts.faults = *faults.counts();
+        self.counts.reached = reach::take();
         let lived = self.last.since(self.begun.unwrap_or(self.last)).as_millis();
         self.counts.milliseconds = u64::try_from(lived).unwrap_or(u64::MAX);
         Outcome {
@@ -128,6 +135,7 @@ impl Counts {
             faults: [0; Fault::ALL.len()],
             milliseconds: 0,
             heard: 0,
+            reached: Reached::new(),
         }
     }
 }

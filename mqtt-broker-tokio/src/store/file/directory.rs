@@ -26,7 +26,7 @@ pub(super) struct Name {
 impl Directory {
     /// Makes it if need be, and locks it.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
-        fs::create_dir_all(path).map_err(|error| named(path, &error))?;
+        make(path).map_err(|error| named(path, &error))?;
         let lock_path = path.join("lock");
         let lock = lock(&lock_path).map_err(|error| match error.kind() {
             io::ErrorKind::WouldBlock => {
@@ -93,6 +93,18 @@ impl Name {
         }
         Some(Self { first: Lsn(number.parse().ok()?), is_snapshot })
     }
+}
+
+/// Makes a directory and those above it, if they are not there, durably.
+fn make(path: &Path) -> io::Result<()> {
+    let missing: Vec<&Path> = path.ancestors().take_while(|above| !above.exists()).collect();
+    fs::create_dir_all(path)?;
+    let above = missing.into_iter().filter_map(Path::parent);
+    above.into_iter().filter(|_| cfg!(unix)).try_for_each(|directory| {
+        let here = Path::new(".");
+        let directory = if directory.as_os_str().is_empty() { here } else { directory };
+        File::open(directory)?.sync_all()
+    })
 }
 
 /// The error with the path in its text, of the same kind.

@@ -1,0 +1,36 @@
+//! Worlds as a whole: the same twice, and with everything in them that they are there for.
+
+use simulator::faults::Fault;
+use simulator::plan::Plan;
+use simulator::trial;
+use simulator::world::{Counts, World};
+
+#[test]
+fn the_same_seed_gives_the_same_world() {
+    for seed in 0..6 {
+        let hash = |()| World::new(&Plan::new(seed), false).run().hash;
+        assert_eq!(hash(()), hash(()), "seed {seed}");
+    }
+}
+
+#[test]
+fn other_seeds_give_other_worlds() {
+    let hash = |seed| trial::run(&Plan::new(seed)).hash;
+    assert_ne!(hash(1), hash(2));
+}
+
+#[test]
+fn every_fault_strikes_and_nothing_breaks() {
+    let mut counts = Counts::default();
+    for seed in 100..160 {
+        let outcome = trial::run(&Plan::new(seed));
+        assert!(outcome.failure.is_none(), "seed {seed}: {:?}", outcome.failure);
+        counts.add(&outcome.counts);
+    }
+    for (fault, count) in Fault::ALL.iter().zip(counts.faults) {
+        assert!(count > 0, "{} never strikes", fault.name());
+    }
+    for requirement in ["MQTT-3.1.2-8", "MQTT-3.2.2-3", "MQTT-4.3.3-10", "MQTT-4.4.0-1"] {
+        assert!(counts.reached.contains_key(requirement), "{requirement} is never checked");
+    }
+}

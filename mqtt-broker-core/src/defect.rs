@@ -1,0 +1,83 @@
+//! Defects, planted on purpose: only those who test the tests turn the feature on, and then only a
+//! broker whose [`Config`](crate::Config) asks for one has it. Without the feature, nothing of this
+//! is compiled.
+
+use crate::broker::Broker;
+
+/// One promise that the broker breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    not(feature = "planted-defects"),
+    expect(unreachable_pub, reason = "only tests of tests ask for one")
+)]
+pub enum Defect {
+    /// Every eighth message is not queued for those who subscribe.
+    LostEnqueue,
+    /// Every eighth message is queued twice.
+    DoubleDelivery,
+    /// What is acknowledged is not on disk yet.
+    AckBeforeSync,
+    /// PUBREC is not answered.
+    ForgottenPubrel,
+    /// Every fourth retained message does not replace the one before.
+    RetainedOutOfOrder,
+    /// CONNACK says that there is a Session.
+    WrongSessionPresent,
+    /// A Session goes on that should end with its connection.
+    LeakedSession,
+    /// A Will Message is not published.
+    SkippedWill,
+    /// What the policy says of a delivery is not heeded.
+    UnauthorisedDelivery,
+    /// A queue takes any number of messages.
+    UnboundedQueue,
+    /// The journal does not tell which QoS 2 messages came.
+    ForgottenReceived,
+    /// The journal does not tell that a retained message was cleared.
+    RetainedResurrected,
+    /// Deadlines do not move with a clock that was set back over a restart.
+    StaleDeadlines,
+    /// The journal does not tell that an exchange with a client is over.
+    ForgottenCompletion,
+    /// What waits for its turn is overtaken by what comes after it.
+    Overtaken,
+}
+
+#[cfg(feature = "planted-defects")]
+impl Defect {
+    /// Every defect there is.
+    pub const ALL: &'static [Self] = &[
+        Self::LostEnqueue,
+        Self::DoubleDelivery,
+        Self::AckBeforeSync,
+        Self::ForgottenPubrel,
+        Self::RetainedOutOfOrder,
+        Self::WrongSessionPresent,
+        Self::LeakedSession,
+        Self::SkippedWill,
+        Self::UnauthorisedDelivery,
+        Self::UnboundedQueue,
+        Self::ForgottenReceived,
+        Self::RetainedResurrected,
+        Self::StaleDeadlines,
+        Self::ForgottenCompletion,
+        Self::Overtaken,
+    ];
+}
+
+impl Broker {
+    /// Whether this broker is to have this defect.
+    #[cfg(feature = "planted-defects")]
+    #[inline]
+    pub(crate) fn is_planted(&self, defect: Defect) -> bool {
+        self.config.defect == Some(defect)
+    }
+
+    /// Whether this broker is to have this defect: it is not.
+    #[cfg(not(feature = "planted-defects"))]
+    #[inline(always)]
+    #[expect(clippy::unused_self, reason = "it is asked where it may be")]
+    pub(crate) const fn is_planted(&self, _: Defect) -> bool {
+        false
+    }
+}
