@@ -208,10 +208,10 @@ fn decode_other(body: &[u8], header: Header, version: Version) -> Result<Packet<
     check_header(frame, version)?;
     match frame.packet_type() {
         PacketType::Connack => Connack::decode(frame, version),
-        PacketType::Puback => Ack::decode(frame, version).map(Packet::Puback),
-        PacketType::Pubrec => Ack::decode(frame, version).map(Packet::Pubrec),
-        PacketType::Pubrel => Ack::decode(frame, version).map(Packet::Pubrel),
-        PacketType::Pubcomp => Ack::decode(frame, version).map(Packet::Pubcomp),
+        PacketType::Puback => Ack::decode(frame, version, Packet::Puback),
+        PacketType::Pubrec => Ack::decode(frame, version, Packet::Pubrec),
+        PacketType::Pubrel => Ack::decode(frame, version, Packet::Pubrel),
+        PacketType::Pubcomp => Ack::decode(frame, version, Packet::Pubcomp),
         PacketType::Subscribe => Subscribe::decode(frame, version),
         PacketType::Suback => Suback::decode(frame, version),
         PacketType::Unsubscribe => Unsubscribe::decode(frame, version),
@@ -277,7 +277,7 @@ impl<'a> Ack<'a> {
         match frame.packet_type() {
             PacketType::Puback | PacketType::Pubrec | PacketType::Pubrel | PacketType::Pubcomp => {
                 check_header(frame, version)?;
-                Self::decode(frame, version)
+                Self::decode(frame, version, |ack| ack)
             }
             _ => Err(DecodeError::UnexpectedPacketType),
         }

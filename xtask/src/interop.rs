@@ -11,9 +11,9 @@ mod row;
 mod table;
 
 use crate::process::Outcome;
-use broker::Broker;
-pub(crate) use broker::free_port;
+pub(crate) use broker::{Broker, free_port};
 use cases::{CASES, Case};
+pub(crate) use client::directory;
 use client::{CLIENTS, Client};
 use row::Row;
 use std::sync::Mutex;

@@ -13,6 +13,7 @@ mod msrv;
 mod no_std;
 mod paho;
 mod process;
+mod sensor;
 mod size;
 mod spec;
 
@@ -44,6 +45,8 @@ enum Task {
     NoStd,
     /// Runs the Eclipse Paho interoperability suites, from a checkout of them, against the release binary
     Paho(paho::Arguments),
+    /// Builds a client for a microcontroller, measures it, and lets it use the broker from QEMU
+    Sensor,
     /// Measures what the codec takes of a microcontroller's flash
     Size,
     /// Checks that every numbered statement of the standards is met and tested; writes the table
@@ -69,6 +72,7 @@ fn run(task: Task) -> Outcome {
         Task::Msrv => msrv::run_checks(),
         Task::NoStd => no_std::run_builds(),
         Task::Paho(arguments) => paho::run(&arguments),
+        Task::Sensor => sensor::run(),
         Task::Size => size::run(),
         Task::Spec(arguments) => spec::run(&arguments),
     }

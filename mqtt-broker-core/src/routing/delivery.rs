@@ -8,7 +8,7 @@ use crate::broker::Broker;
 use crate::defect::Defect;
 use crate::peers::is_peer;
 use crate::session::queue::Item;
-use crate::session::sending::{UNREAD, queued_size};
+use crate::session::sending::{Addressed, UNREAD, queued_size};
 use crate::store::Claim;
 use crate::subscription::Matches;
 use crate::time::Instant;
@@ -47,7 +47,7 @@ impl Broker {
         }
         for &group in &matches.groups {
             if let Some(delivery) = self.choose_member(group, qos, retain, origin) {
-                self.enqueue(delivery.subscriber, delivery.message(publication));
+                self.queue_copy(routed, delivery, delivery.message(publication));
             }
         }
         self.work.add(matches.groups.len() * 2);
@@ -70,31 +70,29 @@ impl Broker {
                 continue;
             }
             let delivery = addressed(found, routed.qos, routed.retain);
-            if self.is_lost_or_doubled(routed, delivery) {
-                continue;
-            }
             if delivery.qos == QoS::AtMostOnce && self.send_at_once(routed, delivery) {
                 held += 1;
             } else if is_local(delivery.subscriber) {
                 self.deliver_aside(now, routed, delivery);
             } else if self.sessions.get(delivery.subscriber).is_some_and(|found| !found.ended) {
-                self.enqueue(delivery.subscriber, delivery.message(routed.publication));
+                self.queue_copy(routed, delivery, delivery.message(routed.publication));
             }
         }
         self.publications.release_for(routed.publication, subscribers - held);
         self.work.add(matches.subscribers.len() * 2);
     }
 
-    /// Whether this copy is lost, with a defect; with another it has been queued once already.
-    #[inline(always)]
-    fn is_lost_or_doubled(&mut self, routed: Routed, delivery: Delivery) -> bool {
-        if is_local(delivery.subscriber) || routed.sequence % 8 != 7 {
-            return false;
+    /// To a Session, by the long way.
+    fn queue_copy(&mut self, routed: Routed, delivery: Delivery, message: Addressed) {
+        let chosen = routed.sequence % 8 == 7;
+        if self.is_planted(Defect::LostEnqueue) && chosen {
+            self.entries.remove_identifiers(message.identifiers);
+            return;
         }
-        if self.is_planted(Defect::DoubleDelivery) {
+        self.enqueue(delivery.subscriber, message);
+        if self.is_planted(Defect::DoubleDelivery) && chosen {
             self.enqueue(delivery.subscriber, delivery.message(routed.publication));
         }
-        self.is_planted(Defect::LostEnqueue)
     }
 
     /// To a subscriber that has no Session: the host, or a peer.
@@ -112,6 +110,9 @@ impl Broker {
     /// What [`enqueue`](Self::enqueue) does, without a look at anything twice.
     #[inline]
     fn send_at_once(&mut self, routed: Routed, delivery: Delivery) -> bool {
+        if self.is_planted(Defect::LostEnqueue) || self.is_planted(Defect::DoubleDelivery) {
+            return false;
+        }
         let Some(session) = self.sessions.get(delivery.subscriber) else { return false };
         let Some(connection) = self.connections.get_mut(session.connection) else { return false };
         let unsent = connection.live_bytes.saturating_add(routed.size);
@@ -183,14 +184,11 @@ impl Broker {
         more.sort_unstable();
         let mut rest = more.drain(..).peekable();
         for (place, delivery) in (0u32..).zip(deliveries.drain(..)) {
-            if self.is_lost_or_doubled(routed, delivery) {
-                continue;
-            }
             let mut message = delivery.message(routed.publication);
             while let Some((_, identifier)) = rest.next_if(|(of, _)| *of == place) {
                 self.entries.add_identifier(&mut message.identifiers, identifier);
             }
-            self.enqueue(delivery.subscriber, message);
+            self.queue_copy(routed, delivery, message);
         }
         drop(rest);
         (self.deliveries, self.more_identifiers) = (deliveries, more);

@@ -27,11 +27,19 @@ impl<'a> Ack<'a> {
         Self { packet_identifier, reason_code: ReasonCode::SUCCESS, properties: Properties::none() }
     }
 
+    /// `wrap` makes a `Packet` here, since to move an acknowledgement takes as long as decoding it.
     #[cfg_attr(target_pointer_width = "64", inline(always))]
-    pub(super) fn decode(frame: Frame<'a>, version: Version) -> Result<Self, DecodeError> {
+    pub(super) fn decode<T>(
+        frame: Frame<'a>,
+        version: Version,
+        wrap: impl Fn(Self) -> T,
+    ) -> Result<T, DecodeError> {
         match *frame.body {
-            [high, low] => Self::decode_short([high, low]),
-            _ => Self::decode_long(frame.packet_type(), version, frame.body),
+            [high, low] => match PacketIdentifier::new(u16::from_be_bytes([high, low])) {
+                Some(packet_identifier) => Ok(wrap(Self::success(packet_identifier))),
+                None => Err(DecodeError::PacketIdentifierZero),
+            },
+            _ => Self::decode_long(frame.packet_type(), version, frame.body).map(wrap),
         }
     }
 

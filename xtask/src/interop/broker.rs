@@ -14,7 +14,7 @@ const STOP: Duration = Duration::from_secs(5);
 
 /// A broker on 127.0.0.1, which we may have started.
 #[derive(Debug)]
-pub(super) struct Broker {
+pub(crate) struct Broker {
     port: u16,
     child: Option<Child>,
     /// Whether SIGTERM must end it with exit status 0: asked of our own broker only.
@@ -28,7 +28,7 @@ impl Broker {
     }
 
     /// Builds our broker for release and starts it on a free port.
-    pub(super) fn start_release() -> Outcome<Self> {
+    pub(crate) fn start_release() -> Outcome<Self> {
         run(&mut cargo(&["build", "--quiet", "--release", "--package", "mqtt-broker"]))?;
         let port = free_port()?;
         let mut command = Command::new(target().join("release/mqtt-broker"));
@@ -46,12 +46,12 @@ impl Broker {
         Self::start(command, port, false)
     }
 
-    pub(super) fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         self.port
     }
 
     /// Ends the broker, if we started it.
-    pub(super) fn stop(&mut self) -> Outcome {
+    pub(crate) fn stop(&mut self) -> Outcome {
         let Some(mut child) = self.child.take() else { return Ok(()) };
         if let Some(status) = ended(&mut child)? {
             return Err(format!("the broker ended during the suite: {status}"));

@@ -70,7 +70,7 @@ pub(super) const CLIENTS: &[Client] = &[
 ];
 
 /// Where the suite keeps what it installs and writes.
-pub(super) fn directory() -> PathBuf {
+pub(crate) fn directory() -> PathBuf {
     target().join("interop")
 }
 
