@@ -17,6 +17,7 @@ pub mod client;
 pub mod clock;
 pub mod disk;
 pub mod faults;
+pub mod joined;
 pub mod link;
 pub mod message;
 pub mod model;

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use mqtt_broker_core::Defect;
 use simulator::faults::{Fault, FaultSet};
+use simulator::joined;
 use simulator::plan::{Plan, TURNS};
 use simulator::shrink::shrink;
 use simulator::workload::scenes;
@@ -34,7 +35,7 @@ struct Arguments {
     #[arg(long)]
     jobs: Option<usize>,
     /// Only worlds of this workload.
-    #[arg(long, value_parser = scenes::ALL.iter().map(|(name, _)| *name).collect::<Vec<_>>())]
+    #[arg(long, value_parser = names())]
     workload: Option<String>,
     /// How many turns clients and host have before a world heals.
     #[arg(long, default_value_t = TURNS)]
@@ -176,6 +177,11 @@ fn show_progress(
             eprintln!("{}", report::progress(ledger.done, of, ledger.failures.len(), elapsed));
         }
     }
+}
+
+/// The workloads there are.
+fn names() -> Vec<&'static str> {
+    scenes::ALL.iter().map(|(name, _)| *name).chain([joined::NAME]).collect()
 }
 
 fn range(text: &str) -> Result<Range<u64>, String> {

@@ -1,5 +1,6 @@
 //! [`run`]: one plan, judged by every oracle, also by those that need a second world.
 
+use crate::joined;
 use crate::oracle::{Failure, determinism};
 use crate::plan::Plan;
 use crate::world::{Outcome, World};
@@ -10,13 +11,27 @@ const TWICE: u64 = 16;
 /// Lives the world of a plan and judges it.
 #[must_use]
 pub fn run(plan: &Plan) -> Outcome {
+    if is_joined(plan) {
+        return joined::run(plan);
+    }
     judge(plan, World::new(plan, false))
 }
 
 /// The same, with an account of what happened.
 #[must_use]
 pub fn run_with_account(plan: &Plan) -> Outcome {
+    if is_joined(plan) {
+        return joined::run(plan);
+    }
     judge(plan, World::new(plan, true))
+}
+
+/// Whether the world of a plan has several brokers.
+fn is_joined(plan: &Plan) -> bool {
+    match &plan.workload {
+        Some(name) => name == joined::NAME,
+        None => plan.seed % joined::EVERY == joined::EVERY - 1,
+    }
 }
 
 fn judge(plan: &Plan, world: World) -> Outcome {

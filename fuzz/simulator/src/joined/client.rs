@@ -1,0 +1,203 @@
+//! A client that does one thing at a time and does not give up: if its connection is gone, it comes
+//! back and goes on where it was.
+
+use std::collections::BTreeSet;
+
+use mqtt_broker_core::ConnectionHandle;
+use mqtt_codec::{
+    Ack, Connect, Delivery, Framed, Packet, PacketIdentifier, Properties, Property, Publish, QoS,
+    Sender, Subscribe, SubscriptionIdentifier, SubscriptionOptions, Subscriptions, TopicFilter,
+    TopicFilters, TopicName, Unsubscribe, Utf8String, Version, frame,
+};
+
+/// Something that a client does.
+#[derive(Clone, Debug)]
+pub(super) enum Deed {
+    Publish { topic: &'static str, payload: String, qos: QoS, retain: bool },
+    Subscribe { filter: &'static str, identifier: u32 },
+    Unsubscribe { filter: &'static str },
+    HangUp,
+}
+
+/// A message that its program has.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Heard {
+    pub(super) topic: String,
+    pub(super) payload: String,
+    pub(super) qos: u8,
+    pub(super) retain: bool,
+    pub(super) identifiers: Vec<u32>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Client {
+    pub(super) handle: Option<ConnectionHandle>,
+    pub(super) is_welcome: bool,
+    pub(super) waiting: bool,
+    /// On the way to the broker, and from it.
+    pub(super) input: Vec<u8>,
+    pub(super) output: Vec<u8>,
+    pub(super) heard: Vec<Heard>,
+    doing: Option<(Deed, PacketIdentifier)>,
+    /// The broker has the QoS 2 message: a PUBREL is due.
+    is_received: bool,
+    last: u16,
+    exactly_once: BTreeSet<PacketIdentifier>,
+}
+
+impl Client {
+    pub(super) const fn is_busy(&self) -> bool {
+        self.doing.is_some()
+    }
+
+    pub(super) fn connect(&mut self, name: &str, handle: ConnectionHandle) {
+        self.lose();
+        self.handle = Some(handle);
+        let Ok(client_identifier) = Utf8String::new(name) else { return };
+        self.send(&Packet::Connect(Connect {
+            version: Version::V5,
+            clean_start: false,
+            keep_alive: 0,
+            client_identifier,
+            properties: Properties::new(&[Property::SessionExpiryInterval(u32::MAX)]),
+            will: None,
+            user_name: None,
+            password: None,
+        }));
+    }
+
+    /// Its connection is gone.
+    pub(super) fn lose(&mut self) {
+        (self.handle, self.is_welcome, self.waiting) = (None, false, false);
+        (self.input, self.output) = (Vec::new(), Vec::new());
+    }
+
+    pub(super) fn begin(&mut self, deed: Deed) {
+        self.last = self.last % 60_000 + 1;
+        self.doing = PacketIdentifier::new(self.last).map(|identifier| (deed, identifier));
+        self.is_received = false;
+        if self.is_welcome {
+            self.go_on(false);
+        }
+    }
+
+    /// Says what it has to say, for the first time or `again`.
+    fn go_on(&mut self, again: bool) {
+        let Some((deed, packet_identifier)) = self.doing.take() else { return };
+        match &deed {
+            Deed::Publish { .. } if self.is_received => {
+                self.send(&Packet::Pubrel(Ack::success(packet_identifier)));
+            }
+            Deed::Publish { topic, payload, qos, retain } => {
+                let delivery = Delivery::new(*qos, again, Some(packet_identifier));
+                let (Some(delivery), topic) = (delivery, TopicName::new(topic).ok()) else {
+                    return;
+                };
+                self.send(&Packet::Publish(Publish {
+                    delivery,
+                    retain: *retain,
+                    topic,
+                    properties: Properties::EMPTY,
+                    payload: payload.as_bytes(),
+                }));
+            }
+            Deed::Subscribe { filter, identifier } => {
+                let Ok(filter) = TopicFilter::new(filter) else { return };
+                let list = [(filter, SubscriptionOptions::new(QoS::ExactlyOnce))];
+                let identifier = SubscriptionIdentifier::new(*identifier);
+                let properties = identifier.map(Property::SubscriptionIdentifier);
+                self.send(&Packet::Subscribe(Subscribe {
+                    packet_identifier,
+                    properties: Properties::new(properties.as_slice()),
+                    subscriptions: Subscriptions::new(&list),
+                }));
+            }
+            Deed::Unsubscribe { filter } => {
+                let Ok(filter) = TopicFilter::new(filter) else { return };
+                self.send(&Packet::Unsubscribe(Unsubscribe {
+                    packet_identifier,
+                    properties: Properties::EMPTY,
+                    filters: TopicFilters::new(&[filter]),
+                }));
+            }
+            Deed::HangUp => return,
+        }
+        self.doing = Some((deed, packet_identifier));
+    }
+
+    /// Takes what came from the broker.
+    pub(super) fn read(&mut self) {
+        let output = std::mem::take(&mut self.output);
+        let mut rest = &output[..];
+        while let Ok(Framed::Complete(found)) = frame(rest, Sender::Server, u32::MAX) {
+            if let Ok(packet) = found.decode(Version::V5) {
+                self.packet(&packet);
+            }
+            rest = &rest[found.encoded_len()..];
+        }
+        self.output = rest.to_vec();
+    }
+
+    fn packet(&mut self, packet: &Packet<'_>) {
+        match packet {
+            Packet::Connack(_) => {
+                self.is_welcome = true;
+                self.go_on(true);
+            }
+            Packet::Publish(publish) => self.hear(publish),
+            Packet::Pubrel(ack) => {
+                self.exactly_once.remove(&ack.packet_identifier);
+                self.send(&Packet::Pubcomp(Ack::success(ack.packet_identifier)));
+            }
+            Packet::Pubrec(ack) if self.is_for(ack.packet_identifier) => {
+                self.is_received = true;
+                self.go_on(false);
+            }
+            Packet::Puback(ack) | Packet::Pubcomp(ack) => self.is_done(ack.packet_identifier),
+            Packet::Suback(suback) => self.is_done(suback.packet_identifier),
+            Packet::Unsuback(unsuback) => self.is_done(unsuback.packet_identifier),
+            _ => {}
+        }
+    }
+
+    fn is_for(&self, identifier: PacketIdentifier) -> bool {
+        self.doing.as_ref().is_some_and(|(_, doing)| *doing == identifier)
+    }
+
+    fn is_done(&mut self, identifier: PacketIdentifier) {
+        if self.is_for(identifier) {
+            self.doing = None;
+        }
+    }
+
+    fn hear(&mut self, publish: &Publish<'_>) {
+        let qos = publish.delivery.qos() as u8;
+        match (qos, publish.delivery.packet_identifier()) {
+            (1, Some(identifier)) => self.send(&Packet::Puback(Ack::success(identifier))),
+            (2, Some(identifier)) => {
+                self.send(&Packet::Pubrec(Ack::success(identifier)));
+                if !self.exactly_once.insert(identifier) {
+                    return;
+                }
+            }
+            _ => {}
+        }
+        let identifiers = publish.properties.subscription_identifiers();
+        let mut identifiers: Vec<u32> = identifiers.map(SubscriptionIdentifier::get).collect();
+        identifiers.sort_unstable();
+        self.heard.push(Heard {
+            topic: publish.topic.map_or_else(String::new, |topic| topic.as_str().into()),
+            payload: String::from_utf8_lossy(publish.payload).into_owned(),
+            qos,
+            retain: publish.retain,
+            identifiers,
+        });
+    }
+
+    fn send(&mut self, packet: &Packet<'_>) {
+        let mut bytes = vec![0; packet.encoded_len(Version::V5)];
+        if packet.encode(Version::V5, &mut bytes).is_ok() {
+            self.input.extend_from_slice(&bytes);
+        }
+    }
+}
