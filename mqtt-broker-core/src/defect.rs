@@ -41,6 +41,12 @@ pub enum Defect {
     ForgottenCompletion,
     /// What waits for its turn is overtaken by what comes after it.
     Overtaken,
+    /// A SUBACK does not wait until the peers know of the subscription.
+    SubackBeforePeers,
+    /// A peer is told that a message is here before that is on disk.
+    ReceivedBeforeSync,
+    /// What is kept for a peer is not sent again on a new link.
+    ForgottenForward,
 }
 
 #[cfg(feature = "planted-defects")]
@@ -62,6 +68,9 @@ impl Defect {
         Self::StaleDeadlines,
         Self::ForgottenCompletion,
         Self::Overtaken,
+        Self::SubackBeforePeers,
+        Self::ReceivedBeforeSync,
+        Self::ForgottenForward,
     ];
 }
 

@@ -41,8 +41,8 @@ pub fn run(plan: &Plan) -> Outcome {
     let names: Vec<String> =
         (0..plan.clients.clamp(1, 8)).map(|number| format!("client-{number}")).collect();
     let mut chance = random.fork(1);
-    let mut one = Nodes::new(1, FaultSet::NONE, random.fork(2));
-    let mut many = Nodes::new(shards, plan.faults, random.fork(3));
+    let mut one = Nodes::new(1, FaultSet::NONE, None, random.fork(2));
+    let mut many = Nodes::new(shards, plan.faults, plan.defect, random.fork(3));
     let mut failure = None;
     let mut published = BTreeMap::new();
     for number in 0..u64::from(plan.turns / TURNS_PER_DEED).max(1) {

@@ -96,6 +96,21 @@ fn a_message_that_overtakes_is_out_of_order() {
 }
 
 #[test]
+fn a_suback_that_does_not_wait_for_the_peers_is_found() {
+    is_found(Defect::SubackBeforePeers, "joined", 40, &["indistinguishable"]);
+}
+
+#[test]
+fn a_peer_that_is_told_too_early_forgets_too_early() {
+    is_found(Defect::ReceivedBeforeSync, "joined", 200, &["indistinguishable"]);
+}
+
+#[test]
+fn what_is_not_sent_again_on_a_new_link_is_missed() {
+    is_found(Defect::ForgottenForward, "joined", 40, &["indistinguishable", "liveness"]);
+}
+
+#[test]
 fn a_failure_is_made_small_and_can_be_played_again() {
     let plan = Plan { defect: Some(Defect::SkippedWill), ..Plan::new(3) };
     let whole = trial::run(&plan).failure.expect("a Will Message is missed");

@@ -16,6 +16,7 @@ use super::policy::Ask;
 use crate::boundary::{CloseReason, Event, RefusalCause};
 use crate::broker::Broker;
 use crate::config::Limit;
+use crate::defect::Defect;
 use crate::journal::SessionChange;
 use crate::policy::{Policy, Verdict};
 use crate::session::queue::NONE;
@@ -184,7 +185,8 @@ impl Broker {
             }
             progress.mark = self.mark_peers();
         }
-        let known = self.is_marked(progress.mark);
+        let unasked = self.is_planted(Defect::SubackBeforePeers);
+        let known = unasked || self.is_marked(progress.mark);
         if !known {
             self.connections.line_up(For::Peers, index);
         }

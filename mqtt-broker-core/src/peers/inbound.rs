@@ -7,6 +7,7 @@ use super::{Item, Link, PEER, subscriber_of};
 use crate::boundary::{DropCause, Error, Lsn, Shard};
 use crate::broker::Broker;
 use crate::config::Limit;
+use crate::defect::Defect;
 use crate::journal::{Change, PeerChange, Published};
 use crate::recording::Call;
 use crate::time::{Duration, Instant};
@@ -155,7 +156,8 @@ impl Broker {
         }
         let received = message.sequence;
         self.journal.change(&Change::Peer(origin, PeerChange::Received { sequence: received }));
-        let lsn = self.journal.gate();
+        let unsynced = self.is_planted(Defect::ReceivedBeforeSync);
+        let lsn = if unsynced { Lsn(0) } else { self.journal.gate() };
         let peers = self.peers.as_deref_mut();
         if let Some(state) = peers.and_then(|peers| peers.get_mut(origin)) {
             state.received_lsn = lsn;

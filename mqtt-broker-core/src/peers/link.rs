@@ -5,6 +5,7 @@ use alloc::collections::VecDeque;
 use super::{Item, Link, Peers, Walk};
 use crate::boundary::{Error, Lsn, Shard};
 use crate::broker::Broker;
+use crate::defect::Defect;
 use crate::journal::{Change, PeerChange};
 use crate::output::Pending;
 use crate::recording::Call;
@@ -68,6 +69,7 @@ impl Broker {
 
     /// The other side has said hello.
     pub(super) fn greeted(&mut self, peer: Shard, run: u64, your_run: u64, received: u64) {
+        let forgotten = self.is_planted(Defect::ForgottenForward);
         let Some(peers) = self.peers.as_deref_mut() else { return };
         let known = your_run == peers.run;
         let Some(state) = peers.get_mut(peer) else { return };
@@ -89,6 +91,9 @@ impl Broker {
         state.walk = Some(Walk::Begin);
         let behind = core::mem::take(&mut state.behind) || !known;
         state.sync = behind.then_some(0);
+        if forgotten {
+            state.resend = state.last + 1;
+        }
         self.notify_peer(peer);
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use mqtt_broker_core::{Config, Instant, Lsn, Output, Shard};
+use mqtt_broker_core::{Config, Defect, Instant, Lsn, Output, Shard};
 use mqtt_codec::TopicFilter;
 
 use super::client::{Client, Deed, Heard};
@@ -53,11 +53,16 @@ pub(super) struct Nodes {
 }
 
 impl Nodes {
-    pub(super) fn new(shards: u16, faults: FaultSet, random: Random) -> Self {
+    pub(super) fn new(
+        shards: u16,
+        faults: FaultSet,
+        defect: Option<Defect>,
+        random: Random,
+    ) -> Self {
         let node = |shard| {
             let mut config = Config::default();
             (config.shards, config.shard, config.journal) = (shards, Shard(shard), true);
-            config.seed = u64::from(shard);
+            (config.seed, config.defect) = (u64::from(shard), defect);
             Node::new(config, Rules::default(), Store::Fsync)
         };
         let mut nodes = Self {
