@@ -17,7 +17,7 @@ use crate::fixed_header::Header;
 use crate::writer::Writer;
 use crate::{
     Ack, Auth, Connack, Connect, DecodeError, Disconnect, EncodeError, Frame, PacketType, Publish,
-    ReasonCode, Suback, Subscribe, Unsuback, Unsubscribe, Version, variable_byte_integer,
+    ReasonCode, Sender, Suback, Subscribe, Unsuback, Unsubscribe, Version, variable_byte_integer,
 };
 
 /// A packet of any version, borrowed from the bytes it was decoded from.
@@ -208,10 +208,13 @@ fn decode_other(body: &[u8], header: Header, version: Version) -> Result<Packet<
     check_header(frame, version)?;
     match frame.packet_type() {
         PacketType::Connack => Connack::decode(frame, version),
-        PacketType::Puback => Ack::decode(frame, version, Packet::Puback),
-        PacketType::Pubrec => Ack::decode(frame, version, Packet::Pubrec),
-        PacketType::Pubrel => Ack::decode(frame, version, Packet::Pubrel),
-        PacketType::Pubcomp => Ack::decode(frame, version, Packet::Pubcomp),
+        packet_type @ (PacketType::Puback
+        | PacketType::Pubrec
+        | PacketType::Pubrel
+        | PacketType::Pubcomp) => match *frame.body {
+            [high, low] => Ack::decode_short_of(packet_type, [high, low]),
+            _ => Ack::decode_long_of(packet_type, version, frame.body),
+        },
         PacketType::Subscribe => Subscribe::decode(frame, version),
         PacketType::Suback => Suback::decode(frame, version),
         PacketType::Unsubscribe => Unsubscribe::decode(frame, version),
@@ -277,7 +280,7 @@ impl<'a> Ack<'a> {
         match frame.packet_type() {
             PacketType::Puback | PacketType::Pubrec | PacketType::Pubrel | PacketType::Pubcomp => {
                 check_header(frame, version)?;
-                Self::decode(frame, version, |ack| ack)
+                Self::decode_long(frame.packet_type(), version, frame.body)
             }
             _ => Err(DecodeError::UnexpectedPacketType),
         }
@@ -344,12 +347,12 @@ fn reason_code(packet_type: PacketType, value: u8) -> Result<ReasonCode, DecodeE
 
 /// [`reason_code`] of a packet that both sides send.
 fn reason_code_from(
-    frame: Frame<'_>,
+    sender: Sender,
     packet_type: PacketType,
     value: u8,
 ) -> Result<ReasonCode, DecodeError> {
     match reason_code(packet_type, value) {
-        Ok(code) if !code.may_come_from(frame.sender(), packet_type) => {
+        Ok(code) if !code.may_come_from(sender, packet_type) => {
             Err(invalid_reason_code(packet_type))
         }
         result => result,

@@ -373,6 +373,8 @@ fn what_the_standard_allows_is_accepted() {
         (Client, V3_1, "AA 05 0001 0001'a'", "UNSUBSCRIBE id=1 \"a\""),
         // A longer length than necessary, in 3.x.
         (Client, V3_1_1, "C0 80 00", "PINGREQ"),
+        (Either, V3_1_1, "40 82 00 0007", "PUBACK id=7"),
+        (Either, V3_1, "50 82 80 00 0007", "PUBREC id=7"),
         // 3.1 lets what the flags announce be missing at the end.
         (
             Client,

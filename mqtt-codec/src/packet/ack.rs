@@ -4,7 +4,7 @@ use super::{check_reason_code, packet_len, reason_code, start};
 use crate::property::Allowed;
 use crate::reader::Reader;
 use crate::{
-    DecodeError, EncodeError, Frame, PacketIdentifier, PacketType, Properties, ReasonCode, Version,
+    DecodeError, EncodeError, Packet, PacketIdentifier, PacketType, Properties, ReasonCode, Version,
 };
 
 /// A step of the delivery of a PUBLISH of QoS 1 or 2: a PUBACK, PUBREC, PUBREL or PUBCOMP.
@@ -27,19 +27,37 @@ impl<'a> Ack<'a> {
         Self { packet_identifier, reason_code: ReasonCode::SUCCESS, properties: Properties::none() }
     }
 
-    /// `wrap` makes a `Packet` here, since to move an acknowledgement takes as long as decoding it.
-    #[cfg_attr(target_pointer_width = "64", inline(always))]
-    pub(super) fn decode<T>(
-        frame: Frame<'a>,
+    /// Decodes a body that is just a Packet Identifier into the packet that it is of. Out of line, where
+    /// nothing else is: the packet is made where it is returned, since moving it takes as long.
+    #[inline(never)]
+    pub(super) fn decode_short_of(
+        packet_type: PacketType,
+        body: [u8; 2],
+    ) -> Result<Packet<'a>, DecodeError> {
+        match PacketIdentifier::new(u16::from_be_bytes(body)) {
+            Some(packet_identifier) => Ok(Self::success(packet_identifier).wrap(packet_type)),
+            None => Err(DecodeError::PacketIdentifierZero),
+        }
+    }
+
+    /// Decodes any other body into the packet that it is of.
+    #[inline(never)]
+    pub(super) fn decode_long_of(
+        packet_type: PacketType,
         version: Version,
-        wrap: impl Fn(Self) -> T,
-    ) -> Result<T, DecodeError> {
-        match *frame.body {
-            [high, low] => match PacketIdentifier::new(u16::from_be_bytes([high, low])) {
-                Some(packet_identifier) => Ok(wrap(Self::success(packet_identifier))),
-                None => Err(DecodeError::PacketIdentifierZero),
-            },
-            _ => Self::decode_long(frame.packet_type(), version, frame.body).map(wrap),
+        body: &'a [u8],
+    ) -> Result<Packet<'a>, DecodeError> {
+        Ok(Self::decode_long(packet_type, version, body)?.wrap(packet_type))
+    }
+
+    /// The packet of this type; any other than the four is a PUBACK.
+    #[inline(always)]
+    const fn wrap(self, packet_type: PacketType) -> Packet<'a> {
+        match packet_type {
+            PacketType::Pubrec => Packet::Pubrec(self),
+            PacketType::Pubrel => Packet::Pubrel(self),
+            PacketType::Pubcomp => Packet::Pubcomp(self),
+            _ => Packet::Puback(self),
         }
     }
 
@@ -52,15 +70,17 @@ impl<'a> Ack<'a> {
         }
     }
 
-    /// Decodes what is not just a Packet Identifier.
-    #[inline(never)]
-    fn decode_long(
+    /// Decodes what may be more than a Packet Identifier.
+    pub(super) fn decode_long(
         packet_type: PacketType,
         version: Version,
         body: &'a [u8],
     ) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(body);
         let packet_identifier = reader.packet_identifier()?;
+        if reader.is_empty() {
+            return Ok(Self::success(packet_identifier));
+        }
         if version < Version::V5 {
             return Err(DecodeError::TrailingBytes);
         }

@@ -22,10 +22,10 @@ impl<'a> Auth<'a> {
         }
         let mut reader = Reader::new(frame.body);
         if reader.is_empty() {
-            let reason_code = reason_code_from(frame, PacketType::Auth, 0)?;
+            let reason_code = reason_code_from(frame.sender(), PacketType::Auth, 0)?;
             return Ok(Packet::Auth(Self { reason_code, properties: Properties::none() }));
         }
-        let reason_code = reason_code_from(frame, PacketType::Auth, reader.u8()?)?;
+        let reason_code = reason_code_from(frame.sender(), PacketType::Auth, reader.u8()?)?;
         let properties = Properties::decode(&mut reader, Allowed::AUTH)?;
         reader.finish()?;
         if !properties.contains(id::AUTHENTICATION_METHOD) {

@@ -36,7 +36,7 @@ impl<'a> Disconnect<'a> {
         if version < Version::V5 {
             return Err(DecodeError::TrailingBytes);
         }
-        let reason_code = reason_code_from(frame, PacketType::Disconnect, reader.u8()?)?;
+        let reason_code = reason_code_from(frame.sender(), PacketType::Disconnect, reader.u8()?)?;
         let properties = match reader.is_empty() {
             true => Properties::none(),
             false => Properties::decode(&mut reader, Allowed::DISCONNECT)?,
