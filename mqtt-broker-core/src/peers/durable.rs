@@ -46,7 +46,7 @@ impl Peer {
     /// Tells of all but the interests.
     fn tell(&self, broker: &Broker, tell: &mut dyn FnMut(PeerChange<'_>)) {
         tell(PeerChange::Heard { run: self.run, received: self.received });
-        let confirmed = self.kept.front().map_or(self.last, |kept| kept.sequence - 1);
+        let confirmed = self.kept.front().map_or(self.last, |kept| kept.sequence.saturating_sub(1));
         tell(PeerChange::Confirmed { sequence: confirmed });
         for kept in &self.kept {
             let stored = broker.publications.get(kept.publication);

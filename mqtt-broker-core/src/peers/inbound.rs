@@ -205,6 +205,7 @@ impl Broker {
     /// Finds whom a message of a peer is for.
     fn match_forwarded(&mut self, publication: u32, message: &Message<'_>) {
         self.subscriptions.matches(message.topic, &mut self.matches);
+        self.matches.alter();
         if !message.direct {
             self.matches.subscribers.clear();
         }

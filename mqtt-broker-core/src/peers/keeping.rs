@@ -110,7 +110,7 @@ impl Broker {
         let Some(peers) = self.peers.as_deref_mut() else { return };
         peers.kept += 1;
         let Some(state) = peers.get_mut(shard) else { return };
-        state.last += 1;
+        state.last = state.last.saturating_add(1);
         let sequence = state.last;
         let change =
             PeerChange::Kept { sequence, publication: named, count, direct, groups: &groups };

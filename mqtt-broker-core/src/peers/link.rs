@@ -86,13 +86,14 @@ impl Broker {
         let Some(state) = self.peers.as_deref_mut().and_then(|peers| peers.get_mut(peer)) else {
             return;
         };
-        state.resend = state.kept.front().map_or(state.last + 1, |kept| kept.sequence);
+        state.resend =
+            state.kept.front().map_or(state.last.saturating_add(1), |kept| kept.sequence);
         state.resend_until = state.last;
         state.walk = Some(Walk::Begin);
         let behind = core::mem::take(&mut state.behind) || !known;
         state.sync = behind.then_some(0);
         if forgotten {
-            state.resend = state.last + 1;
+            state.resend = state.last.saturating_add(1);
         }
         self.notify_peer(peer);
     }

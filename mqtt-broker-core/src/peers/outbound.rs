@@ -90,7 +90,7 @@ impl Broker {
             let sequence = state.resend;
             let kept = state.kept(sequence);
             if kept.is_none_or(|kept| self.journal.is_durable(kept.lsn)) {
-                state.resend += 1;
+                state.resend = state.resend.saturating_add(1);
                 return self.encode_kept(now, peer, sequence, out);
             }
         } else if let Some(place) = state.sync {
@@ -177,7 +177,7 @@ impl Broker {
             Item::Received(sequence) => Frame::Received(sequence).encode(out),
             Item::Kept(sequence) => return self.encode_kept(now, peer, sequence, out),
             Item::Live(live) => {
-                state.ordered_live -= 1;
+                state.ordered_live = state.ordered_live.saturating_sub(1);
                 return self.encode_live(now, peer, &live, out);
             }
         }

@@ -45,6 +45,11 @@ impl Matches {
             + bytes_of(&self.advance)
     }
 
+    /// What is in the lists is for one message alone, and is not to be used again.
+    pub(crate) const fn alter(&mut self) {
+        self.at = 0;
+    }
+
     /// Gives back the memory of lists with room for more than `kept`.
     pub(crate) fn trim(&mut self, kept: usize) {
         if self.subscribers.capacity() > kept

@@ -8,6 +8,7 @@ extern crate alloc;
 
 mod client;
 mod crossing;
+mod hostile;
 mod keeping;
 mod law;
 mod world;
