@@ -207,10 +207,14 @@ pub struct Limits {
     /// would have to wait behind others; from seven eighths on, what is there without a connection:
     /// messages for Sessions without one, the new ones or, with [`QueueOverflow::DropOldest`], their
     /// oldest, retained messages, new Sessions that outlast their connection, and what these
-    /// subscribe to; from fifteen sixteenths on, new connections, other Sessions and subscriptions,
-    /// and messages; from thirty-one thirty-seconds on, all that can be refused. Each of these steps
-    /// is 1 KiB at least, or a sixteenth of a tiny ceiling. While one message is routed, the broker
-    /// takes up to 64 bytes more for each subscription that matches it.
+    /// subscribe to; from twenty-nine thirty-seconds on, messages for clients that have left 16 KiB
+    /// unread or 64 messages unacknowledged; from fifteen sixteenths on, new connections, other
+    /// Sessions and subscriptions, messages of more than 4 KiB (or a thousandth of the ceiling), and
+    /// those for clients that have left anything unread; from thirty-one thirty-seconds on, all that
+    /// can be refused. What is left is for acknowledgements and other answers. Each of these steps is
+    /// 1 KiB at least, or a sixteenth of a tiny ceiling. So a client that takes what it gets is served
+    /// while another one fills the memory. While one message is routed, the broker takes up to 64
+    /// bytes more for each subscription that matches it.
     pub memory: usize,
     /// Network Connections open at once, with those that have not sent CONNECT yet. Default 1 Mi.
     pub connections: u32,

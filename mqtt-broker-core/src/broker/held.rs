@@ -32,13 +32,14 @@ impl Broker {
         admitted.then_some(()).ok_or(Limit::Memory)
     }
 
-    /// Whether a message may be kept, and routed to so many subscriptions. What is left is for
-    /// answers.
+    /// Whether a message may be kept, and routed to so many subscriptions. A large one is refused
+    /// where newcomers are, a small one later.
     #[inline]
     pub(crate) fn admit_routing(&self, draft: &Draft<'_>, matches: usize) -> Result<(), Limit> {
         let message = draft.topic.as_bytes().len() + draft.payload.len();
         let bytes = message.saturating_add(matches.saturating_mul(MATCHED));
-        let admitted = self.account.admits(Claim::New, bytes);
+        let claim = if bytes > self.account.large() { Claim::New } else { Claim::Begun };
+        let admitted = self.account.admits(claim, bytes);
         admitted.then_some(()).ok_or(Limit::Memory)
     }
 

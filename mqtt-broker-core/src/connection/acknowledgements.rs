@@ -109,7 +109,11 @@ impl Broker {
         let Some(session) = self.sessions.get_mut(key) else { return Flow::Next };
         //= [MQTT-4.3.3-12]
         //= [MQTT-4.3.3-13]
+        let before = session.received.bytes();
         let known = session.received.remove(ack.packet_identifier);
+        if session.received.bytes() != before {
+            self.recount_session(key);
+        }
         if known {
             self.journal_session(key, SessionChange::Released(ack.packet_identifier));
             if let Some(connection) = self.connections.get_mut(index) {

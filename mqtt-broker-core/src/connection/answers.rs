@@ -5,7 +5,7 @@ use alloc::vec;
 
 use mqtt_codec::{Packet, PacketType, Property, ReasonCode, Utf8String, Version};
 
-use crate::boundary::{CloseReason, Lsn};
+use crate::boundary::{CloseReason, DropCause, Lsn};
 use crate::broker::Broker;
 use crate::connection::line::For;
 use crate::defect::Defect;
@@ -118,14 +118,25 @@ impl Broker {
             lsn = connection.promised.max(lsn);
             connection.promised = lsn;
         }
+        // An answer cannot be left out, nor can a message that has its Packet Identifier.
+        let urgent = !matches!(item, Item::Live { .. });
         let overtakes = lsn > Lsn(0) && self.is_releasing(index);
         let Some(connection) = self.connections.get_mut(index) else { return };
         if self.journal.is_durable(lsn) && !connection.connack_held && !overtakes {
-            if self.entries.outgoing.push(&mut connection.outgoing, item).is_ok() {
+            let (lines, line) = (&mut self.entries.outgoing, &mut connection.outgoing);
+            if lines.push(line, item).is_ok()
+                || (urgent && self.account.urgently(|| lines.push(line, item)).is_ok())
+            {
                 self.notify(index);
                 return;
             }
-        } else if self.entries.held.push(&mut connection.held, (lsn, item)).is_ok() {
+            self.give_up(index, item);
+            return;
+        }
+        let (lines, line) = (&mut self.entries.held, &mut connection.held);
+        let held = lines.push(line, (lsn, item)).is_ok()
+            || (urgent && self.account.urgently(|| lines.push(line, (lsn, item))).is_ok());
+        if held {
             if let Item::Ack { kind: AckKind::Puback, .. } = item {
                 connection.held_pubacks = connection.held_pubacks.saturating_add(1);
             }
@@ -135,8 +146,15 @@ impl Broker {
         self.give_up(index, item);
     }
 
-    /// Closes a connection that there is no memory for: what it was to be sent is in no line.
+    /// Closes a connection that there is no memory for: what it was to be sent is in no line. It
+    /// can do without a message of QoS 0.
     pub(super) fn give_up(&mut self, index: u32, item: Item) {
+        if let Item::Live { publication, .. } = item {
+            let session = self.session_of(index).unwrap_or(NONE);
+            self.dropped(session, publication, DropCause::BrokerFull);
+            self.free_item(item);
+            return;
+        }
         if let Item::UnderWay(identifier) = item {
             let session = self.session_of(index).and_then(|key| self.sessions.get_mut(key));
             let window = session.map(|session| &mut session.in_flight);

@@ -110,9 +110,9 @@ impl<T> InFlight<T> {
             self.base = Self::after(self.base, 1);
         }
         self.to_resend = self.to_resend.min(u16::try_from(self.slots.len()).unwrap_or(u16::MAX));
-        // A burst's memory is not kept by an idle session.
-        if self.slots.is_empty() && self.slots.capacity() > 64 {
-            self.slots = VecDeque::new();
+        // A burst's memory is not kept once it has passed.
+        if self.slots.capacity() > 64 && self.slots.len() <= self.slots.capacity() / 4 {
+            self.slots.shrink_to(self.slots.capacity() / 2);
         }
         Some(message)
     }

@@ -213,10 +213,11 @@ impl Entries {
     pub(crate) fn insert_packet(&mut self, bytes: Box<[u8]>) -> Result<Item, Full> {
         let len = bytes.len();
         self.take_answer()?;
-        let taken = self
-            .account
-            .take(len)
-            .and_then(|()| self.packets.insert(bytes).inspect_err(|_| self.account.give(len)));
+        let (packets, account) = (&mut self.packets, &self.account);
+        let taken = account.urgently(|| {
+            account.take(len)?;
+            packets.insert(bytes).inspect_err(|_| account.give(len))
+        });
         taken.map(Item::Packet).inspect_err(|_| self.give(1))
     }
 

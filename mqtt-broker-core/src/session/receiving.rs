@@ -47,8 +47,12 @@ impl ReceivedIdentifiers {
         match self.sorted.binary_search(&identifier) {
             Ok(place) => {
                 self.sorted.remove(place);
-                if self.sorted.is_empty() && self.sorted.capacity() > 64 {
-                    self.sorted = SmallVec::new();
+                let capacity = self.sorted.capacity();
+                if capacity > 64 && self.sorted.len() <= capacity / 4 {
+                    // A small vector shrinks to fit, or not at all.
+                    let mut sorted = SmallVec::with_capacity(capacity / 2);
+                    sorted.extend_from_slice(&self.sorted);
+                    self.sorted = sorted;
                 }
                 true
             }

@@ -18,6 +18,9 @@ const ENTRY_BYTES: u32 = 32;
 /// them, or has not read as many.
 pub(crate) const UNREAD: u32 = 16 << 10;
 
+/// How many messages a client may leave unacknowledged before it counts as one that is behind.
+const UNACKNOWLEDGED: u16 = 64;
+
 /// A copy of a publication on its way to one Session.
 #[derive(Clone, core::marker::Copy)]
 pub(crate) struct Addressed {
@@ -381,11 +384,19 @@ impl Broker {
         }
     }
 
-    /// Whether memory is so short that this copy has to do without.
+    /// Whether memory is so short that this copy has to do without. Who has taken what came before
+    /// does not notice.
+    #[inline]
     fn is_shed(&self, state: &Session, unsent: u32, size: u32, live: bool) -> bool {
+        if !self.account.is_short() {
+            return false;
+        }
+        let behind = unsent.max(state.queued_bytes);
         let claim = match state.is_connected() {
             false => Claim::Lasting,
             true if live && unsent >= UNREAD => Claim::Live,
+            true if behind >= UNREAD || state.in_flight.len() >= UNACKNOWLEDGED => Claim::Behind,
+            true if behind > 0 => Claim::New,
             true => return false,
         };
         !self.account.admits(claim, size as usize)

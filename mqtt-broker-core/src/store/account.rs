@@ -21,6 +21,8 @@ struct Ledger {
     ceiling: usize,
     /// Somebody was refused since this was last asked.
     refused: AtomicBool,
+    /// What is asked for is an answer.
+    urgent: AtomicBool,
 }
 
 /// The least difference between one claim and the next, in bytes, but for a tiny ceiling.
@@ -35,17 +37,20 @@ pub(crate) enum Claim {
     /// away, a Session that outlasts its connection and what that subscribes to: up to seven eighths.
     /// Who leaves all of it behind leaves room for others.
     Lasting,
-    /// Whoever or whatever is new: up to fifteen sixteenths.
+    /// A copy for a client that has left much unread or unacknowledged: up to twenty-nine
+    /// thirty-seconds.
+    Behind,
+    /// Whoever or whatever is new, and a large message: up to fifteen sixteenths.
     New,
     /// What those who are there already need to go on: up to thirty-one thirty-seconds. What is
-    /// left above is for what cannot be refused.
+    /// left above is for answers, and for what cannot be refused.
     Begun,
 }
 
 impl Account {
     pub(crate) fn new(ceiling: usize) -> Self {
-        let (held, refused) = (AtomicUsize::new(0), AtomicBool::new(false));
-        Self(Arc::new(Ledger { held, ceiling, refused }))
+        let (refused, urgent) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self(Arc::new(Ledger { held: AtomicUsize::new(0), ceiling, refused, urgent }))
     }
 
     /// Counts `bytes` that are about to be allocated.
@@ -55,10 +60,23 @@ impl Account {
     /// [`Full`] at the ceiling.
     pub(crate) fn take(&self, bytes: usize) -> Result<(), Full> {
         if !self.admits(Claim::Begun, bytes) {
-            return self.refuse();
+            let urgent = self.0.urgent.load(Ordering::Relaxed);
+            if !urgent || self.held().saturating_add(bytes) > self.0.ceiling {
+                return self.refuse();
+            }
         }
         self.take_anyway(bytes);
         Ok(())
+    }
+
+    /// Does again what was refused memory, for which there is more where it is needed to answer.
+    #[cold]
+    pub(crate) fn urgently<R>(&self, act: impl FnOnce() -> R) -> R {
+        self.0.urgent.store(true, Ordering::Relaxed);
+        let result = act();
+        self.0.urgent.store(false, Ordering::Relaxed);
+        self.take_refusal();
+        result
     }
 
     /// Refuses without being asked for more than is left: near the ceiling a newcomer is kept out.
@@ -111,10 +129,23 @@ impl Account {
         let reserve = match claim {
             Claim::Live => 8 * step,
             Claim::Lasting => 4 * step,
+            Claim::Behind => 3 * step,
             Claim::New => 2 * step,
             Claim::Begun => step,
         };
         self.held().saturating_add(bytes) <= self.0.ceiling - reserve
+    }
+
+    /// Whether so much is held that anybody has to do without.
+    #[inline]
+    pub(crate) fn is_short(&self) -> bool {
+        self.held() > self.0.ceiling / 2
+    }
+
+    /// Messages with more bytes than this are large where memory is short.
+    #[inline]
+    pub(crate) fn large(&self) -> usize {
+        (self.0.ceiling / 1024).min(4096)
     }
 
     /// Whether somebody was refused since this was last asked.

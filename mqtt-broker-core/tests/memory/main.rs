@@ -6,6 +6,7 @@
 #![allow(clippy::cast_possible_truncation, reason = "numbers of a test are small")]
 
 mod counting;
+mod neighbour;
 #[path = "../packets/packets_with.rs"]
 mod packets_with;
 mod recovery;

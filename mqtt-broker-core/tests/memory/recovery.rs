@@ -5,8 +5,8 @@ use mqtt_broker_core::{ConnectionHandle, Limit, Stats};
 use mqtt_codec::Version::{V3_1_1, V5};
 
 use crate::counting::held;
-use crate::packets_with::{packet, properties, publish, string};
-use crate::world::{World, message, subscribe, tight};
+use crate::packets_with::{connect, packet, properties, publish, string};
+use crate::world::{World, expiring, message, subscribe, tight};
 
 const CEILING: usize = 2 << 20;
 
@@ -246,6 +246,38 @@ fn messages_for_clients_that_do_not_read() {
         }
         let loud = world.wire(handle).unwrap();
         world.cut(loud);
+    });
+}
+
+#[test]
+fn messages_that_are_not_acknowledged() {
+    attack("in flight", |world, order| {
+        let wire = world.open().unwrap();
+        let mut list = expiring(V5);
+        list.extend([0x21, 0xff, 0xff]);
+        world.send(wire, &connect(V5, 0, &list, &[string("lazy")]));
+        world.send(wire, &subscribe(V5, ["for/lazy".into()].into_iter(), 1));
+        let lazy = world.wires[wire].handle;
+        let loud = world.connected(V5, "loud").unwrap();
+        let handle = world.wires[loud].handle;
+        let mut sent = 0;
+        until_refused(world, |world, _| {
+            let loud = world.wire(handle).unwrap_or_else(|| {
+                panic!("it is closed: {:?}", world.broker.stats());
+            });
+            world.send(loud, &message(V5, 0x32, "for/lazy", 1, 30));
+            sent += 1;
+        });
+        is_at_the_ceiling(world);
+        for identifier in order.of((1..=sent).collect()) {
+            let wire = world.wire(lazy).unwrap();
+            world.send(wire, &packet(0x40, &(identifier as u16).to_be_bytes()));
+        }
+        for handle in [lazy, handle] {
+            let wire = world.wire(handle).unwrap();
+            world.cut(wire);
+        }
+        world.call(|broker, now| broker.remove_session(now, "lazy"));
     });
 }
 

@@ -13,6 +13,7 @@ fn claims_stop_at_fractions_of_the_ceiling() {
     let ceiling = 128 << 10;
     assert_eq!(left(ceiling, Claim::Live), ceiling / 4);
     assert_eq!(left(ceiling, Claim::Lasting), ceiling / 8);
+    assert_eq!(left(ceiling, Claim::Behind), ceiling / 32 * 3);
     assert_eq!(left(ceiling, Claim::New), ceiling / 16);
     assert_eq!(left(ceiling, Claim::Begun), ceiling / 32);
 }
