@@ -35,6 +35,7 @@ use crate::retained::Retained;
 use crate::routing::Delivery;
 use crate::routing::local::Locals;
 use crate::routing::replay::Replays;
+use crate::routing::spread::Spread;
 use crate::session::Sessions;
 use crate::session::queue::{Entries, List};
 use crate::session::will::Due;
@@ -98,6 +99,8 @@ pub struct Broker {
     pub(crate) wills: VecDeque<Due>,
     /// Publications, held, whose share group (by serial) has to choose another member.
     pub(crate) orphans: VecDeque<(u32, u32)>,
+    /// Messages with very many copies, which are queued over turns.
+    pub(crate) spreads: VecDeque<Spread>,
     /// A publication lent to the host until its next call.
     lent: Option<u32>,
     /// Who has missed the message at hand.
@@ -161,6 +164,7 @@ impl Broker {
             closing: VecDeque::new(),
             wills: VecDeque::new(),
             orphans: VecDeque::new(),
+            spreads: VecDeque::new(),
             lent: None,
             missed: Missed::default(),
             serial: 0,
@@ -387,10 +391,13 @@ impl Broker {
         self.commit(now);
     }
 
-    /// Ends the record being made, and counts what has grown.
+    /// Ends the record being made, unless a message has yet to be queued for all who get it, and
+    /// counts what has grown.
     #[inline]
     pub(crate) fn commit(&mut self, now: Instant) {
-        self.journal.commit(now);
+        if self.spreads.is_empty() {
+            self.journal.commit(now);
+        }
         self.recount_aside();
     }
 

@@ -262,6 +262,7 @@ impl Connections {
         self.step_out(For::Room, index);
         self.step_out(For::Host, index);
         self.step_out(For::Peers, index);
+        self.step_out(For::Spread, index);
         let connection = self.slots.remove(index)?;
         self.addresses.leave(&connection.peer);
         Some(connection)

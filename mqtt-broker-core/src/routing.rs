@@ -3,6 +3,7 @@
 mod delivery;
 pub(crate) mod local;
 pub(crate) mod replay;
+pub(crate) mod spread;
 
 use mqtt_codec::{QoS, SubscriptionIdentifier, TopicName};
 

@@ -52,6 +52,7 @@ impl Broker {
     /// become some times as long as the last snapshot, say.
     pub fn snapshot(&mut self, now: Instant) -> Option<Lsn> {
         self.record(now, &Call::Snapshot);
+        self.finish_spreads(now);
         if !self.journal.is_enabled() || self.snapshot.is_some() {
             return None;
         }
@@ -69,7 +70,8 @@ impl Broker {
     /// Whether a snapshot waits for a turn. It does not while the disk cannot keep up.
     pub(super) fn is_snapshot_ready(&self) -> bool {
         let telling = |snapshot: &Snapshot| !matches!(snapshot.stage, Stage::Told(_));
-        self.snapshot.as_ref().is_some_and(telling) && !self.journal.is_half_full()
+        let ready = self.snapshot.as_ref().is_some_and(telling) && !self.journal.is_half_full();
+        ready && self.spreads.is_empty()
     }
 
     /// Goes on with a snapshot, as far as this call goes, but at least one thing further.

@@ -31,6 +31,7 @@ impl Broker {
         self.release_durable();
         self.resume_turns();
         self.run_peers();
+        self.run_spreads(now);
         self.free_ended(FREED);
         self.settle(now);
         self.shut_some(now);

@@ -24,7 +24,9 @@ impl Broker {
     /// some tens of nanoseconds.
     ///
     /// What is begun and cannot be put off is ended: a call may take more, by as many steps as one
-    /// PUBLISH has matching subscriptions, or one connection has messages to be sent.
+    /// PUBLISH has matching subscriptions, which are looked at in one go, or one connection has
+    /// messages to be sent. If there are more than 8,192 copies of a PUBLISH, they are queued over
+    /// turns, and so is the choice of as many share groups; the publisher waits meanwhile.
     /// [`Stats::steps`](crate::Stats::steps) counts them.
     pub const STEPS_PER_CALL: u64 = 16_384;
 }
@@ -68,6 +70,7 @@ impl Broker {
             || self.sessions.first_ended().is_some()
             || !self.discarded.is_empty()
             || self.shut_from.is_some()
+            || !self.spreads.is_empty()
             || self.connections.waiting_for(For::Turn) > 0
             || self.has_room_to_give()
             || self.is_snapshot_ready()

@@ -23,6 +23,8 @@ pub(super) enum Flow {
     Wait,
     /// It is not done with, and goes on in a later turn.
     Turn,
+    /// It was taken, but what it leads to has yet to end; its connection stands in a line.
+    Taken,
     /// It was not taken: its connection stands in a line for room, and it comes again.
     Line,
 }
@@ -91,6 +93,10 @@ impl Broker {
                 Ok(Flow::Next) => {}
                 Ok(Flow::Wait) => return self.wait(now, index, bytes.len() - rest.len(), len),
                 Ok(Flow::Turn) => return self.wait_for_turn(now, index, bytes.len() - rest.len()),
+                Ok(Flow::Taken) => {
+                    self.settle(now);
+                    return self.wait(now, index, bytes.len() - rest.len() + len, 0);
+                }
                 Ok(Flow::Line) => return self.wait(now, index, bytes.len() - rest.len(), 0),
                 Err(reason) => self.close(now, index, reason),
             }
@@ -132,7 +138,7 @@ impl Broker {
         }
         let handled = self.handle_packet(now, index, state, bytes, &packet, policy);
         // One that ends its connection has come like any other.
-        if matches!(handled, Ok(Flow::Next) | Err(_)) {
+        if matches!(handled, Ok(Flow::Next | Flow::Taken) | Err(_)) {
             self.stats.packets_received += 1;
             self.stats.bytes_received += frame.encoded_len() as u64;
         }
@@ -191,7 +197,7 @@ impl Broker {
                 ));
             }
         };
-        if flow == Flow::Next {
+        if matches!(flow, Flow::Next | Flow::Taken) {
             self.forget_question(index);
             self.forget_progress(index);
         }

@@ -16,10 +16,12 @@ pub(crate) enum For {
     Host,
     /// What they subscribe to is to be known to the peers.
     Peers,
+    /// What they have published is queued over turns.
+    Spread,
 }
 
 /// How many lines there are.
-pub(super) const LINES: usize = 5;
+pub(super) const LINES: usize = 6;
 
 /// The ends of one line. It goes through the connections themselves, so that it takes no memory of
 /// its own and nobody stands in it who is gone.
@@ -52,24 +54,26 @@ impl Default for Place {
 
 impl For {
     const fn of<T>(self, all: &[T; LINES]) -> &T {
-        let [turn, durable, room, host, peers] = all;
+        let [turn, durable, room, host, peers, spread] = all;
         match self {
             Self::Turn => turn,
             Self::Durable => durable,
             Self::Room => room,
             Self::Host => host,
             Self::Peers => peers,
+            Self::Spread => spread,
         }
     }
 
     const fn of_mut<T>(self, all: &mut [T; LINES]) -> &mut T {
-        let [turn, durable, room, host, peers] = all;
+        let [turn, durable, room, host, peers, spread] = all;
         match self {
             Self::Turn => turn,
             Self::Durable => durable,
             Self::Room => room,
             Self::Host => host,
             Self::Peers => peers,
+            Self::Spread => spread,
         }
     }
 }
@@ -118,7 +122,7 @@ impl Connections {
     }
 
     /// Takes a connection out of a line; whether it stood there.
-    pub(super) fn step_out(&mut self, what: For, index: u32) -> bool {
+    pub(crate) fn step_out(&mut self, what: For, index: u32) -> bool {
         let Some(connection) = self.slots.get_mut(index) else { return false };
         let place = core::mem::take(what.of_mut(&mut connection.places));
         if !place.stands {

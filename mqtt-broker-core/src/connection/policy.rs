@@ -190,8 +190,8 @@ impl Broker {
     /// Input is welcome again, unless another cause to wait is left.
     pub(crate) fn resume(&mut self, index: u32) {
         let stands = |line| self.connections.waits_for(line, index);
-        let in_line =
-            stands(For::Turn) || stands(For::Room) || stands(For::Host) || stands(For::Peers);
+        let in_line = [For::Turn, For::Room, For::Host, For::Peers, For::Spread];
+        let in_line = in_line.into_iter().any(stands);
         let clogged = self.is_clogged(index) || in_line;
         let Some(connection) = self.connections.get_mut(index) else { return };
         let open = connection.question.as_ref().is_some_and(|question| question.ticket.is_some());

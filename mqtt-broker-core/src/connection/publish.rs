@@ -89,7 +89,7 @@ impl Broker {
             self.wait_for_room(index);
             return Ok(Flow::Line);
         }
-        if self.wait_for_host(index, topic) {
+        if self.wait_for_spread(index, key) || self.wait_for_host(index, topic) {
             return Ok(Flow::Line);
         }
         let refusal = match self.refusal_of(index, publish, topic) {
@@ -105,6 +105,7 @@ impl Broker {
         };
         self.stats.publish_received += 1;
         self.spend_rate(now, key);
+        let put_off = self.spreads.len();
         let reason_code = match refusal {
             Some((reason_code, cause)) => {
                 self.stats.denied_publish += 1;
@@ -115,6 +116,10 @@ impl Broker {
             }
             None => self.accept_publish(now, index, key, publish, topic)?,
         };
+        if self.spreads.len() > put_off {
+            self.await_spread(index, key, publish.delivery);
+            return Ok(Flow::Taken);
+        }
         self.acknowledge_publish(index, key, publish.delivery, reason_code);
         Ok(Flow::Next)
     }
@@ -238,7 +243,7 @@ impl Broker {
         }
     }
 
-    fn acknowledge_publish(
+    pub(crate) fn acknowledge_publish(
         &mut self,
         index: u32,
         key: u32,
@@ -269,7 +274,7 @@ impl Broker {
         }
     }
 
-    fn remember_received(&mut self, key: u32, packet_identifier: PacketIdentifier) {
+    pub(crate) fn remember_received(&mut self, key: u32, packet_identifier: PacketIdentifier) {
         let Some(session) = self.sessions.get_mut(key) else { return };
         let growth = session.received.growth();
         session.received.insert(packet_identifier);

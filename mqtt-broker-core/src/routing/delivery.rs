@@ -3,6 +3,7 @@
 use mqtt_codec::QoS;
 
 use super::local::is_local;
+use super::spread::AT_ONCE;
 use super::{Delivery, addressed};
 use crate::broker::Broker;
 use crate::defect::Defect;
@@ -40,6 +41,13 @@ impl Broker {
         let size = queued_size(stored.len());
         let routed = Routed { publication, qos, retain, sequence, origin, size };
         let matches = core::mem::take(&mut self.matches);
+        let many = matches.subscribers.len() + matches.groups.len() > AT_ONCE;
+        if many && self.peers.is_none() {
+            self.merge(now, routed, &matches);
+            self.put_off(publication, origin, &matches);
+            self.matches = matches;
+            return;
+        }
         if matches.filters > 1 {
             self.deliver_merged(now, routed, &matches);
         } else {
@@ -142,9 +150,27 @@ impl Broker {
         true
     }
 
-    /// To subscribers of whom some may be there more than once: overlapping subscriptions make one
-    /// copy, of the highest QoS, with all identifiers.
+    /// To subscribers of whom some may be there more than once.
     fn deliver_merged(&mut self, now: Instant, routed: Routed, matches: &Matches) {
+        self.merge(now, routed, matches);
+        let mut deliveries = core::mem::take(&mut self.deliveries);
+        let mut more = core::mem::take(&mut self.more_identifiers);
+        self.work.add(deliveries.len());
+        let mut rest = more.drain(..).peekable();
+        for (place, delivery) in (0u32..).zip(deliveries.drain(..)) {
+            let mut message = delivery.message(routed.publication);
+            while let Some((_, identifier)) = rest.next_if(|(of, _)| *of == place) {
+                self.entries.add_identifier(&mut message.identifiers, identifier);
+            }
+            self.queue_copy(routed, delivery, message);
+        }
+        drop(rest);
+        (self.deliveries, self.more_identifiers) = (deliveries, more);
+    }
+
+    /// Lists who gets a copy: overlapping subscriptions make one, of the highest QoS, with all
+    /// identifiers. The host and peers have theirs at once.
+    fn merge(&mut self, now: Instant, routed: Routed, matches: &Matches) {
         let mut deliveries = core::mem::take(&mut self.deliveries);
         let mut more = core::mem::take(&mut self.more_identifiers);
         for &found in &matches.subscribers {
@@ -179,18 +205,9 @@ impl Broker {
                 }
             }
         }
-        self.work.add(matches.subscribers.len() + deliveries.len());
+        self.work.add(matches.subscribers.len());
         // Not the stable sort: that takes 4 KiB of stack.
         more.sort_unstable();
-        let mut rest = more.drain(..).peekable();
-        for (place, delivery) in (0u32..).zip(deliveries.drain(..)) {
-            let mut message = delivery.message(routed.publication);
-            while let Some((_, identifier)) = rest.next_if(|(of, _)| *of == place) {
-                self.entries.add_identifier(&mut message.identifiers, identifier);
-            }
-            self.queue_copy(routed, delivery, message);
-        }
-        drop(rest);
         (self.deliveries, self.more_identifiers) = (deliveries, more);
     }
 }

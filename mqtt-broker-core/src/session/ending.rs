@@ -72,6 +72,10 @@ impl Broker {
     }
 
     fn free_sessions(&mut self, mut left: usize) {
+        if !self.spreads.is_empty() {
+            // Copies that have yet to be queued go to Sessions by their keys.
+            return;
+        }
         while let Some(key) = self.sessions.first_ended() {
             let Some(rest) = left.checked_sub(1) else { return };
             left = rest;

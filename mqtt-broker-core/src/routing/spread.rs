@@ -1,0 +1,191 @@
+//! A message with very many copies: found in one call, queued over turns.
+//!
+//! Who gets a copy is settled when the message is accepted. Until the last copy is queued, the
+//! publisher's input waits and its message is not acknowledged, and the journal's record stays open:
+//! all copies are in one record, as those of any other message are. Others go on meanwhile; their
+//! changes are in the same record.
+
+use alloc::vec::Vec;
+
+use mqtt_codec::{Delivery as QoSDelivery, ReasonCode, SubscriptionIdentifier};
+
+use super::Delivery;
+use crate::boundary::ConnectionHandle;
+use crate::broker::{Broker, bytes_of};
+use crate::connection::line::For;
+use crate::subscription::Matches;
+use crate::time::Instant;
+
+/// A message with more copies than this is spread over turns.
+pub(super) const AT_ONCE: usize = 8192;
+
+/// What is left to do for one message.
+pub(crate) struct Spread {
+    /// Held until the end.
+    publication: u32,
+    origin: Option<u32>,
+    deliveries: Vec<Delivery>,
+    /// Subscription Identifiers beyond the first, with the place of their delivery, in order.
+    more: Vec<(u32, SubscriptionIdentifier)>,
+    /// The serials of the share groups that have yet to choose.
+    groups: Vec<u32>,
+    /// How many of each are done with.
+    delivered: usize,
+    identified: usize,
+    chosen: usize,
+    awaited: Option<Awaited>,
+}
+
+/// Who waits for the acknowledgement.
+struct Awaited {
+    connection: ConnectionHandle,
+    session: u32,
+    delivery: QoSDelivery,
+}
+
+impl Spread {
+    const fn heap(&self) -> usize {
+        bytes_of(&self.deliveries) + bytes_of(&self.more) + bytes_of(&self.groups)
+    }
+}
+
+impl Broker {
+    /// Puts off the copies of a publication: those that were listed, and those of share groups.
+    #[cold]
+    pub(super) fn put_off(&mut self, publication: u32, origin: Option<u32>, matches: &Matches) {
+        let deliveries = core::mem::take(&mut self.deliveries);
+        let more = core::mem::take(&mut self.more_identifiers);
+        self.work.add(matches.groups.len());
+        let serials = matches.groups.iter().map(|group| self.subscriptions.serial(*group));
+        let groups = serials.collect();
+        self.publications.hold(publication);
+        let (delivered, identified, chosen, awaited) = (0, 0, 0, None);
+        let spread = Spread {
+            publication,
+            origin,
+            deliveries,
+            more,
+            groups,
+            delivered,
+            identified,
+            chosen,
+            awaited,
+        };
+        self.account.take_anyway(spread.heap());
+        self.spreads.push_back(spread);
+    }
+
+    /// The publisher of the message that was put off last waits for the end of it.
+    pub(crate) fn await_spread(&mut self, index: u32, session: u32, delivery: QoSDelivery) {
+        let Some(connection) = self.connections.handle(index) else { return };
+        if let Some(spread) = self.spreads.back_mut() {
+            spread.awaited = Some(Awaited { connection, session, delivery });
+            self.connections.line_up(For::Spread, index);
+        }
+    }
+
+    /// Puts a connection in line if an earlier message of its Session has yet to be acknowledged.
+    pub(crate) fn wait_for_spread(&mut self, index: u32, session: u32) -> bool {
+        let is_its = |spread: &Spread| {
+            spread.awaited.as_ref().is_some_and(|awaited| awaited.session == session)
+        };
+        let waits = self.spreads.iter().any(is_its);
+        if waits {
+            self.connections.line_up(For::Spread, index);
+        }
+        waits
+    }
+
+    /// Goes on with messages that were put off, as far as this call goes.
+    pub(crate) fn run_spreads(&mut self, now: Instant) {
+        while let Some(mut spread) = self.spreads.pop_front() {
+            let done = self.spread_some(&mut spread);
+            self.tell_missed(spread.publication);
+            if !done {
+                self.spreads.push_front(spread);
+                return;
+            }
+            self.end_spread(&spread);
+            if self.spreads.is_empty() {
+                self.settle(now);
+            }
+            if self.work.is_done() {
+                return;
+            }
+        }
+    }
+
+    /// Does all that was put off: for who needs one record to be at an end.
+    pub(crate) fn finish_spreads(&mut self, now: Instant) {
+        while !self.spreads.is_empty() {
+            self.work.begin();
+            self.run_spreads(now);
+        }
+    }
+
+    /// Whether it is done with; it does one thing at least.
+    fn spread_some(&mut self, spread: &mut Spread) -> bool {
+        let Some(stored) = self.publications.get(spread.publication) else { return true };
+        let (qos, retain) = (stored.qos, stored.retain);
+        loop {
+            self.work.add(1);
+            if let Some(&delivery) = spread.deliveries.get(spread.delivered) {
+                let mut message = delivery.message(spread.publication);
+                let mut rest = spread.more.iter().skip(spread.identified);
+                while let Some((_, identifier)) =
+                    rest.next().filter(|(place, _)| *place as usize == spread.delivered)
+                {
+                    self.entries.add_identifier(&mut message.identifiers, *identifier);
+                    spread.identified += 1;
+                }
+                spread.delivered += 1;
+                // Its key is its own until what it held is freed, which waits for this.
+                let goes_on = self.sessions.get(delivery.subscriber).is_some_and(|s| !s.ended);
+                if goes_on {
+                    self.enqueue(delivery.subscriber, message);
+                } else {
+                    self.entries.remove_identifiers(message.identifiers);
+                }
+            } else if let Some(&serial) = spread.groups.get(spread.chosen) {
+                spread.chosen += 1;
+                let group = self.subscriptions.group(serial);
+                let delivery =
+                    group.and_then(|group| self.choose_member(group, qos, retain, spread.origin));
+                if let Some(delivery) = delivery {
+                    self.enqueue(delivery.subscriber, delivery.message(spread.publication));
+                }
+            } else {
+                return true;
+            }
+            if self.work.is_done() {
+                return false;
+            }
+        }
+    }
+
+    fn end_spread(&mut self, spread: &Spread) {
+        self.account.give(spread.heap());
+        self.publications.release(spread.publication);
+        let Some(awaited) = &spread.awaited else { return };
+        let Awaited { connection, session, delivery } = *awaited;
+        let index = self.connections.resolve(connection);
+        match index.filter(|index| self.session_of(*index) == Some(session)) {
+            Some(index) => {
+                self.acknowledge_publish(index, session, delivery, ReasonCode::SUCCESS);
+            }
+            // It comes again, on another connection, and is known then.
+            None if self.sessions.get(session).is_some_and(|state| !state.ended) => {
+                if let QoSDelivery::ExactlyOnce { packet_identifier, .. } = delivery {
+                    self.remember_received(session, packet_identifier);
+                }
+            }
+            None => {}
+        }
+        let current = self.sessions.get(session).map(|state| state.connection);
+        for index in index.into_iter().chain(current) {
+            if self.connections.step_out(For::Spread, index) {
+                self.resume(index);
+            }
+        }
+    }
+}
