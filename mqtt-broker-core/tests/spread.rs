@@ -115,7 +115,8 @@ fn a_message_for_very_many_is_queued_over_turns() {
     subscribers.iter().for_each(|handle| drop(world.read(*handle)));
     let publisher = world.connected("publisher", false);
     let other = world.connected("other", false);
-    (world.read(publisher), world.read(other));
+    world.read(publisher);
+    world.read(other);
     world.rest();
     let before = world.broker.stats().steps;
     let two = [message(7), message(8)].concat();
