@@ -8,9 +8,11 @@
 #[path = "core/rows.rs"]
 mod rows;
 
+use core::hint::black_box;
+use core::time::Duration;
 use std::env;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use benches::allocations::{Counting, count};
 
@@ -29,7 +31,7 @@ fn main() {
             let row = ROWS.iter().find(|row| row.name == *name).expect("a row has this name");
             let mut round = (row.prepare)();
             for _ in 0..rounds.parse().expect("a number of rounds") {
-                std::hint::black_box(round());
+                black_box(round());
             }
             return;
         }
@@ -48,7 +50,9 @@ fn main() {
 fn print(row: &Row) {
     let mut round = (row.prepare)();
     // The first rounds make the room that the others use again.
-    (0..3).for_each(|_| drop(round()));
+    (0..3).for_each(|_| {
+        black_box(round());
+    });
     let (mut best, mut allocations) = (f64::INFINITY, f64::INFINITY);
     let begun = Instant::now();
     while begun.elapsed() < TIMED {

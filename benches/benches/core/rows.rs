@@ -5,17 +5,17 @@ use mqtt_broker_core::{Config, ConnectionHandle, Instant};
 use mqtt_codec::{QoS, Version};
 
 /// One line of the table.
-pub struct Row {
-    pub name: &'static str,
+pub(crate) struct Row {
+    pub(crate) name: &'static str,
     /// Nanoseconds of one unit that issue and readers hope for; empty if there is no such hope.
-    pub target: &'static str,
+    pub(crate) target: &'static str,
     /// Whether it is prepared soon enough to be run by a simulator.
-    pub is_small: bool,
-    pub prepare: fn() -> Round,
+    pub(crate) is_small: bool,
+    pub(crate) prepare: fn() -> Round,
 }
 
 /// Does a round; how many units that was.
-pub type Round = Box<dyn FnMut() -> u64>;
+pub(crate) type Round = Box<dyn FnMut() -> u64>;
 
 const fn row(name: &'static str, target: &'static str, prepare: fn() -> Round) -> Row {
     Row { name, target, is_small: true, prepare }
@@ -31,7 +31,7 @@ const Q0: QoS = QoS::AtMostOnce;
 const Q1: QoS = QoS::AtLeastOnce;
 const Q2: QoS = QoS::ExactlyOnce;
 
-pub const ROWS: &[Row] = &[
+pub(crate) const ROWS: &[Row] = &[
     row("delivery, 1 x 256 B", "", || fan_out(1, 256, V3)),
     row("delivery, 10 x 256 B", "", || fan_out(10, 256, V3)),
     row("delivery, 100 x 16 B", "", || fan_out(100, 16, V3)),

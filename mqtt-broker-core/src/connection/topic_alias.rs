@@ -86,6 +86,12 @@ impl TopicAliases {
         }
     }
 
+    /// Whether the client takes any.
+    #[inline]
+    pub(crate) const fn are_sent(&self) -> bool {
+        self.sent_maximum > 0
+    }
+
     /// How the next PUBLISH of `topic` goes out. The caller sends it so: the client learns a new
     /// number only from the packet.
     pub(crate) fn outgoing(&mut self, topic: TopicName<'_>) -> Outgoing {

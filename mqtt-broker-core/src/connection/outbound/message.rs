@@ -31,7 +31,8 @@ impl Broker {
     /// What [`transmit_message`](Self::transmit_message) does, without a look at anything twice.
     pub(super) fn transmit_plain(&mut self, index: u32, room: &mut [u8]) -> usize {
         let Some(connection) = self.connections.get_mut(index) else { return 0 };
-        if connection.aliases.is_some() || self.config.ask_deliver {
+        let aliases = connection.aliases.as_ref();
+        if self.config.ask_deliver || aliases.is_some_and(|aliases| aliases.are_sent()) {
             return 0;
         }
         let (version, maximum) = (connection.version, connection.maximum_packet_size.get());
