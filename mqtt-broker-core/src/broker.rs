@@ -39,13 +39,13 @@ use crate::routing::spread::Spread;
 use crate::session::Sessions;
 use crate::session::queue::{Entries, List};
 use crate::session::will::Due;
-use crate::store::Account;
+use crate::store::{Account, Claim};
 use crate::subscription::{Matches, Subscriptions};
 use crate::time::Instant;
 use crate::timers::Timers;
 
 pub(crate) use self::events::Missed;
-pub(crate) use self::held::{bytes_of, queue_bytes, trim_queue};
+pub(crate) use self::held::{NEWCOMER, bytes_of, queue_bytes, trim_queue};
 pub use self::replay::{Replay, ReplayCause, ReplayError};
 use self::snapshot::Snapshot;
 pub(crate) use self::timeout::Timer;
@@ -199,8 +199,10 @@ impl Broker {
         if self.shutting_down {
             return Err(Error::Full("connections"));
         }
-        let admitted = self.admit_new(0, false);
-        let handle = match admitted.and_then(|()| self.connections.insert(peer, now)) {
+        let admitted = self.admit_new(Claim::New, 0);
+        let handle = match admitted.and_then(|()| {
+            self.account.taking_for(Claim::New, || self.connections.insert(peer, now))
+        }) {
             Ok(handle) => handle,
             Err(limit) => {
                 let limit = self.full(limit);

@@ -206,8 +206,8 @@ pub struct Limits {
     /// Near the ceiling the broker sheds, in this order: from three quarters on, QoS 0 copies that
     /// would have to wait behind others; from seven eighths on, what is there without a connection:
     /// messages for Sessions without one, the new ones or, with [`QueueOverflow::DropOldest`], their
-    /// oldest, retained messages, new Sessions that outlast their connection, and what these
-    /// subscribe to; from twenty-nine thirty-seconds on, messages for clients that have left 16 KiB
+    /// oldest, retained messages, new Sessions that outlast their connection, what these subscribe
+    /// to, and second subscriptions of others; from twenty-nine thirty-seconds on, messages for clients that have left 16 KiB
     /// unread or 64 messages unacknowledged; from fifteen sixteenths on, new connections, other
     /// Sessions and subscriptions, messages of more than 4 KiB (or a thousandth of the ceiling), and
     /// those for clients that have left anything unread; from thirty-one thirty-seconds on, all that

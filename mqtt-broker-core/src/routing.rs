@@ -113,7 +113,9 @@ impl Broker {
             return Ok(());
         }
         //= [MQTT-3.3.1-5]
-        let before = self.retained.set(stored.topic(), publication);
+        let before = self
+            .account
+            .taking_for(Claim::Lasting, || self.retained.set(stored.topic(), publication));
         let before = before.map_err(|Full| self.full(Limit::Retained))?;
         self.publications.hold(publication);
         self.retained.count_bytes(len, 0);

@@ -11,7 +11,7 @@ use crate::publication::Draft;
 use crate::store::Claim;
 
 /// What a newcomer takes in tables and timers, roughly.
-const NEWCOMER: usize = 512;
+pub(crate) const NEWCOMER: usize = 512;
 /// What routing takes for a subscription that matches.
 const MATCHED: usize = 64;
 /// A work list that has room for more than this is not kept.
@@ -25,9 +25,8 @@ impl Broker {
         if self.account.take_refusal() { Limit::Memory } else { limit }
     }
 
-    /// Whether somebody or something new may have `bytes`; less may what lasts without a connection.
-    pub(crate) fn admit_new(&self, bytes: usize, lasts: bool) -> Result<(), Limit> {
-        let claim = if lasts { Claim::Lasting } else { Claim::New };
+    /// Whether somebody new may have `bytes`, for this claim.
+    pub(crate) fn admit_new(&self, claim: Claim, bytes: usize) -> Result<(), Limit> {
         let admitted = self.account.admits(claim, NEWCOMER + bytes);
         admitted.then_some(()).ok_or(Limit::Memory)
     }

@@ -14,12 +14,13 @@ use super::inbound::{Flow, Handled};
 use super::line::For;
 use super::policy::Ask;
 use crate::boundary::{CloseReason, Event, RefusalCause};
-use crate::broker::Broker;
+use crate::broker::{Broker, NEWCOMER};
 use crate::config::Limit;
 use crate::defect::Defect;
 use crate::journal::SessionChange;
 use crate::policy::{Policy, Verdict};
 use crate::session::queue::NONE;
+use crate::store::Claim;
 use crate::time::Instant;
 
 /// How many steps of Topic Filters of one packet a turn takes; the rest of a longer list has other
@@ -384,14 +385,18 @@ impl Broker {
             let words = "the limit `subscriptions_per_client` is reached";
             return at_limit(ReasonCode::QUOTA_EXCEEDED, words, Limit::SubscriptionsPerClient);
         }
-        let lasts = session.is_persistent();
-        let admitted = self.admit_new(filter.as_bytes().len(), lasts).is_ok();
+        // Near the ceiling each may have one before anybody has more.
+        let lasts = session.is_persistent() || session.subscriptions.len() > 0;
+        let claim = if lasts { Claim::Lasting } else { Claim::New };
+        let admitted = self.account.admits(claim, NEWCOMER + filter.as_bytes().len());
         let Some(session) = self.sessions.get_mut(key) else {
             return refused(ReasonCode::UNSPECIFIED_ERROR, "", nobody);
         };
         let list = &mut session.subscriptions;
         let subscribed = if admitted || self.subscriptions.get(filter, key).is_some() {
-            self.subscriptions.subscribe(list, filter, key, options, identifier)
+            self.account.taking_for(claim, || {
+                self.subscriptions.subscribe(list, filter, key, options, identifier)
+            })
         } else {
             self.account.refuse()
         };

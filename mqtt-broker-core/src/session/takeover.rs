@@ -11,7 +11,7 @@ use crate::config::Limit;
 use crate::connection::State;
 use crate::defect::Defect;
 use crate::journal::{Change, Life, SessionChange};
-use crate::store::Full;
+use crate::store::{Claim, Full};
 use crate::time::Instant;
 
 /// A Session that a CONNECT found or made.
@@ -34,6 +34,7 @@ impl Broker {
     ) -> Result<Opened, Limit> {
         let mut found = self.sessions.find(client_identifier);
         let expiry_interval = self.expiry_interval(connect);
+        let claim = if expiry_interval > 0 { Claim::Lasting } else { Claim::New };
         if found.is_none() {
             let (limits, lasts) = (&self.config.limits, expiry_interval > 0);
             if self.sessions.len() >= limits.sessions
@@ -42,7 +43,7 @@ impl Broker {
                 return Err(Limit::Sessions);
             }
             let name = connect.user_name.map_or(0, |name| name.as_str().len());
-            self.admit_new(client_identifier.len() + name, lasts)?;
+            self.admit_new(claim, client_identifier.len() + name)?;
         }
         let will = match &connect.will {
             Some(will) => Some(self.keep_will(will)?),
@@ -60,7 +61,7 @@ impl Broker {
             Some(session) => session,
             None => {
                 let new = Session::new(client_identifier.into(), connect.version);
-                match self.sessions.insert(new) {
+                match self.account.taking_for(claim, || self.sessions.insert(new)) {
                     Ok(session) => session,
                     Err(Full) => {
                         if let Some(will) = &will {

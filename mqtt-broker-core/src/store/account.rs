@@ -23,6 +23,8 @@ struct Ledger {
     refused: AtomicBool,
     /// What is asked for is an answer.
     urgent: AtomicBool,
+    /// For whom memory is taken at the moment, as [`Claim::steps`].
+    claim: AtomicUsize,
 }
 
 /// The least difference between one claim and the next, in bytes, but for a tiny ceiling.
@@ -47,10 +49,24 @@ pub(crate) enum Claim {
     Begun,
 }
 
+impl Claim {
+    /// How many steps below the ceiling it ends.
+    const fn steps(self) -> usize {
+        match self {
+            Self::Live => 8,
+            Self::Lasting => 4,
+            Self::Behind => 3,
+            Self::New => 2,
+            Self::Begun => 1,
+        }
+    }
+}
+
 impl Account {
     pub(crate) fn new(ceiling: usize) -> Self {
         let (refused, urgent) = (AtomicBool::new(false), AtomicBool::new(false));
-        Self(Arc::new(Ledger { held: AtomicUsize::new(0), ceiling, refused, urgent }))
+        let (held, claim) = (AtomicUsize::new(0), AtomicUsize::new(Claim::Begun.steps()));
+        Self(Arc::new(Ledger { held, ceiling, refused, urgent, claim }))
     }
 
     /// Counts `bytes` that are about to be allocated.
@@ -59,7 +75,7 @@ impl Account {
     ///
     /// [`Full`] at the ceiling.
     pub(crate) fn take(&self, bytes: usize) -> Result<(), Full> {
-        if !self.admits(Claim::Begun, bytes) {
+        if !self.leaves(self.0.claim.load(Ordering::Relaxed), bytes) {
             let urgent = self.0.urgent.load(Ordering::Relaxed);
             if !urgent || self.held().saturating_add(bytes) > self.0.ceiling {
                 return self.refuse();
@@ -76,6 +92,15 @@ impl Account {
         let result = act();
         self.0.urgent.store(false, Ordering::Relaxed);
         self.take_refusal();
+        result
+    }
+
+    /// Whatever `act` takes is for this claim: also a table that has to grow leaves what others are
+    /// to have.
+    pub(crate) fn taking_for<T>(&self, claim: Claim, act: impl FnOnce() -> T) -> T {
+        self.0.claim.store(claim.steps(), Ordering::Relaxed);
+        let result = act();
+        self.0.claim.store(Claim::Begun.steps(), Ordering::Relaxed);
         result
     }
 
@@ -124,16 +149,15 @@ impl Account {
     /// Whether this claim may have `bytes` more.
     #[inline]
     pub(crate) fn admits(&self, claim: Claim, bytes: usize) -> bool {
+        self.leaves(claim.steps(), bytes)
+    }
+
+    /// Whether so many steps are left below the ceiling with `bytes` more.
+    #[inline]
+    fn leaves(&self, steps: usize, bytes: usize) -> bool {
         // Of a small machine's memory a thirty-second is less than one connection takes.
         let step = (self.0.ceiling / 32).max(STEP.min(self.0.ceiling / 16));
-        let reserve = match claim {
-            Claim::Live => 8 * step,
-            Claim::Lasting => 4 * step,
-            Claim::Behind => 3 * step,
-            Claim::New => 2 * step,
-            Claim::Begun => step,
-        };
-        self.held().saturating_add(bytes) <= self.0.ceiling - reserve
+        self.held().saturating_add(bytes) <= self.0.ceiling - steps * step
     }
 
     /// Whether so much is held that anybody has to do without.

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use super::{Account, Full};
 
 /// The size that a chunk grows to; on a small machine its growing must not take what memory is left.
-pub(super) const CHUNK_BYTES: usize = if usize::BITS > 32 { 64 * 1024 } else { 1024 };
+pub(super) const CHUNK_BYTES: usize = if usize::BITS > 32 { 64 * 1024 } else { 256 };
 
 /// A chunk with room for no more values than this keeps it.
 const KEPT: usize = 64;
