@@ -5,12 +5,14 @@
 //! `$SYS/` shows what that took.
 
 mod board;
+mod client;
+mod flood;
 mod statistics;
 
 use crate::debian;
 use crate::interop;
 use crate::no_std::{bare_metal_cargo, install_compiler};
-use crate::process::{Outcome, run as run_command, target, workspace};
+use crate::process::{Outcome, output, run as run_command, target, workspace};
 use crate::size::{linker, section_size};
 use board::Board;
 use statistics::Statistics;
@@ -20,10 +22,24 @@ const TRIPLE: &str = "thumbv7m-none-eabi";
 const FLASH: u64 = 256 * 1024;
 const RAM: u64 = 64 * 1024;
 /// At the bottom of the RAM; see `memory.x`.
-const STACK: u64 = 8 * 1024;
+const STACK: u64 = 7 * 1024;
+
+/// The most of a processor that the board may take while nobody uses it, in percent.
+const IDLE: u64 = 30;
+
+/// What `cargo xtask firmware` understands.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Flood the board that already listens on this port of 127.0.0.1, and do nothing else
+    #[arg(long, value_name = "PORT")]
+    flood: Option<u16>,
+}
 
 /// Builds, boots, tries, measures.
-pub(crate) fn run() -> Outcome {
+pub(crate) fn run(arguments: &Arguments) -> Outcome {
+    if let Some(port) = arguments.flood {
+        return flood::run(port);
+    }
     debian::require_program("qemu-system-arm", "qemu-system-arm")?;
     install_compiler()?;
     let image = build()?;
@@ -34,10 +50,26 @@ pub(crate) fn run() -> Outcome {
     let played = interop::run_on(board.port(), &["mosquitto", "paho"], &too_large);
     board.check()?;
     played?;
-    let statistics = Statistics::ask(board.port())?;
-    println!("after the clients: {statistics}");
-    statistics.check()?;
+    output(&mut interop::paho_script("firmware/paho_flow.py", board.port())?)?;
+    println!("paho: Topic Alias and Receive Maximum, in both directions: ok");
+    show("after the clients", board.port())?;
+    let load = board.idle_load()?;
+    println!("idle: {load} % of a processor");
+    if load > IDLE {
+        return Err(format!("the board takes {load} % of a processor while nobody uses it"));
+    }
+    let flooded = flood::run(board.port());
+    board.check()?;
+    flooded?;
+    show("after the flood", board.port())?;
     board.stop()
+}
+
+/// Prints what the broker says about itself; an error if its memory was not enough.
+fn show(when: &str, port: u16) -> Outcome {
+    let statistics = Statistics::ask(port)?;
+    println!("{when}: {statistics}");
+    statistics.check()
 }
 
 /// Builds the image; where it is.

@@ -14,6 +14,7 @@ use crate::process::Outcome;
 pub(crate) use broker::{Broker, free_port};
 use cases::{CASES, Case};
 pub(crate) use client::directory;
+pub(crate) use client::paho_script;
 use client::{CLIENTS, Client};
 use row::Row;
 use std::sync::Mutex;

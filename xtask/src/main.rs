@@ -34,7 +34,7 @@ enum Task {
     /// Checks what each crate must not name: std, clocks, threads, panics, MQTT rules
     Boundary,
     /// Builds the broker for a microcontroller, boots it in QEMU, and lets real clients use it
-    Firmware,
+    Firmware(firmware::Arguments),
     /// Drives the release binary with real clients, in every version each of them speaks
     Interop(interop::Arguments),
     /// Loads the release binary, Mosquitto and a plain relay in turn, and compares what it costs them
@@ -66,7 +66,7 @@ fn main() -> ExitCode {
 fn run(task: Task) -> Outcome {
     match task {
         Task::Boundary => boundary::run(),
-        Task::Firmware => firmware::run(),
+        Task::Firmware(arguments) => firmware::run(&arguments),
         Task::Interop(arguments) => interop::run(&arguments),
         Task::Load(arguments) => load::run(&arguments),
         Task::Msrv => msrv::run_checks(),

@@ -2,7 +2,12 @@
 
 use mqtt_broker_core::Config;
 
+use crate::board::HEAP_SIZE;
 use crate::connection::{CLIENTS, RECEIVE};
+
+/// What the heap has beyond what the broker counts: for the holes between what it holds, and for
+/// the rounding of each piece.
+const RESERVE: usize = 3 << 10;
 
 /// The configuration for [`CLIENTS`] clients; `seed` keys the hashes.
 pub(crate) fn config(seed: u64) -> Config {
@@ -21,17 +26,24 @@ pub(crate) fn config(seed: u64) -> Config {
     config.queue_bytes = 2048;
     config.connect_timeout = 3;
     let limits = &mut config.limits;
+    limits.memory = HEAP_SIZE - RESERVE;
     limits.connections = CLIENTS as u32;
-    limits.sessions = CLIENTS as u32 + 4;
+    limits.sessions = 2 * CLIENTS as u32;
+    limits.lasting_sessions = 8;
     limits.subscriptions = 48;
-    limits.subscriptions_per_client = 16;
+    limits.subscriptions_per_client = 12;
     limits.local_subscriptions = 0;
-    limits.retained = 24;
+    limits.retained = 16;
     limits.publications = 64;
     limits.publication_bytes = 6 << 10;
     limits.entries = 128;
     limits.connect_packet_size = 512;
-    limits.topic_levels = 16;
+    limits.topic_levels = 8;
+    limits.topic_bytes = 96;
+    limits.user_property_bytes = 256;
+    limits.retained_bytes = 2 << 10;
+    limits.offline_bytes = 2 << 10;
+    limits.wills = CLIENTS as u32;
     limits.outgoing = 256;
     limits.outputs = 0;
     config

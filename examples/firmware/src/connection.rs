@@ -1,8 +1,8 @@
 //! [`Connection`]: one TCP socket, from client to client.
 //!
 //! ```text
-//!   Listening ──▶ Open ──── Output::Close, or the peer's end ────▶ Ending ──▶ Listening
-//!       │                                                        (sends what is left, closes)
+//!   Listening ──▶ Open ── Output::Close, or the peer's end; all is sent ──▶ Closing ──▶ Listening
+//!       │                                                         (until the peer ends its side)
 //!       └──▶ (the broker is full: reset)
 //! ```
 //!
@@ -31,11 +31,13 @@ const TRANSMIT: usize = 512;
 /// What the broker must be offered at least.
 const ROOM: usize = 64;
 
+/// How long a peer that has begun to connect has to go on.
+const HALF_OPEN: Duration = Duration::from_secs(3);
 /// A peer that says nothing for this long is asked whether it is still there ...
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
 /// ... and is given up when it has not answered for this long.
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// How long a peer has to end its side and to take what is left.
+/// How long a peer has to take what is left and to end its side.
 const GRACE: core::time::Duration = core::time::Duration::from_secs(1);
 
 /// The memory of one socket.
@@ -68,6 +70,7 @@ pub(crate) struct Connection {
 enum Stage {
     Listening,
     Open(Open),
+    Closing(Closing),
 }
 
 /// A connection that the broker has accepted.
@@ -79,11 +82,13 @@ struct Open {
     waiting: bool,
     /// The broker has something to send.
     transmit: bool,
-    ending: Option<Ending>,
+    /// It ends as soon as all is sent.
+    ending: Option<Closing>,
 }
 
-/// A connection that ends.
-struct Ending {
+/// A connection that the broker is done with, but the peer may not be.
+#[derive(Clone, Copy)]
+struct Closing {
     /// When it is cut off.
     deadline: Instant,
     /// The client has said DISCONNECT: its FIN comes next. Were ours to meet it on the way, the
@@ -92,7 +97,7 @@ struct Ending {
 }
 
 impl Connection {
-    /// A socket that listens.
+    /// A socket that will listen.
     pub(crate) fn new(sockets: &mut SocketSet<'static>, buffers: &'static mut Buffers) -> Self {
         let Buffers { receive, transmit } = buffers;
         let (receive, transmit) = (&mut receive[..], &mut transmit[..]);
@@ -100,7 +105,6 @@ impl Connection {
         socket.set_nagle_enabled(false);
         socket.set_ack_delay(None);
         socket.set_keep_alive(Some(KEEP_ALIVE));
-        socket.set_timeout(Some(TIMEOUT));
         Self { socket: sockets.add(socket), stage: Stage::Listening }
     }
 
@@ -127,7 +131,7 @@ impl Connection {
     pub(crate) fn close(&mut self, now: Instant, reason: CloseReason) {
         if let Stage::Open(open) = &mut self.stage {
             let awaits_fin = matches!(reason, CloseReason::Disconnected(_));
-            open.ending = Some(Ending { deadline: now + GRACE, awaits_fin });
+            open.ending = Some(Closing { deadline: now + GRACE, awaits_fin });
         }
     }
 
@@ -135,18 +139,30 @@ impl Connection {
     pub(crate) fn deadline(&self) -> Option<Instant> {
         match &self.stage {
             Stage::Listening => None,
-            Stage::Open(open) => Some(open.ending.as_ref()?.deadline),
+            Stage::Open(open) => open.ending.map(|closing| closing.deadline),
+            Stage::Closing(closing) => Some(closing.deadline),
         }
+    }
+
+    /// Whether a client can connect to it, or can as soon as the last one knows of its end.
+    pub(crate) fn is_free(&self, sockets: &SocketSet<'static>) -> bool {
+        let state = sockets.get::<Socket<'_>>(self.socket).state();
+        let is_free = matches!(state, State::Listen | State::Closed);
+        is_free && matches!(self.stage, Stage::Listening)
     }
 
     /// Accepts, and gives the broker what came.
     pub(crate) fn receive(&mut self, turn: &mut Turn<'_>) {
         let socket = turn.sockets.get_mut::<Socket<'_>>(self.socket);
         match &mut self.stage {
+            // As long as it knows its last peer, that one has to be told of the end.
             Stage::Listening if !socket.is_open() => {
-                // It is closed, so it can.
-                let _ = socket.listen(PORT);
-                turn.worked = true;
+                if socket.remote_endpoint().is_none() {
+                    socket.set_timeout(Some(HALF_OPEN));
+                    // It is closed, so it can.
+                    let _ = socket.listen(PORT);
+                    turn.worked = true;
+                }
             }
             Stage::Listening => {
                 if let Some(open) = accept(turn, self.socket) {
@@ -155,28 +171,48 @@ impl Connection {
                 }
             }
             Stage::Open(open) => open.receive(turn, self.socket),
+            // What is left in the buffer would keep out the end that comes behind it.
+            Stage::Closing(_) => consume(socket, RECEIVE),
         }
     }
 
     /// Sends what there is, and closes what is over.
     pub(crate) fn transmit(&mut self, turn: &mut Turn<'_>) {
-        let Stage::Open(open) = &mut self.stage else { return };
-        open.transmit(turn, self.socket);
-        let socket = turn.sockets.get_mut::<Socket<'_>>(self.socket);
-        let Some(ending) = &open.ending else { return };
-        let is_late = ending.deadline <= turn.now;
-        let peer_ended = has_ended(socket.state());
-        if !open.transmit && (peer_ended || !ending.awaits_fin) && socket.may_send() {
-            // What is in the socket goes first.
-            socket.close();
-            turn.worked = true;
+        if let Stage::Open(open) = &mut self.stage {
+            open.transmit(turn, self.socket);
+            let is_done = |closing: &Closing| !open.transmit || closing.deadline <= turn.now;
+            if let Some(closing) = open.ending.filter(is_done) {
+                turn.broker.handle_eof(turn.now, open.handle);
+                self.stage = Stage::Closing(closing);
+                turn.worked = true;
+            }
         }
-        if is_late || matches!(socket.state(), State::Closed | State::TimeWait) {
-            socket.abort();
-            turn.broker.handle_eof(turn.now, open.handle);
-            self.stage = Stage::Listening;
-            turn.worked = true;
+        if let Stage::Closing(closing) = self.stage {
+            let socket = turn.sockets.get_mut::<Socket<'_>>(self.socket);
+            if socket.may_send() && (has_ended(socket.state()) || !closing.awaits_fin) {
+                // What is in the socket goes first.
+                socket.close();
+                turn.worked = true;
+            }
+            if closing.deadline <= turn.now || !has_peer(socket.state()) {
+                self.cut(turn);
+            }
         }
+    }
+
+    /// When it began to close, if it does: the first to give way to a newcomer.
+    pub(crate) const fn closing_since(&self) -> Option<Instant> {
+        match self.stage {
+            Stage::Closing(closing) => Some(closing.deadline),
+            Stage::Listening | Stage::Open(_) => None,
+        }
+    }
+
+    /// Ends it without more ado. The broker has.
+    pub(crate) fn cut(&mut self, turn: &mut Turn<'_>) {
+        turn.sockets.get_mut::<Socket<'_>>(self.socket).abort();
+        self.stage = Stage::Listening;
+        turn.worked = true;
     }
 }
 
@@ -190,6 +226,7 @@ fn accept(turn: &mut Turn<'_>, socket: SocketHandle) -> Option<Open> {
         socket.abort();
         return None;
     };
+    socket.set_timeout(Some(TIMEOUT));
     Some(Open { handle, offered: 0, waiting: false, transmit: false, ending: None })
 }
 
@@ -205,10 +242,11 @@ impl Open {
             self.waiting = received.waiting;
             turn.worked |= received.consumed > 0;
         }
+        // Input that waits until the peer has read something waits for ever if the peer is gone.
         let is_all = !self.waiting && socket.recv_queue() <= self.offered;
-        if self.ending.is_none() && is_all && has_ended(socket.state()) {
-            self.ending = Some(Ending { deadline: turn.now + GRACE, awaits_fin: false });
-            turn.worked = true;
+        let is_over = has_ended(socket.state()) && (is_all || !socket.may_send());
+        if self.ending.is_none() && is_over {
+            self.ending = Some(Closing { deadline: turn.now + GRACE, awaits_fin: false });
         }
     }
 
@@ -227,15 +265,15 @@ impl Open {
                 self.transmit = false;
                 return;
             };
-            // There is room: it was asked for.
+            // There is room: it was asked for. And nothing is lent: no payload is that large.
             let _ = socket.send_slice(turn.buffer.get(..len).unwrap_or_default());
             turn.worked = true;
         }
     }
 }
 
-/// Takes bytes that the broker is done with from the socket; they may lie at the end and at the
-/// beginning of its buffer.
+/// Takes bytes from the socket that nobody needs any more, as far as there are any; they may lie at
+/// the end and at the beginning of its buffer.
 fn consume(socket: &mut Socket<'_>, mut consumed: usize) {
     while consumed > 0 {
         let taken = socket.recv(|bytes| {
@@ -252,4 +290,9 @@ fn consume(socket: &mut Socket<'_>, mut consumed: usize) {
 /// Whether the peer sends nothing more.
 const fn has_ended(state: State) -> bool {
     !matches!(state, State::Established | State::FinWait1 | State::FinWait2)
+}
+
+/// Whether the peer has anything to do with this socket yet.
+const fn has_peer(state: State) -> bool {
+    !matches!(state, State::Closed | State::TimeWait)
 }

@@ -8,29 +8,39 @@
 #![no_main]
 
 mod board;
+mod clock;
 mod configuration;
 mod connection;
 mod ethernet;
+mod mac;
 mod rules;
+mod serial;
 mod statistics;
 
 use core::fmt::Write;
 use core::mem::MaybeUninit;
 
 use mqtt_broker_core::{Broker, ConnectionHandle, Instant, Output};
-use smoltcp::iface::{Config, Interface, PollResult, SocketSet, SocketStorage};
+use smoltcp::iface::{
+    Config, Interface, PollIngressSingleResult, PollResult, SocketSet, SocketStorage,
+};
 use smoltcp::wire::{IpCidr, Ipv4Address};
 
-use crate::board::{Board, Clock, Serial};
+use crate::clock::Clock;
 use crate::connection::{Connection, RECEIVE, SOCKETS, Turn};
 use crate::ethernet::{Ethernet, FRAME, Frame};
+use crate::mac::Mac;
 use crate::rules::Rules;
+use crate::serial::Serial;
 use crate::statistics::Statistics;
 
 /// Where QEMU's network expects the board to be, and where its router is.
 const ADDRESS: Ipv4Address = Ipv4Address::new(10, 0, 2, 15);
 const ROUTER: Ipv4Address = Ipv4Address::new(10, 0, 2, 2);
 const PREFIX: u8 = 24;
+
+/// Frames that are taken in one turn: however many come, the broker has its turns.
+const FRAMES: usize = 16;
 
 /// Everything there is.
 struct Firmware {
@@ -78,13 +88,14 @@ fn start(
     storage: &'static mut [SocketStorage<'static>; SOCKETS],
     firmware: &'static mut MaybeUninit<Firmware>,
 ) -> &'static mut Firmware {
-    let Some(Board { mac, clock }) = Board::take() else { panic!("started twice") };
+    let Some(processor) = board::start() else { panic!("started twice") };
+    let (clock, mac) = (Clock::start(processor.SYST), Mac::start());
     firmware.write(Firmware::new(mac, clock, memory, storage))
 }
 
 impl Firmware {
     fn new(
-        mac: board::Mac,
+        mac: Mac,
         mut clock: Clock,
         memory: &'static mut Memory,
         storage: &'static mut [SocketStorage<'static>; SOCKETS],
@@ -119,29 +130,35 @@ impl Firmware {
     /// One round; sleeps if it had nothing to do.
     fn turn(&mut self) {
         let now = self.clock.now();
-        let time = network_time(now);
-        let network = self.interface.poll(time, &mut self.device, &mut self.sockets);
         let mut turn = Turn {
             now: Instant(now),
             broker: &mut self.broker,
             rules: &mut self.rules,
             sockets: &mut self.sockets,
             buffer: self.buffer,
-            worked: network == PollResult::SocketStateChanged,
+            worked: false,
         };
+        // 1. What came in.
+        turn.worked |= exchange(&mut self.interface, &mut self.device, turn.sockets, now);
         for connection in &mut self.connections {
             connection.receive(&mut turn);
         }
         turn.broker.handle_timeout(turn.now);
         turn.statistics(&mut self.statistics);
-        obey(turn.broker, &mut self.connections, turn.now);
+        // 2. What the broker wants.
+        turn.obey(&mut self.connections);
+        // 3. What it has to send.
         for connection in &mut self.connections {
             connection.transmit(&mut turn);
         }
-        obey(turn.broker, &mut self.connections, turn.now);
+        turn.obey(&mut self.connections);
+        turn.make_room(&mut self.connections);
+        // 4. Sleep.
         if !turn.worked {
             let deadline = self.deadline(now);
-            self.clock.sleep(self.device.mac(), deadline);
+            let mac = self.device.mac();
+            mac.listen();
+            self.clock.sleep(deadline, || mac.has_frame());
         }
     }
 
@@ -165,20 +182,52 @@ impl Turn<'_> {
             self.worked = true;
         }
     }
-}
 
-/// Does what the broker wants.
-fn obey(broker: &mut Broker, connections: &mut [Connection; SOCKETS], now: Instant) {
-    while let Some(output) = broker.poll_output() {
-        match output {
-            Output::Transmit(handle) => with(connections, handle, Connection::has_to_send),
-            Output::Resume(handle) => with(connections, handle, Connection::resume),
-            Output::Close(handle, reason) => {
-                with(connections, handle, |connection| connection.close(now, reason));
+    /// Does what the broker wants.
+    fn obey(&mut self, connections: &mut [Connection; SOCKETS]) {
+        while let Some(output) = self.broker.poll_output() {
+            self.worked = true;
+            match output {
+                Output::Transmit(handle) => with(connections, handle, Connection::has_to_send),
+                Output::Resume(handle) => with(connections, handle, Connection::resume),
+                Output::Close(handle, reason) => {
+                    with(connections, handle, |connection| connection.close(self.now, reason));
+                }
+                _ => {} // events are off, no verdict is deferred, and this host subscribes to nothing
             }
-            _ => {} // events are off, no verdict is deferred, and this host subscribes to nothing
         }
     }
+
+    /// A socket is kept free for the next client: the one that has been closing for longest.
+    fn make_room(&mut self, connections: &mut [Connection; SOCKETS]) {
+        if connections.iter().any(|connection| connection.is_free(self.sockets)) {
+            return;
+        }
+        let closing = connections.iter_mut().filter(|one| one.closing_since().is_some());
+        if let Some(oldest) = closing.min_by_key(|one| one.closing_since()) {
+            oldest.cut(self);
+        }
+    }
+}
+
+/// Takes some frames and sends what the sockets have to send; whether that may lead to more. A
+/// frame that is left behind keeps the loop from sleeping.
+fn exchange(
+    interface: &mut Interface,
+    device: &mut Ethernet,
+    sockets: &mut SocketSet<'_>,
+    now: u64,
+) -> bool {
+    let time = network_time(now);
+    let mut changed = false;
+    for _ in 0..FRAMES {
+        match interface.poll_ingress_single(time, device, sockets) {
+            PollIngressSingleResult::None => break,
+            PollIngressSingleResult::PacketProcessed => {}
+            PollIngressSingleResult::SocketStateChanged => changed = true,
+        }
+    }
+    changed | (interface.poll_egress(time, device, sockets) == PollResult::SocketStateChanged)
 }
 
 fn with(

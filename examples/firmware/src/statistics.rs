@@ -30,6 +30,7 @@ impl Statistics {
         let stats = broker.stats();
         let dropped = stats.dropped_expired
             + stats.dropped_queue_full
+            + stats.dropped_offline_full
             + stats.dropped_too_large
             + stats.dropped_broker_full;
         let numbers = [
@@ -37,6 +38,9 @@ impl Statistics {
             ("$SYS/broker/heap/size", board::HEAP_SIZE as u64),
             ("$SYS/broker/heap/used", board::heap_used() as u64),
             ("$SYS/broker/heap/peak", board::heap_peak() as u64),
+            ("$SYS/broker/heap/reach", board::heap_reach() as u64),
+            ("$SYS/broker/heap/failed", board::heap_failed() as u64),
+            ("$SYS/broker/memory", stats.memory as u64),
             ("$SYS/broker/stack/peak", board::stack_peak() as u64),
             ("$SYS/broker/connections", stats.connections.into()),
             ("$SYS/broker/sessions", stats.sessions.into()),

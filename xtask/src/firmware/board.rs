@@ -56,6 +56,27 @@ impl Board {
         }
     }
 
+    /// The share of one processor of this machine that it takes, in percent, over a second in which
+    /// nobody wants anything of it. One that waits for its interrupts takes next to nothing.
+    pub(super) fn idle_load(&mut self) -> Outcome<u64> {
+        self.check()?;
+        let (begin, before) = (Instant::now(), self.processor_ticks()?);
+        std::thread::sleep(Duration::from_secs(1));
+        let ticks = self.processor_ticks()? - before;
+        // The kernel counts in hundredths of a second.
+        Ok(ticks * 1000 / u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX))
+    }
+
+    /// Processor time that it has taken so far, its own and the kernel's for it.
+    fn processor_ticks(&self) -> Outcome<u64> {
+        let path = format!("/proc/{}/stat", self.child.id());
+        let line = fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
+        // Behind the name, which may contain anything: state, ten numbers, then these two.
+        let numbers = line.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11);
+        let ticks: Option<Vec<u64>> = numbers.take(2).map(|number| number.parse().ok()).collect();
+        ticks.map(|ticks| ticks.iter().sum()).ok_or_else(|| format!("{path}: {line}"))
+    }
+
     /// Switches it off.
     pub(super) fn stop(mut self) -> Outcome {
         self.check()

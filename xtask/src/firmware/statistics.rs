@@ -11,7 +11,7 @@ pub(super) struct Statistics(BTreeMap<String, u64>);
 
 impl Statistics {
     const PREFIX: &str = "$SYS/broker/";
-    const COUNT: &str = "14";
+    const COUNT: &str = "17";
 
     /// Subscribes, and takes what comes.
     pub(super) fn ask(port: u16) -> Outcome<Self> {
@@ -32,10 +32,14 @@ impl Statistics {
         self.0.get(topic).copied().unwrap_or_default()
     }
 
-    /// An error if the heap was ever full.
+    /// An error if the heap was ever full, or had no piece that was large enough.
     pub(super) fn check(&self) -> Outcome {
-        let (peak, size) = (self.get("heap/peak"), self.get("heap/size"));
-        if peak < size { Ok(()) } else { Err(format!("heap peak {peak} of {size} bytes")) }
+        let (peak, size, failed) =
+            (self.get("heap/peak"), self.get("heap/size"), self.get("heap/failed"));
+        if size > 0 && peak < size && failed == 0 {
+            return Ok(());
+        }
+        Err(format!("heap peak {peak} of {size} bytes, {failed} times no room"))
     }
 }
 

@@ -84,6 +84,15 @@ fn python(interpreter: PathBuf, driver: &str) -> Command {
     command
 }
 
+/// A program of `xtask/` that uses paho-mqtt, with the broker's port as its argument.
+pub(crate) fn paho_script(script: &str, port: u16) -> Outcome<Command> {
+    install_python(PAHO)?;
+    let mut command = Command::new(virtual_environment().join("bin/python"));
+    command.arg(workspace().join("xtask").join(script)).arg(port.to_string());
+    command.env("PYTHONDONTWRITEBYTECODE", "1");
+    Ok(command)
+}
+
 fn virtual_environment() -> PathBuf {
     directory().join("venv")
 }
