@@ -68,7 +68,8 @@ fn well_behaved(port: u16) -> Outcome {
     client.expect("PUBREL id=1")?;
     client.send_bytes(&[0x70, 2, 0, 1])?;
     client.send_bytes(&[0xE0, 0])?;
-    if client.is_closed_within(Duration::from_secs(2)) { Ok(()) } else { Err("not closed".into()) }
+    // The board leaves it a second to close first; this machine may have more to do than run a board.
+    if client.is_closed_within(Duration::from_secs(5)) { Ok(()) } else { Err("not closed".into()) }
 }
 
 /// Both come next, in any order.
