@@ -200,7 +200,7 @@ impl Model {
                 Fate::Unknown => Some(false),
                 // A 3.x client is not told, and goes on as if it had been accepted.
                 Fate::Denied => (version != Version::V5).then_some(true),
-                Fate::Nothing => None,
+                Fate::Nothing | Fate::Full => None,
             };
             if let Some(known) = kept {
                 session.received.insert(identifier, known);

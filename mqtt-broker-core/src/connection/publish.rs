@@ -231,6 +231,12 @@ impl Broker {
                 self.stats.dropped_broker_full += 1;
                 self.reached(limit, index);
                 let code = ReasonCode::QUOTA_EXCEEDED;
+                // Nobody can be told that it is not kept, and what it was to replace is out of date.
+                // Peers would not hear of it: they keep what all of them have.
+                //= 3.1.1 [MQTT-3.3.1-7]
+                if draft.retain && draft.qos == QoS::AtMostOnce && self.peers.is_none() {
+                    self.clear_retained(topic);
+                }
                 self.not_published(key, topic, code, RefusalCause::Limit(limit.name()));
                 let version = self.connections.get(index).map_or(Version::V5, |c| c.version);
                 // To acknowledge what is not kept would be a lie, and 3.x has no other word.

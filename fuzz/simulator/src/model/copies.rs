@@ -115,7 +115,10 @@ impl Model {
         fate: Fate,
     ) {
         let Some(topic) = publish.topic.clone() else { return };
-        if matches!(fate, Fate::Denied | Fate::Nothing) {
+        if fate == Fate::Full && publish.retain && publish.qos == QoS::AtMostOnce {
+            self.forget_retained(&topic);
+        }
+        if matches!(fate, Fate::Denied | Fate::Nothing | Fate::Full) {
             return;
         }
         let is_certain = fate == Fate::Accepted;
@@ -164,6 +167,12 @@ impl Model {
                 self.retained.remove(topic);
             }
         }
+    }
+
+    /// There was no room for a QoS 0 message, and what it was to replace is out of date.
+    fn forget_retained(&mut self, topic: &str) {
+        self.retained_unknown.remove(topic);
+        self.retained.remove(topic);
     }
 
     /// Gives each Session and each group its due; whether there was any.

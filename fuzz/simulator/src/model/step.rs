@@ -180,6 +180,8 @@ pub enum Fate {
     Denied,
     /// It was refused, or broke a rule: it has no effect.
     Nothing,
+    /// There was no room for it.
+    Full,
     /// It cannot be known.
     Unknown,
 }

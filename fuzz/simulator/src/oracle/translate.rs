@@ -165,7 +165,7 @@ impl Oracles {
         }
         let expected = match (fate, self.model.last_matched) {
             (Fate::Denied, _) => Expected::Code(rules::DENIAL),
-            (Fate::Nothing, _) => Expected::Code(ReasonCode::QUOTA_EXCEEDED),
+            (Fate::Nothing | Fate::Full, _) => Expected::Code(ReasonCode::QUOTA_EXCEEDED),
             (Fate::Accepted, Some(true)) => Expected::Code(ReasonCode::SUCCESS),
             (Fate::Accepted, Some(false)) => Expected::Code(ReasonCode::NO_MATCHING_SUBSCRIBERS),
             _ => Expected::Anything,
@@ -290,7 +290,7 @@ fn refused(call: &Call<'_>) -> Fate {
         0 => Fate::Accepted,
         // A Will Message may be what there was no room for.
         _ if gone => Fate::Unknown,
-        _ => Fate::Nothing,
+        _ => Fate::Full,
     }
 }
 
