@@ -22,7 +22,7 @@ pub(crate) enum Section {
     Mqtt,
     /// The other bounds on what clients can make grow.
     Limits,
-    /// What is kept over restarts; its keys are in [`journal`](super::journal).
+    /// What is kept over restarts; its keys are in `super::journal`.
     Journal,
 }
 
