@@ -91,10 +91,22 @@ fn build_generator() -> Outcome<PathBuf> {
     copy.args(["-r", "--no-preserve=mode"]).arg(from.join("Cargo.toml")).arg(from.join("src"));
     output(copy.arg(&to))?;
     let manifest = to.join("Cargo.toml");
+    end_workspace(&manifest)?;
     let built = to.join("target");
     let mut build = cargo(&["build", "--quiet", "--release", "--manifest-path"]);
     run_command(build.arg(manifest).arg("--target-dir").arg(&built))?;
     Ok(built.join("release/mqload"))
+}
+
+/// Under the target directory the copy lies within our workspace, which it is not part of.
+fn end_workspace(manifest: &Path) -> Outcome {
+    let read = |error| format!("{manifest:?}: {error}");
+    let mut text = std::fs::read_to_string(manifest).map_err(read)?;
+    if !text.lines().any(|line| line.trim() == "[workspace]") {
+        text.push_str("\n[workspace]\n");
+        std::fs::write(manifest, text).map_err(read)?;
+    }
+    Ok(())
 }
 
 fn chosen(names: &[String]) -> Outcome<Vec<&'static Scenario>> {
