@@ -61,6 +61,7 @@ impl Broker {
         });
         // They are as many as the limit on them.
         for live in lives.chain(live) {
+            self.account.give(live.groups.len());
             self.let_go_forward(peer, live.publication);
         }
         self.release_marked();

@@ -31,6 +31,31 @@ fn a_cut_link_loses_nothing_and_repeats_nothing() {
 }
 
 #[test]
+fn what_a_cut_link_drops_is_given_back() {
+    let mut world = World::new(2, |_| {});
+    world.connect("ann", true, 0);
+    world.connect("ben", true, 0);
+    world.subscribe("ben", "$share/a-group-with-a-name/a", QoS::AtMostOnce);
+    world.publish("ann", "a", QoS::AtMostOnce, "first");
+    assert_eq!(world.payloads("ben"), ["first"]);
+    let mut held = Vec::new();
+    for _ in 0..4 {
+        world.full = true;
+        for _ in 0..8 {
+            world.publish("ann", "a", QoS::AtMostOnce, "lost");
+        }
+        world.cut(0, 1);
+        world.full = false;
+        world.join(0, 1);
+        world.settle();
+        assert_eq!(world.payloads("ben"), [""; 0]);
+        held.push(world.stats(0).memory);
+    }
+    assert_eq!(held, [held[0]; 4]);
+    world.end();
+}
+
+#[test]
 fn a_forward_that_comes_again_is_ignored() {
     let mut world = two();
     world.slow = true;

@@ -23,6 +23,8 @@ pub(crate) struct World {
     identifier: u16,
     /// Frames stay where they are until they are asked for.
     pub(crate) slow: bool,
+    /// No frame is taken from a broker: the links are full.
+    pub(crate) full: bool,
 }
 
 pub(crate) struct Node {
@@ -78,6 +80,7 @@ impl World {
             clients: BTreeMap::new(),
             identifier: 0,
             slow: false,
+            full: false,
         };
         for one in 0..shards {
             for other in 0..one {
@@ -198,7 +201,7 @@ impl World {
             }
         }
         let from = u16::try_from(node).unwrap();
-        for peer in peers {
+        for peer in peers.into_iter().filter(|_| !self.full) {
             while let Some(frame) = self.nodes[node].broker.poll_forward(now, peer) {
                 let frame = frame.to_vec();
                 self.frames.get_mut(&(from, peer.0)).unwrap().push_back(frame);
