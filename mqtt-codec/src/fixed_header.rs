@@ -205,7 +205,9 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// The lower four bits of the first byte.
+    /// The lower four bits of the first byte. Those of a PUBLISH have been checked; most of the others
+    /// mean nothing in 3.1, where they may be set, and have their value in the other versions, which
+    /// decoding checks.
     #[must_use]
     #[inline]
     pub const fn flags(&self) -> u8 {
@@ -275,6 +277,23 @@ impl<'a> Frame<'a> {
         //= [MQTT-1.5.5-1]
         if self.header.len() > 2 && version == Version::V5 && self.has_padded_length() {
             return Err(DecodeError::VariableByteIntegerNotMinimal);
+        }
+        Ok(())
+    }
+
+    /// Whether the flags of a packet that is not a PUBLISH are what they have to be. 3.1 does not use
+    /// them, but for the QoS that `frame` has looked at.
+    #[inline]
+    pub(crate) fn check_flags(&self, version: Version) -> Result<(), DecodeError> {
+        //= [MQTT-2.1.3-1]
+        //= [MQTT-3.6.1-1]
+        //= [MQTT-3.8.1-1]
+        //= [MQTT-3.10.1-1]
+        //= [MQTT-3.14.1-1]
+        //= [MQTT-3.15.1-1]
+        //= 3.1.1 [MQTT-2.2.2-2]
+        if version != Version::V3_1 && self.flags() != self.packet_type().flags() {
+            return Err(DecodeError::InvalidFixedHeaderFlags);
         }
         Ok(())
     }
@@ -407,16 +426,16 @@ const fn check_first_byte(first: u8, sender: Sender) -> Result<PacketType, Decod
     if packet_type.sender() as u8 & sender as u8 == 0 {
         return Err(DecodeError::UnexpectedPacketType);
     }
-    let expected = packet_type.flags();
-    // 3.1 has DUP on these three; other versions refuse it when they decode.
-    //= [MQTT-2.1.3-1]
-    //= [MQTT-3.6.1-1]
-    //= [MQTT-3.8.1-1]
-    //= [MQTT-3.10.1-1]
-    //= [MQTT-3.14.1-1]
-    //= [MQTT-3.15.1-1]
-    //= 3.1.1 [MQTT-2.2.2-2]
-    if flags != expected && (expected == 0 || flags != expected | 0b1000) {
+    // The version is not known yet, and 3.1 does not use most of these flags, so that they may be set:
+    // the other versions refuse them when they decode. QoS 1 of three types is in every version.
+    let wrong = match packet_type {
+        PacketType::Pubrel | PacketType::Subscribe | PacketType::Unsubscribe => {
+            flags & 0b0110 != 0b0010
+        }
+        PacketType::Auth => flags != 0,
+        _ => false,
+    };
+    if wrong {
         return Err(DecodeError::InvalidFixedHeaderFlags);
     }
     Ok(packet_type)

@@ -232,11 +232,7 @@ fn decode_other(body: &[u8], header: Header, version: Version) -> Result<Packet<
 #[inline]
 fn check_header(frame: Frame<'_>, version: Version) -> Result<(), DecodeError> {
     frame.check_version(version)?;
-    // Of these types, `frame` lets the DUP flag of 3.1 through on those that have it there.
-    if frame.flags() & 0b1000 != 0 && version != Version::V3_1 {
-        return Err(DecodeError::InvalidFixedHeaderFlags);
-    }
-    Ok(())
+    frame.check_flags(version)
 }
 
 /// Declares `from_frame` for types that make the `Packet` themselves.

@@ -14,6 +14,15 @@ use crate::time::Instant;
 /// How many bytes of a packet are a step of work: what it takes to check and to copy them.
 const BYTES_PER_STEP: usize = 256;
 
+/// Why a connection ends on which something else comes first.
+const NOT_CONNECT: CloseReason =
+    CloseReason::Violation(ReasonCode::PROTOCOL_ERROR, "the first packet is not CONNECT");
+
+/// Whether the packet at the front of `bytes` is a CONNECT, as far as its first byte tells.
+const fn is_connect(bytes: &[u8]) -> bool {
+    matches!(bytes, [first, ..] if *first >> 4 == PacketType::Connect as u8)
+}
+
 /// What became of a packet.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Flow {
@@ -74,6 +83,14 @@ impl Broker {
             let limit = self.packet_limit(state);
             let frame = match frame(rest, Sender::Client, limit) {
                 Ok(Framed::Complete(frame)) => frame,
+                // What cannot become a CONNECT is not waited for.
+                //= [MQTT-3.1.0-1]
+                Ok(Framed::Incomplete { .. }) if state == State::Opening && !is_connect(rest) => {
+                    self.close(now, index, NOT_CONNECT);
+                    self.settle(now);
+                    rest = &[];
+                    break;
+                }
                 Ok(Framed::Incomplete { needed }) => {
                     let consumed = bytes.len() - rest.len();
                     let needed = rest.len().saturating_add(needed);
@@ -120,10 +137,7 @@ impl Broker {
         // Refused for its place before it is read: no work is done for nobody.
         //= [MQTT-3.1.0-1]
         if state == State::Opening && frame.packet_type() != PacketType::Connect {
-            return Err(CloseReason::Violation(
-                ReasonCode::PROTOCOL_ERROR,
-                "the first packet is not CONNECT",
-            ));
+            return Err(NOT_CONNECT);
         }
         let packet = match frame.decode(version) {
             Ok(packet) => packet,

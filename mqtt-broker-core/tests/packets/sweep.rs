@@ -62,11 +62,14 @@ fn every_first_byte_in_every_state() {
             for state in ["new", "connected"] {
                 let judged = judge(version, state, &packet(first, &[]));
                 let (kind, flags) = (first >> 4, first & 0x0F);
-                // 3.1 gives DUP a meaning on PUBREL, SUBSCRIBE and UNSUBSCRIBE.
+                // 3.1 uses the QoS of PUBREL, SUBSCRIBE and UNSUBSCRIBE, and no other flag but those of
+                // PUBLISH.
                 let flags_fit = match kind {
                     3 => flags & 0x06 != 0x06 && flags & 0x0E != 0x08,
-                    6 | 8 | 10 => flags == 2 || version == V3_1 && flags == 10,
-                    _ => flags == 0,
+                    6 | 8 | 10 if version == V3_1 => flags & 0x06 == 2,
+                    6 | 8 | 10 => flags == 2,
+                    15 => flags == 0,
+                    _ => version == V3_1 || flags == 0,
                 };
                 let server_only = matches!(kind, 2 | 9 | 11 | 13);
                 let reserved = kind == 0 || kind == 15 && version != V5;
@@ -82,6 +85,7 @@ fn every_first_byte_in_every_state() {
                         () if reserved && flags == 0 => {
                             assert_eq!(error, DecodeError::ReservedPacketType);
                         }
+                        // A CONNECT has to say its version first.
                         () if !flags_fit => assert!(
                             matches!(
                                 error,
@@ -89,7 +93,7 @@ fn every_first_byte_in_every_state() {
                                     | DecodeError::InvalidQoS
                                     | DecodeError::DupWithQoS0
                                     | DecodeError::ReservedPacketType
-                            ),
+                            ) || kind == 1 && error == DecodeError::FieldOverrun,
                             "{place}"
                         ),
                         () => {}
@@ -257,9 +261,14 @@ fn every_connect_flag() {
             payload.extend(bit(6).then(|| string("p")));
             let judged = judge(version, "new", &connect(version, flags, &[], &payload));
             let expected = match () {
-                () if bit(0) => Some(DecodeError::ConnectReservedFlag),
-                () if !will && will_qos != 0 => Some(DecodeError::WillQoSWithoutWill),
-                () if !will && bit(5) => Some(DecodeError::WillRetainWithoutWill),
+                // 3.1 does not use bit 0, and disregards QoS and RETAIN of a Will that is not there.
+                () if version != V3_1 && bit(0) => Some(DecodeError::ConnectReservedFlag),
+                () if version != V3_1 && !will && will_qos != 0 => {
+                    Some(DecodeError::WillQoSWithoutWill)
+                }
+                () if version != V3_1 && !will && bit(5) => {
+                    Some(DecodeError::WillRetainWithoutWill)
+                }
                 () if bit(6) && !bit(7) && version != V5 => {
                     Some(DecodeError::PasswordWithoutUserName)
                 }
@@ -296,7 +305,9 @@ fn every_subscription_options_byte() {
                     let no_local = options & 0x04 != 0 && filter != "a";
                     options & 0xC0 == 0 && options & 0x30 != 0x30 && qos != 3 && !no_local
                 }
-                _ => options <= 2,
+                // 3.1 uses the two bits of the QoS only.
+                V3_1 => qos != 3,
+                V3_1_1 => options <= 2,
             };
             let place = format!("{version} {filter} {options:#010b}: {judged:?}");
             if right {

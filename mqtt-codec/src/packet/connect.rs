@@ -60,6 +60,7 @@ impl<'a> Connect<'a> {
         let mut reader = Reader::new(frame.body);
         let version = protocol(&mut reader)?;
         frame.check_version(version)?;
+        frame.check_flags(version)?;
         let flags = reader.u8()?;
         check_flags(flags, version)?;
         let keep_alive = reader.u16()?;
@@ -222,11 +223,13 @@ fn protocol(reader: &mut Reader<'_>) -> Result<Version, DecodeError> {
 
 #[inline]
 fn check_flags(flags: u8, version: Version) -> Result<(), DecodeError> {
+    // 3.1 does not use the last flag, and disregards what is said of a Will that is not there.
+    let strict = version != Version::V3_1;
     //= [MQTT-3.1.2-3]
-    if flags & RESERVED != 0 {
+    if strict && flags & RESERVED != 0 {
         return Err(DecodeError::ConnectReservedFlag);
     }
-    if flags & WILL == 0 {
+    if strict && flags & WILL == 0 {
         //= [MQTT-3.1.2-11]
         if will_qos(flags) != 0 {
             return Err(DecodeError::WillQoSWithoutWill);

@@ -31,6 +31,8 @@ pub struct ReasonCodes<'a>(Source<'a>);
 #[derive(Clone, Copy)]
 enum Source<'a> {
     Bytes(&'a [u8]),
+    /// Bytes of a SUBACK of 3.1, see [`granted`].
+    Granted(&'a [u8]),
     List(&'a [ReasonCode]),
 }
 
@@ -56,6 +58,13 @@ impl<'a> ReasonCodes<'a> {
         Ok(Self(Source::Bytes(bytes)))
     }
 
+    /// Checks that each byte is an answer of a SUBACK of 3.1.
+    fn decode_granted(bytes: &'a [u8]) -> Result<Self, DecodeError> {
+        let mut codes = bytes.iter().map(|&value| granted(value));
+        codes.try_for_each(|value| reason_code(PacketType::Suback, value).map(|_| ()))?;
+        Ok(Self(Source::Granted(bytes)))
+    }
+
     /// The Reason Codes in order.
     #[must_use]
     #[inline]
@@ -68,7 +77,7 @@ impl<'a> ReasonCodes<'a> {
     #[inline]
     pub const fn len(&self) -> usize {
         match self.0 {
-            Source::Bytes(bytes) => bytes.len(),
+            Source::Bytes(bytes) | Source::Granted(bytes) => bytes.len(),
             Source::List(list) => list.len(),
         }
     }
@@ -82,6 +91,15 @@ impl<'a> ReasonCodes<'a> {
 
     pub(super) fn check(&self, packet_type: PacketType) -> Result<(), EncodeError> {
         self.iter().try_for_each(|code| check_reason_code(packet_type, code))
+    }
+}
+
+/// An answer of 3.1, which uses the two bits of the QoS only. It has no error, but brokers send 0x80.
+#[inline]
+const fn granted(value: u8) -> u8 {
+    match value {
+        0x80 => value,
+        _ => value & 0b0000_0011,
     }
 }
 
@@ -132,6 +150,11 @@ impl Iterator for ReasonCodeIter<'_> {
                 self.0 = Source::Bytes(rest);
                 ReasonCode::from_u8(*value)
             }
+            Source::Granted(bytes) => {
+                let (value, rest) = bytes.split_first()?;
+                self.0 = Source::Granted(rest);
+                ReasonCode::from_u8(granted(*value))
+            }
             Source::List(list) => {
                 let (code, rest) = list.split_first()?;
                 self.0 = Source::List(rest);
@@ -157,8 +180,11 @@ impl<'a> Suback<'a> {
             Version::V5 => Properties::decode(&mut reader, Allowed::ACKNOWLEDGEMENT)?,
             _ => Properties::none(),
         };
-        let reason_codes = ReasonCodes::decode(PacketType::Suback, reader.rest())?;
-        // 3.1.1 [MQTT-3.9.3-2]: of the errors, 0x80 only. 3.1 has no error, but brokers send it.
+        let reason_codes = match version {
+            Version::V3_1 => ReasonCodes::decode_granted(reader.rest())?,
+            _ => ReasonCodes::decode(PacketType::Suback, reader.rest())?,
+        };
+        // 3.1.1 [MQTT-3.9.3-2]: of the errors, 0x80 only.
         let is_unknown = |code: ReasonCode| code > ReasonCode::UNSPECIFIED_ERROR;
         //= 3.1.1 [MQTT-3.9.3-2]
         if version < Version::V5 && reason_codes.iter().any(is_unknown) {

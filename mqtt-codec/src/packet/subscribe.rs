@@ -120,7 +120,11 @@ pub struct Subscriptions<'a> {
 
 #[derive(Clone, Copy)]
 enum Source<'a> {
-    Bytes(&'a [u8]),
+    Bytes {
+        /// The bits of the options that count.
+        mask: u8,
+        bytes: &'a [u8],
+    },
     List(&'a [(TopicFilter<'a>, SubscriptionOptions)]),
 }
 
@@ -158,7 +162,8 @@ impl<'a> Subscriptions<'a> {
         if len == 0 {
             return Err(DecodeError::NoTopicFilter);
         }
-        Ok(Self { len, encoded_len: bytes.len(), refused, source: Source::Bytes(bytes) })
+        let source = Source::Bytes { mask: options_mask(version), bytes };
+        Ok(Self { len, encoded_len: bytes.len(), refused, source })
     }
 
     /// The Subscriptions in order.
@@ -187,7 +192,7 @@ impl<'a> Subscriptions<'a> {
     fn for_each(&self, mut f: impl FnMut(TopicFilter<'a>, SubscriptionOptions)) {
         match self.source {
             Source::List(list) => list.iter().for_each(|(filter, options)| f(*filter, *options)),
-            Source::Bytes(_) => self.iter().for_each(|(filter, options)| f(filter, options)),
+            Source::Bytes { .. } => self.iter().for_each(|(filter, options)| f(filter, options)),
         }
     }
 
@@ -231,10 +236,19 @@ fn check_options(byte: u8, filter: TopicFilter<'_>, version: Version) -> Result<
         }
         return check_no_local(byte & NO_LOCAL != 0, filter);
     }
-    match byte {
+    match byte & options_mask(version) {
         0..=2 => Ok(()),
         3 => Err(DecodeError::InvalidRequestedQoS),
         _ => Err(DecodeError::ReservedSubscriptionOptions),
+    }
+}
+
+/// The bits of the options that count: 3.1 uses those of the QoS only.
+#[inline]
+const fn options_mask(version: Version) -> u8 {
+    match version {
+        Version::V3_1 => QOS,
+        _ => u8::MAX,
     }
 }
 
@@ -289,12 +303,12 @@ impl<'a> Iterator for SubscriptionIter<'a> {
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         match self.0 {
-            Source::Bytes(bytes) => {
+            Source::Bytes { mask, bytes } => {
                 let mut reader = Reader::new(bytes);
                 // The bytes were validated: the only error is that none is left.
                 let filter = TopicFilter::checked(reader.binary().ok()?);
-                let options = SubscriptionOptions::from_u8(reader.u8().ok()?).ok()?;
-                self.0 = Source::Bytes(reader.rest());
+                let options = SubscriptionOptions::from_u8(reader.u8().ok()? & mask).ok()?;
+                self.0 = Source::Bytes { mask, bytes: reader.rest() };
                 Some((filter, options))
             }
             Source::List(list) => {

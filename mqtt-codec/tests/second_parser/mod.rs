@@ -27,9 +27,10 @@ pub(crate) fn parse(input: &[u8], level: u8, from_client: Option<bool>) -> Optio
     }
     let mut parser = Packet { level, from_client, atoms: vec![Atom::Number(first.into())] };
     let (left, ()) = parser.packet(first >> 4, first & 0x0F, body).ok()?;
-    // SUBSCRIBE and UNSUBSCRIBE of 3.1 may have DUP, which means nothing.
-    if level == 3 && matches!(first, 0x6A | 0x8A | 0xAA) {
-        parser.atoms[0] = Atom::Number((first & 0xF7).into());
+    // In 3.1, the flags that are not those of a PUBLISH mean nothing, whatever they are.
+    if level == 3 && first >> 4 != 3 {
+        let used = if matches!(first >> 4, 6 | 8 | 10) { 0xF6 } else { 0xF0 };
+        parser.atoms[0] = Atom::Number((first & used).into());
     }
     left.is_empty().then_some(parser.atoms)
 }
@@ -140,8 +141,8 @@ impl Packet {
         };
         let flags_right = match packet_type {
             3 => flags & 6 != 6 && flags & 0b1110 != 0b1000,
-            6 | 8 | 10 => flags == 2 || (self.level == 3 && flags == 10),
-            _ => flags == 0,
+            6 | 8 | 10 => flags == 2 || (self.level == 3 && flags & 6 == 2),
+            _ => flags == 0 || (self.level == 3 && packet_type != 15),
         };
         require(input, direction && flags_right)?;
         match packet_type {
@@ -169,7 +170,14 @@ impl Packet {
         let (input, level) = be_u8(input)?;
         self.number(level);
         let (input, flags) = be_u8(input)?;
-        let (will, will_rest) = (flags & 4 != 0, flags & 0b0011_1000);
+        let will = flags & 4 != 0;
+        // 3.1: bit 0 is not used; without a Will, its QoS and RETAIN are disregarded.
+        let flags = match (level, will) {
+            (3, true) => flags & 0b1111_1110,
+            (3, false) => flags & 0b1100_0110,
+            _ => flags,
+        };
+        let will_rest = flags & 0b0011_1000;
         require(input, flags & 1 == 0 && (will || will_rest == 0) && will_rest & 0x18 != 0x18)?;
         require(input, level == 5 || flags & 0xC0 != 0x40)?;
         self.number(flags & 0b0011_1110);
@@ -314,6 +322,8 @@ impl Packet {
             input = next;
             if subscribe {
                 let (next, options) = be_u8(input)?;
+                // The upper six bits are not used in 3.1.
+                let options = if level == 3 { options & 3 } else { options };
                 let shared = filter.starts_with(b"$share/");
                 require(input, options & 3 != 3)?;
                 let right = match level {
@@ -332,17 +342,21 @@ impl Packet {
     fn answer<'a>(&mut self, subscribe: bool, input: &'a [u8]) -> Result<'a, ()> {
         let (input, ()) = self.packet_identifier(input)?;
         let (input, _) = self.properties(&[0x1F, 0x26], false, input)?;
+        // 3.1 uses two bits of a granted QoS; 0x80 is what brokers send all the same.
+        let used = if self.level == 3 { 3 } else { 0xFF };
+        let code_of = |byte: u8| if byte == 0x80 { byte } else { byte & used };
         let codes: &[u8] = match (subscribe, self.level) {
             (true, 5) => &[0, 1, 2, 0x80, 0x83, 0x87, 0x8F, 0x91, 0x97, 0x9E, 0xA1, 0xA2],
             (true, _) => &[0, 1, 2, 0x80],
             (false, 5) => &[0, 0x11, 0x80, 0x83, 0x87, 0x8F, 0x91],
             (false, _) => return Ok((input, ())),
         };
-        let all_known = |answers: &&[u8]| answers.iter().all(|code| codes.contains(code));
+        let all_known =
+            |answers: &&[u8]| answers.iter().all(|byte| codes.contains(&code_of(*byte)));
         let (input, answers) =
             verify(rest, |answers: &&[u8]| !answers.is_empty() && all_known(answers))
                 .parse(input)?;
-        answers.iter().for_each(|code| self.number(*code));
+        answers.iter().for_each(|byte| self.number(code_of(*byte)));
         Ok((input, ()))
     }
 
