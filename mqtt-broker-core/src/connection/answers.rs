@@ -152,7 +152,7 @@ impl Broker {
         if let Item::Live { publication, .. } = item {
             let session = self.session_of(index).unwrap_or(NONE);
             self.dropped(session, publication, DropCause::BrokerFull);
-            self.free_item(item);
+            self.live_gone(index, item);
             return;
         }
         if let Item::UnderWay(identifier) = item {

@@ -1,12 +1,15 @@
 //! Bytes for a connection: late headers, shared tails, as many packets as the buffer takes.
 
 mod message;
+mod put_off;
 
 use alloc::boxed::Box;
 
 use mqtt_codec::{Ack, Packet, PacketIdentifier, Properties, ReasonCode, Version};
 
 use self::message::tail;
+use self::put_off::PutOff;
+use crate::boundary::Lsn;
 use crate::broker::Broker;
 use crate::policy::Policy;
 use crate::session::queue::{AckKind, Flags, Item, UnderWay};
@@ -44,8 +47,10 @@ pub(crate) struct Lent {
 enum Step {
     Written(usize),
     Lent(usize, Lent),
-    /// Nothing to write: it was dropped.
+    /// Nothing to write.
     Nothing,
+    /// Nothing to write: it was dropped, which this record tells, if any does.
+    Dropped(Lsn),
     /// There is no room left for it.
     Full,
 }
@@ -64,6 +69,7 @@ impl Broker {
         }
         let mut len = 0;
         let mut lent = None;
+        let mut put_off = PutOff::default();
         loop {
             let room = buffer.get_mut(len..).unwrap_or_default();
             let step = if self.connections.get(index)?.partial.is_some() {
@@ -72,7 +78,12 @@ impl Broker {
                 let written = self.transmit_plain(index, room);
                 len += written;
                 let room = room.get_mut(written..).unwrap_or_default();
-                match self.transmit_next(now, index, room, len == 0, policy) {
+                let next = if put_off.is_due() {
+                    self.transmit_behind(now, index, room, len == 0, policy, &mut put_off)
+                } else {
+                    self.transmit_next(now, index, room, len == 0, policy)
+                };
+                match next {
                     Some(step) => step,
                     None if self.continue_replays(now, index) => continue,
                     None => break,
@@ -82,12 +93,16 @@ impl Broker {
                 Step::Written(0) | Step::Full => break,
                 Step::Written(written) => len += written,
                 Step::Nothing => {}
+                Step::Dropped(lsn) => put_off.wait_for(lsn),
                 Step::Lent(written, publication) => {
                     len += written;
                     lent = Some(publication);
                     break;
                 }
             }
+        }
+        if put_off.is_due() {
+            self.hold_put_off(index, put_off);
         }
         self.recount_connection(index);
         self.settle(now);

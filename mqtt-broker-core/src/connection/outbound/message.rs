@@ -3,10 +3,10 @@
 use alloc::boxed::Box;
 use alloc::vec;
 
-use mqtt_codec::{Delivery, PlainPublish, PublishHead, Version};
+use mqtt_codec::{Delivery, PlainPublish, PublishHead, SubscriptionIdentifier, Version};
 
 use super::{LEND, Lent, Partial, Step, copy_into};
-use crate::boundary::DropCause;
+use crate::boundary::{DropCause, Lsn};
 use crate::broker::Broker;
 use crate::connection::topic_alias::Outgoing;
 use crate::policy::Policy;
@@ -16,12 +16,43 @@ use crate::session::sending::queued_size;
 use crate::time::Instant;
 
 /// One copy, wherever it lies.
-struct Outbound {
-    publication: u32,
-    identifiers: Identifiers,
+pub(super) struct Outbound {
+    pub(super) publication: u32,
+    pub(super) identifiers: Identifiers,
     delivery: Delivery,
     retain: bool,
     sent: bool,
+}
+
+impl Outbound {
+    /// Whether its time has passed before it was sent once.
+    #[inline]
+    //= [MQTT-3.3.2-5]
+    //= [MQTT-4.3.3-7]
+    pub(super) fn is_late(&self, publication: &Publication, now: Instant) -> bool {
+        publication.expired(now) && !self.sent
+    }
+
+    /// Its header, without an alias.
+    #[inline]
+    pub(super) fn head<'a>(
+        &self,
+        now: Instant,
+        publication: &'a Publication,
+        identifiers: &'a [SubscriptionIdentifier],
+    ) -> PublishHead<'a> {
+        PublishHead {
+            delivery: self.delivery,
+            retain: self.retain,
+            topic: Some(publication.topic()),
+            message_expiry_interval: publication.expiry_left(now),
+            topic_alias: None,
+            //= [MQTT-3.3.4-3]
+            subscription_identifiers: identifiers,
+            pass_through_len: publication.pass_through_len(),
+            payload_len: publication.payload().len(),
+        }
+    }
 }
 
 impl Broker {
@@ -124,26 +155,14 @@ impl Broker {
         let Some(publication) = self.publications.get(outbound.publication) else {
             return Step::Full;
         };
-        //= [MQTT-3.3.2-5]
-        //= [MQTT-4.3.3-7]
-        if publication.expired(now) && !outbound.sent {
+        if outbound.is_late(publication, now) {
             return self.drop_outgoing(index, item, DropCause::Expired);
         }
         let mut one = None;
         let identifiers = self.entries.identifiers(outbound.identifiers, &mut one);
         let whole_tail = version == Version::V5;
         let tail = tail(publication, whole_tail);
-        let mut head = PublishHead {
-            delivery: outbound.delivery,
-            retain: outbound.retain,
-            topic: Some(publication.topic()),
-            message_expiry_interval: publication.expiry_left(now),
-            topic_alias: None,
-            //= [MQTT-3.3.4-3]
-            subscription_identifiers: identifiers,
-            pass_through_len: publication.pass_through_len(),
-            payload_len: publication.payload().len(),
-        };
+        let mut head = outbound.head(now, publication, identifiers);
         let whole = head.packet_len(version);
         //= [MQTT-3.1.2-24]
         //= [MQTT-3.1.2-25]
@@ -196,7 +215,7 @@ impl Broker {
 
     /// What is to be known of a message in the line of a connection.
     #[inline]
-    fn outbound(&self, index: u32, item: Item) -> Option<Outbound> {
+    pub(super) fn outbound(&self, index: u32, item: Item) -> Option<Outbound> {
         match item {
             Item::Live { publication, identifiers, retain } => {
                 let delivery = Delivery::AtMostOnce;
@@ -245,7 +264,7 @@ impl Broker {
     }
 
     /// A message is not to be written after all.
-    fn drop_outgoing(&mut self, index: u32, item: Item, cause: DropCause) -> Step {
+    pub(super) fn drop_outgoing(&mut self, index: u32, item: Item, cause: DropCause) -> Step {
         let (outbound, session) = (self.outbound(index, item), self.advance_line(index));
         let Some((outbound, session)) = outbound.zip(session) else { return Step::Nothing };
         let former = self.connections.get_mut(index).and_then(|c| c.former.take());
@@ -256,11 +275,13 @@ impl Broker {
         if let Some(connection) = self.connections.get_mut(index) {
             connection.former = former;
         }
-        match item {
-            Item::UnderWay(identifier) => self.complete(session, identifier),
-            item => self.live_gone(index, item),
-        }
-        Step::Nothing
+        let Item::UnderWay(identifier) = item else {
+            self.live_gone(index, item);
+            return Step::Nothing;
+        };
+        self.complete(session, identifier);
+        let state = self.sessions.get(session).filter(|state| state.is_journalled);
+        Step::Dropped(state.map_or(Lsn(0), |state| state.lsn))
     }
 
     /// Takes the oldest item out of the line, without freeing it; the key of the Session.
@@ -272,7 +293,7 @@ impl Broker {
     }
 
     /// A QoS 0 message is in the line no longer, and counts as queued no longer.
-    fn live_gone(&mut self, index: u32, item: Item) {
+    pub(in crate::connection) fn live_gone(&mut self, index: u32, item: Item) {
         let Item::Live { publication, .. } = item else { return };
         let size = self.size_of(publication);
         if let Some(connection) = self.connections.get_mut(index) {
