@@ -10,32 +10,7 @@ use mqtt_codec::QoS;
 pub use self::limit::{Limit, Reached};
 use crate::boundary::Shard;
 
-/// Every choice that the standard leaves to the server.
-///
-/// What "full" answers on the wire:
-///
-/// | limit | answer |
-/// | --- | --- |
-/// | [`Limits::connections`], [`Limits::connections_per_address`] | the host closes the transport; [`Error::Full`](crate::Error::Full) |
-/// | [`Limits::sessions`], [`Limits::lasting_sessions`], [`Limits::wills`] | CONNACK 0x97 Quota exceeded (3.x: 3 Server unavailable) |
-/// | [`Limits::subscriptions`], [`Limits::subscriptions_per_client`] | SUBACK 0x97 (3.x: 0x80) |
-/// | [`Limits::retained`], [`Limits::retained_bytes`], [`Limits::retained_message_size`], [`Limits::publications`], [`Limits::publication_bytes`] | PUBACK or PUBREC 0x97 (3.x: close); QoS 0: dropped and counted |
-/// | [`Limits::user_property_bytes`] | PUBACK or PUBREC 0x97, of a Will Message CONNACK 0x97; QoS 0: dropped and counted |
-/// | [`Limits::entries`], [`Limits::offline_bytes`], [`Config::queue_messages`], [`Config::queue_bytes`] | the subscriber's copy is dropped and counted |
-/// | [`Limits::memory`] | as for the limit on what was asked for: [`Error::Full`](crate::Error::Full), CONNACK, SUBACK, PUBACK or PUBREC 0x97 (3.x as above); copies are dropped and counted |
-/// | [`Limits::deferred`] | what was asked for is denied with 0x97 |
-/// | [`Limits::publish_rate`] | the connection's input waits, or DISCONNECT 0x96 Message rate too high (3.x: close), as [`Config::publish_overrate`] says |
-/// | [`Config::maximum_packet_size`] | DISCONNECT 0x95 Packet too large (3.x: close) |
-/// | [`Config::receive_maximum`] | DISCONNECT 0x93 Receive Maximum exceeded |
-/// | [`Limits::topic_levels`], [`Limits::topic_bytes`] | PUBACK or PUBREC 0x90, SUBACK 0x8F (3.x: 0x80); 3.x PUBLISH: acknowledged, dropped and counted |
-/// | [`Limits::journal_bytes`] | the input of a connection that would add to it waits; [`Error::Full`](crate::Error::Full) |
-/// | [`Limits::forwards`], [`Limits::forward_bytes`] | the peer's copy is dropped and counted |
-/// | [`Limits::outgoing`] | the connection's input waits until it has been read |
-///
-/// Each [`Limit`] that refuses somebody is counted in [`Stats::reached`] and told as
-/// [`Event::LimitReached`](crate::Event::LimitReached); each copy that is dropped is counted by its
-/// [`DropCause`](crate::DropCause) and told as [`Event::Dropped`](crate::Event::Dropped), each
-/// message that is not published as [`Event::NotPublished`](crate::Event::NotPublished).
+#[doc = include_str!("config/limits.md")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Config {
@@ -415,3 +390,6 @@ pub struct Stats {
     /// Events and host messages dropped because the host did not poll them in time.
     pub dropped_outputs: u64,
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,8 @@
 use mqtt_codec::{Property, ReasonCode, TopicFilter};
 
 use super::Broker;
-use crate::boundary::{ApplicationMessage, CloseReason, Error};
+use crate::boundary::{ApplicationMessage, CloseReason, Error, Peer};
+use crate::config::Limit;
 use crate::publication::Draft;
 use crate::recording::Call;
 use crate::session::queue::NONE;
@@ -42,12 +43,14 @@ impl Broker {
         if self.journal.is_half_full() {
             let (qos, retain) = (draft.qos, draft.retain);
             if self.would_record(NONE, qos, retain, draft.topic) {
-                return Err(Error::Full("journal_bytes"));
+                let limit = Limit::JournalBytes;
+                self.reached_by(limit, "", Peer::default());
+                return Err(Error::Full(limit.name()));
             }
         }
         let accepted = self.accept(now, &draft, None);
         if let Err(limit) = accepted {
-            self.reached_by(limit, "", crate::boundary::Peer::default());
+            self.reached_by(limit, "", Peer::default());
         }
         self.settle(now);
         accepted.map(|_| ()).map_err(|limit| Error::Full(limit.name()))

@@ -2,7 +2,8 @@
 
 use core::fmt;
 
-/// One of the bounds of [`Limits`](crate::Limits) that is answered on the wire.
+/// One of the bounds of [`Limits`](crate::Limits) and [`Config`](crate::Config) that refuse somebody, or
+/// make somebody wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Limit {
@@ -39,13 +40,31 @@ pub enum Limit {
     Deferred,
     /// [`Limits::publish_rate`](crate::Limits::publish_rate).
     PublishRate,
+    /// [`Config::connect_timeout`](crate::Config::connect_timeout).
+    ConnectTimeout,
+    /// [`Limits::connect_packet_size`](crate::Limits::connect_packet_size).
+    ConnectPacketSize,
+    /// [`Config::maximum_packet_size`](crate::Config::maximum_packet_size).
+    MaximumPacketSize,
+    /// [`Config::receive_maximum`](crate::Config::receive_maximum).
+    ReceiveMaximum,
+    /// [`Config::topic_alias_maximum`](crate::Config::topic_alias_maximum).
+    TopicAliasMaximum,
+    /// [`Config::decision_timeout`](crate::Config::decision_timeout).
+    DecisionTimeout,
+    /// [`Limits::local_subscriptions`](crate::Limits::local_subscriptions).
+    LocalSubscriptions,
+    /// [`Limits::outgoing`](crate::Limits::outgoing).
+    Outgoing,
+    /// [`Limits::journal_bytes`](crate::Limits::journal_bytes).
+    JournalBytes,
     /// [`Limits::memory`](crate::Limits::memory).
     Memory,
 }
 
 impl Limit {
     /// Every one, in the order of their declaration.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 26] = [
         Self::Connections,
         Self::ConnectionsPerAddress,
         Self::Sessions,
@@ -62,10 +81,19 @@ impl Limit {
         Self::UserPropertyBytes,
         Self::Deferred,
         Self::PublishRate,
+        Self::ConnectTimeout,
+        Self::ConnectPacketSize,
+        Self::MaximumPacketSize,
+        Self::ReceiveMaximum,
+        Self::TopicAliasMaximum,
+        Self::DecisionTimeout,
+        Self::LocalSubscriptions,
+        Self::Outgoing,
+        Self::JournalBytes,
         Self::Memory,
     ];
 
-    /// The name of the field of [`Limits`](crate::Limits).
+    /// The name of the field of [`Limits`](crate::Limits) or [`Config`](crate::Config).
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -85,6 +113,15 @@ impl Limit {
             Self::UserPropertyBytes => "user_property_bytes",
             Self::Deferred => "deferred",
             Self::PublishRate => "publish_rate",
+            Self::ConnectTimeout => "connect_timeout",
+            Self::ConnectPacketSize => "connect_packet_size",
+            Self::MaximumPacketSize => "maximum_packet_size",
+            Self::ReceiveMaximum => "receive_maximum",
+            Self::TopicAliasMaximum => "topic_alias_maximum",
+            Self::DecisionTimeout => "decision_timeout",
+            Self::LocalSubscriptions => "local_subscriptions",
+            Self::Outgoing => "outgoing",
+            Self::JournalBytes => "journal_bytes",
             Self::Memory => "memory",
         }
     }
@@ -96,7 +133,8 @@ impl fmt::Display for Limit {
     }
 }
 
-/// How often each [`Limit`] was reached, that is, how often somebody was refused because of it.
+/// How often each [`Limit`] was reached, that is, how often somebody was refused or had to wait because
+/// of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reached([u64; Limit::ALL.len()]);
 

@@ -124,6 +124,7 @@ impl Broker {
             self.connections.get(index).and_then(|connection| connection.stalled.as_ref());
         let due = stalled.filter(|stalled| stalled.deadline <= now);
         if let Some(ticket) = due.and_then(|stalled| stalled.ticket) {
+            self.reached(Limit::DecisionTimeout, index);
             self.answer_delivery(now, index, Ticket(ticket), false);
         }
     }

@@ -1,10 +1,13 @@
 //! Bytes from a connection: framing, and each packet to the chapter that handles it.
 
-use mqtt_codec::{Frame, Framed, Packet, PacketType, ReasonCode, Sender, Version, frame};
+use mqtt_codec::{
+    DecodeError, Frame, Framed, Packet, PacketType, ReasonCode, Sender, Version, frame,
+};
 
 use super::State;
 use crate::boundary::{CloseReason, Received};
 use crate::broker::Broker;
+use crate::config::Limit;
 use crate::connection::line::For;
 use crate::policy::Policy;
 use crate::routing::replay::WALKS;
@@ -75,12 +78,13 @@ impl Broker {
                 break;
             }
             if connection.waiting || self.is_clogged(index) {
+                self.tell_clogged(index);
                 return self.wait(now, index, bytes.len() - rest.len(), 0);
             }
             if self.work.is_done() {
                 return self.wait_for_turn(now, index, bytes.len() - rest.len());
             }
-            let limit = self.packet_limit(state);
+            let (bound, limit) = self.packet_limit(state);
             let frame = match frame(rest, Sender::Client, limit) {
                 Ok(Framed::Complete(frame)) => frame,
                 // What cannot become a CONNECT is not waited for.
@@ -97,6 +101,9 @@ impl Broker {
                     return Received { consumed, needed, waiting: false };
                 }
                 Err(error) => {
+                    if error == DecodeError::PacketTooLarge {
+                        self.reached(bound, index);
+                    }
                     self.malformed(now, index, None, error);
                     self.settle(now);
                     rest = &[];
@@ -218,14 +225,15 @@ impl Broker {
         Ok(flow)
     }
 
-    const fn packet_limit(&self, state: State) -> u32 {
+    /// What bounds a packet, and to how many bytes.
+    const fn packet_limit(&self, state: State) -> (Limit, u32) {
+        let (first, any) =
+            (self.config.limits.connect_packet_size, self.config.maximum_packet_size);
         match state {
-            State::Opening | State::Authenticating => {
-                let (first, any) =
-                    (self.config.limits.connect_packet_size, self.config.maximum_packet_size);
-                if first < any { first } else { any }
+            State::Opening | State::Authenticating if first < any => {
+                (Limit::ConnectPacketSize, first)
             }
-            _ => self.config.maximum_packet_size,
+            _ => (Limit::MaximumPacketSize, any),
         }
     }
 
@@ -240,6 +248,16 @@ impl Broker {
     fn wait_for_turn(&mut self, now: Instant, index: u32, consumed: usize) -> Received {
         self.connections.line_up(For::Turn, index);
         self.wait(now, index, consumed, 0)
+    }
+
+    /// Counts and tells that a client has to read what it is sent first; once for each time that its
+    /// input comes to wait.
+    fn tell_clogged(&mut self, index: u32) {
+        let outgoing = self.config.limits.outgoing;
+        let connection = self.connections.get(index);
+        if connection.is_some_and(|c| !c.waiting && c.answer_bytes > outgoing) {
+            self.reached(Limit::Outgoing, index);
+        }
     }
 
     /// Whether the client leaves so many answers unread, or has asked for retained messages so

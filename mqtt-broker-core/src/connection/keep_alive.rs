@@ -6,6 +6,7 @@
 use super::State;
 use crate::boundary::CloseReason;
 use crate::broker::{Broker, Timer};
+use crate::config::Limit;
 use crate::time::{Duration, Instant};
 
 impl Broker {
@@ -37,8 +38,12 @@ impl Broker {
         let overdue = self.connection_deadline(now, index).is_some_and(|at| at <= now);
         let Some(connection) = self.connections.get(index) else { return };
         match connection.state {
-            State::Opening if overdue => self.close(now, index, CloseReason::ConnectTimeout),
+            State::Opening if overdue => {
+                self.reached(Limit::ConnectTimeout, index);
+                self.close(now, index, CloseReason::ConnectTimeout);
+            }
             State::Authenticating if overdue => {
+                self.reached(Limit::ConnectTimeout, index);
                 let code = mqtt_codec::ReasonCode::NOT_AUTHORIZED;
                 self.close(now, index, CloseReason::NotAuthenticated(code));
             }

@@ -183,6 +183,7 @@ impl Broker {
             .and_then(|connection| connection.question.as_ref())
             .and_then(|question| question.ticket);
         if let Some(ticket) = ticket {
+            self.reached(Limit::DecisionTimeout, index);
             self.answer_question(now, Ticket(ticket), Verdict::Deny(ReasonCode::NOT_AUTHORIZED));
         }
     }

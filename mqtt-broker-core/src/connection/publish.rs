@@ -44,6 +44,7 @@ impl Broker {
             );
         };
         let handled = if !aliases.allows(alias) {
+            self.reached(Limit::TopicAliasMaximum, index);
             violation(ReasonCode::TOPIC_ALIAS_INVALID, "a Topic Alias above the maximum")
         } else {
             if let Some(topic) = publish.topic {
@@ -144,13 +145,14 @@ impl Broker {
     /// A client may have so many QoS 1 and 2 messages unacknowledged as it was told; a 3.x client
     /// was told nothing, and its Packet Identifiers are bound enough.
     //= [MQTT-3.3.4-7]
-    fn check_receive_maximum(&self, index: u32, qos: QoS) -> Result<(), CloseReason> {
+    fn check_receive_maximum(&mut self, index: u32, qos: QoS) -> Result<(), CloseReason> {
         let Some(connection) = self.connections.get(index) else { return Ok(()) };
         if qos == QoS::AtMostOnce || connection.version != Version::V5 {
             return Ok(());
         }
         let unacknowledged = connection.unreleased.saturating_add(connection.held_pubacks);
         if unacknowledged >= self.config.receive_maximum {
+            self.reached(Limit::ReceiveMaximum, index);
             violation(ReasonCode::RECEIVE_MAXIMUM_EXCEEDED, "more than the Receive Maximum")?;
         }
         Ok(())

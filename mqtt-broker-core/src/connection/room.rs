@@ -6,6 +6,7 @@ use mqtt_codec::{Packet, QoS, TopicName};
 use super::State;
 use super::line::For;
 use crate::broker::Broker;
+use crate::config::Limit;
 use crate::peers::is_peer;
 use crate::routing::local::is_local;
 
@@ -60,6 +61,7 @@ impl Broker {
 
     /// The packet at hand waits until the journal has room.
     pub(super) fn wait_for_room(&mut self, index: u32) {
+        self.reached(Limit::JournalBytes, index);
         self.connections.line_up(For::Room, index);
     }
 

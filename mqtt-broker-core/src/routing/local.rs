@@ -6,8 +6,9 @@ use mqtt_codec::{SubscriptionIdentifier, SubscriptionOptions, TopicFilter, Topic
 
 use super::Delivery;
 use super::replay::Walks;
-use crate::boundary::{DropCause, Error, LocalSubscription};
+use crate::boundary::{DropCause, Error, LocalSubscription, Peer};
 use crate::broker::Broker;
+use crate::config::Limit;
 use crate::connection::line::For;
 use crate::output::LocalCopy;
 use crate::peers::PEER;
@@ -219,11 +220,10 @@ impl Broker {
         self.locals.generation = self.locals.generation.wrapping_add(1);
         let generation = self.locals.generation;
         let mut subscriptions = SubscriberList::default();
-        let index = self
-            .locals
-            .slots
-            .insert(Local { generation, subscriptions: SubscriberList::default(), window })
-            .map_err(|_| Error::Full("local_subscriptions"))?;
+        let local = Local { generation, subscriptions: SubscriberList::default(), window };
+        let Ok(index) = self.locals.slots.insert(local) else {
+            return Err(self.host_is_refused(Limit::LocalSubscriptions));
+        };
         let subscriber = index | LOCAL;
         let subscribed = self.subscriptions.subscribe(
             &mut subscriptions,
@@ -234,7 +234,7 @@ impl Broker {
         );
         if subscribed.is_err() {
             self.locals.slots.remove(index);
-            return Err(Error::Full("subscriptions"));
+            return Err(self.host_is_refused(Limit::Subscriptions));
         }
         if let Some(local) = self.locals.slots.get_mut(index) {
             local.subscriptions = subscriptions;
@@ -246,6 +246,12 @@ impl Broker {
         }
         self.settle(now);
         Ok(LocalSubscription { index, generation })
+    }
+
+    fn host_is_refused(&mut self, limit: Limit) -> Error {
+        let limit = self.full(limit);
+        self.reached_by(limit, "", Peer::default());
+        Error::Full(limit.name())
     }
 
     /// Puts a copy among the outputs.

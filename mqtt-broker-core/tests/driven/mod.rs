@@ -8,7 +8,7 @@ use alloc::rc::Rc;
 use core::cell::Cell;
 use core::time::Duration;
 
-use mqtt_broker_core::{Broker, Config, ConnectionHandle, Driver, Error, Lsn, Peer};
+use mqtt_broker_core::{Broker, Config, ConnectionHandle, Driver, Error, Lsn, Peer, Stats};
 
 pub(crate) use self::mode::Mode;
 use self::mode::{Cut, Io};
@@ -227,6 +227,10 @@ impl Subject for World {
         }
         let (wishes, scene) = (&mut self.wishes, &mut self.scene);
         self.driver.with(|broker, now| wishes.tell(broker, now, wish, scene))
+    }
+
+    fn stats(&mut self) -> Result<Stats, String> {
+        Ok(self.driver.with(|broker, _| broker.stats()))
     }
 
     fn joins_writes(&self) -> bool {

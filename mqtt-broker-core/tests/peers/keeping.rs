@@ -196,11 +196,35 @@ fn what_is_kept_for_a_peer_is_bounded_and_what_is_not_is_counted() {
     world.publish_with("ann", "r", QoS::AtLeastOnce, "kept", true, None);
     let stats = world.stats(0);
     assert_eq!((stats.forwards_kept, stats.dropped_forwards), (3, 3));
+    assert_eq!(world.dropped_forwards(0), ["a", "a", "r"]);
     world.join(0, 1);
     world.settle();
     assert_eq!(world.payloads("ben"), ["0", "1", "2"]);
     // A retained message that was dropped is told again.
     assert_eq!(world.stats(1).retained, 1);
+    world.end();
+}
+
+#[test]
+fn what_is_kept_for_a_peer_is_bounded_in_bytes() {
+    // A topic of one byte and payloads of nine.
+    let mut world = World::new(2, |config| config.limits.forward_bytes = 20);
+    world.connect("ann", true, 0);
+    world.connect("ben", true, 0);
+    world.subscribe("ben", "a", QoS::AtLeastOnce);
+    world.cut(0, 1);
+    for payload in ["123456789", "987654321", ""] {
+        world.publish("ann", "a", QoS::AtLeastOnce, payload);
+    }
+    let stats = world.stats(0);
+    assert_eq!((stats.forwards_kept, stats.dropped_forwards), (2, 1));
+    assert_eq!(world.dropped_forwards(0), ["a"]);
+    world.join(0, 1);
+    world.settle();
+    assert_eq!(world.payloads("ben"), ["123456789", "987654321"]);
+    // What has been taken makes room.
+    world.publish("ann", "a", QoS::AtLeastOnce, "next");
+    assert_eq!(world.payloads("ben"), ["next"]);
     world.end();
 }
 

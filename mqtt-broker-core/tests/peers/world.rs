@@ -3,7 +3,8 @@
 use alloc::collections::{BTreeMap, VecDeque};
 
 use mqtt_broker_core::{
-    AllowAll, ApplicationMessage, Broker, Config, Instant, Lsn, Output, Peer, Shard, Stats, play,
+    AllowAll, ApplicationMessage, Broker, Config, Event, Instant, Lsn, Output, Peer, Shard, Stats,
+    play,
 };
 use mqtt_codec::{
     Connect, Delivery, Packet, PacketIdentifier, Properties, Property, Publish, QoS, Subscribe,
@@ -35,12 +36,15 @@ pub(crate) struct Node {
     /// The disk takes what is written and makes nothing durable.
     pub(crate) stalled: bool,
     restarted: bool,
+    /// Topics of messages that a peer does without.
+    dropped: Vec<String>,
 }
 
 impl Node {
     fn new(broker: Broker) -> Self {
         let (records, written) = (Vec::new(), Lsn(0));
-        Self { broker, records, written, durable: 0, stalled: false, restarted: false }
+        let (durable, stalled, restarted, dropped) = (0, false, false, Vec::new());
+        Self { broker, records, written, durable, stalled, restarted, dropped }
     }
 
     /// The journal begins with this record.
@@ -197,6 +201,9 @@ impl World {
                 Output::Close(handle, _) => closed.push(handle),
                 Output::Resume(handle) => resumed.push(handle),
                 Output::Forward(peer) => peers.push(peer),
+                Output::Event(Event::ForwardDropped { topic, .. }) => {
+                    self.nodes[node].dropped.push(topic);
+                }
                 _ => {}
             }
         }
@@ -219,6 +226,11 @@ impl World {
         }
         self.nodes[node].write();
         busy
+    }
+
+    /// Topics of the messages that a broker was told a peer does without, since this was last asked.
+    pub(crate) fn dropped_forwards(&mut self, node: usize) -> Vec<String> {
+        core::mem::take(&mut self.nodes[node].dropped)
     }
 
     /// Bytes go both ways between a client and its broker.

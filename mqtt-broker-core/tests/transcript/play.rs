@@ -2,6 +2,7 @@
 
 use core::cell::Cell;
 
+use mqtt_broker_core::{Limit, Stats};
 use mqtt_codec::{Connect, Packet, Utf8String};
 
 use super::client::Seen;
@@ -10,6 +11,22 @@ use super::matching::{Names, matches};
 use super::packet::encoded;
 use super::script::{Action, Line, Script, Sent};
 use super::subject::Subject;
+
+/// How often a limit was reached, or what a field of the statistics is.
+fn counter(stats: &Stats, name: &str) -> u64 {
+    let limit = Limit::ALL.into_iter().find(|limit| limit.name() == name);
+    limit.map_or_else(|| field(stats, name), |limit| stats.reached.count(limit))
+}
+
+/// A field by its name, as the `Debug` form has it: a new one needs no line here.
+fn field(stats: &Stats, name: &str) -> u64 {
+    let fields = format!("{stats:#?}");
+    let found = fields.lines().find_map(|line| {
+        let (field, value) = line.trim().trim_end_matches(',').split_once(": ")?;
+        (field == name).then(|| value.parse().ok())?
+    });
+    found.unwrap_or_else(|| panic!("nothing of the name {name} is counted"))
+}
 
 fn differs(name: &str, expected: &[&String], seen: Option<&Seen>) -> String {
     let got = seen.map_or("nothing".into(), ToString::to_string);
@@ -161,6 +178,14 @@ impl<S: Subject> Play<S> {
                 let heard = told.iter().position(|heard| heard == text);
                 told.remove(heard.ok_or_else(|| format!("the host is told {told:?}"))?);
                 Ok(())
+            }
+            Action::Counts(expected) => {
+                self.world.settle()?;
+                let stats = self.world.stats()?;
+                let wrong = expected.iter().find(|(name, count)| counter(&stats, name) != *count);
+                wrong.map_or(Ok(()), |(name, count)| {
+                    Err(format!("{name} is {}, not {count}", counter(&stats, name)))
+                })
             }
             Action::Wait(span) => {
                 self.nothing_else()?;

@@ -82,6 +82,9 @@ fn told(event: &Event) -> Option<String> {
             format!("{who:?}, one of {clients}, missed {topic:?}")
         }
         Event::OutputsDropped { count } => format!("{count} outputs were dropped"),
+        Event::LimitReached { limit, client_identifier: who, .. } => {
+            format!("{who:?} reached the limit {limit}")
+        }
         _ => return None,
     })
 }

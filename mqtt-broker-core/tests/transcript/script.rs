@@ -52,6 +52,8 @@ pub(crate) enum Action {
     SessionEnds(String),
     /// `host is told …`
     Told(String),
+    /// `host counts …`
+    Counts(Vec<(String, u64)>),
     /// `wait 10s`
     Wait(Duration),
     /// `policy …`; `None` takes all rules back.
@@ -174,6 +176,9 @@ fn actions(line: &str, speaker: &mut Option<String>) -> Result<Vec<Action>, Stri
         "host" if rest.starts_with("is told ") => {
             Action::Told(rest.trim_start_matches("is told ").into())
         }
+        "host" if rest.starts_with("counts ") => {
+            Action::Counts(counted(rest.trim_start_matches("counts "))?)
+        }
         "host" => Action::Host(Wish::read(rest)?),
         "broker" | "disk" => return Err(format!("`{line}`?")),
         _ if rest == "session ends" => {
@@ -185,6 +190,16 @@ fn actions(line: &str, speaker: &mut Option<String>) -> Result<Vec<Action>, Stri
             return client(first.into(), rest, false);
         }
     }])
+}
+
+/// `sessions=1 dropped-expired=2`: names and numbers of what is counted.
+fn counted(fields: &str) -> Result<Vec<(String, u64)>, String> {
+    let field = |word: &str| {
+        let (name, count) = word.split_once('=')?;
+        Some((name.replace('-', "_"), count.parse().ok()?))
+    };
+    let read = |word| field(word).ok_or_else(|| format!("`host counts sessions=1`, not {word:?}"));
+    fields.split_whitespace().map(read).collect()
 }
 
 /// `crashes for 1h` or `crashes, clock back 1h`.

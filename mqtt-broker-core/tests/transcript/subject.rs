@@ -2,6 +2,8 @@
 
 use core::time::Duration;
 
+use mqtt_broker_core::Stats;
+
 use super::host::Wish;
 use super::rules::Rule;
 use super::scene::Scene;
@@ -43,6 +45,9 @@ pub(crate) trait Subject {
 
     /// The host's wish.
     fn wish(&mut self, wish: &Wish) -> Result<(), String>;
+
+    /// What the broker has counted.
+    fn stats(&mut self) -> Result<Stats, String>;
 
     /// Whether lines in which the same client goes on sending are one write.
     fn joins_writes(&self) -> bool;

@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use mqtt_broker_core::{
     Broker, CloseReason, Config, ConnectionHandle, Event, Instant, LocalSubscription, Lsn, Message,
-    Output, Peer, Played, Received, Request, Ticket, play,
+    Output, Peer, Played, Received, Request, Stats, Ticket, play,
 };
 
 use super::client::Seen;
@@ -234,7 +234,10 @@ impl Subject for World {
     }
 
     fn accept(&mut self, client: usize) -> Result<(), String> {
-        match self.broker.handle_accept(self.now, Peer::default()) {
+        // The place of the client is its port.
+        let port = u16::try_from(client).map_err(|e| e.to_string())?;
+        let peer = Peer::new(([127, 0, 0, 1], port).into());
+        match self.broker.handle_accept(self.now, peer) {
             Ok(connection) => {
                 if self.links.iter().any(|other| other.connection == Some(connection)) {
                     return Err(format!("{connection:?} was given twice"));
@@ -348,6 +351,10 @@ impl Subject for World {
 
     fn wish(&mut self, wish: &Wish) -> Result<(), String> {
         self.wishes.tell(&mut self.broker, self.now, wish, &mut self.scene)
+    }
+
+    fn stats(&mut self) -> Result<Stats, String> {
+        Ok(self.broker.stats())
     }
 
     fn joins_writes(&self) -> bool {

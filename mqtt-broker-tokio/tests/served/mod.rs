@@ -318,6 +318,10 @@ impl Subject for World {
         self.settle()
     }
 
+    fn stats(&mut self) -> Result<Stats, String> {
+        self.handle.stats().map_err(|e| e.to_string())
+    }
+
     fn joins_writes(&self) -> bool {
         false
     }

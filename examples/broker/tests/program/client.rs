@@ -1,7 +1,8 @@
 //! A client that sends one packet at a time and waits for the answer.
 
 use core::net::SocketAddr;
-use std::io::{Read as _, Write as _};
+use core::time::Duration;
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
 
 use mqtt_codec::{
@@ -47,6 +48,28 @@ impl Client {
         let (client, answer) = Self::connect(address, version, name);
         assert!(answer.starts_with("CONNACK 0x00"), "{answer}");
         client
+    }
+
+    /// Whether the broker closes a connection at once. One that it takes is left open for a moment,
+    /// and nothing is sent on it.
+    pub(crate) fn is_turned_away(address: SocketAddr) -> bool {
+        let stream = TcpStream::connect_timeout(&address, PATIENCE).unwrap();
+        stream.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+        Self::is_ended(stream)
+    }
+
+    /// Whether the broker closes a connection that says nothing.
+    pub(crate) fn is_turned_away_in_the_end(address: SocketAddr) -> bool {
+        let stream = TcpStream::connect_timeout(&address, PATIENCE).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        Self::is_ended(stream)
+    }
+
+    fn is_ended(mut stream: TcpStream) -> bool {
+        match stream.read(&mut [0; 16]) {
+            Ok(count) => count == 0,
+            Err(error) => error.kind() == ErrorKind::ConnectionReset,
+        }
     }
 
     pub(crate) fn subscribe(&mut self, filter: &str, qos: QoS) {

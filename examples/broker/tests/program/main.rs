@@ -10,6 +10,7 @@ mod ending;
 mod hostile;
 mod journal;
 mod killed;
+mod limits;
 mod losses;
 mod recording;
 mod running;

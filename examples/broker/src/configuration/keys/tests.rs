@@ -3,20 +3,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::*;
 
 /// Set by the program itself: the seed is drawn, the journal comes with a store, events feed the
-/// log, and the policy knows whether it wants to be asked about deliveries. It runs one broker, which
-/// forwards to no peer.
-const NOT_FOR_OPERATORS: [&str; 10] = [
-    "recording",
-    "seed",
-    "journal",
-    "events",
-    "ask_deliver",
-    "limits",
-    "shard",
-    "shards",
-    "forwards",
-    "forward_bytes",
-];
+/// log, and the policy knows whether it wants to be asked about deliveries. It runs one broker.
+const NOT_FOR_OPERATORS: [&str; 8] =
+    ["recording", "seed", "journal", "events", "ask_deliver", "limits", "shard", "shards"];
 
 /// The fields of a configuration with their values, as its `Debug` form names them: a new field
 /// shows up here without anybody remembering this test.
@@ -49,6 +38,19 @@ fn every_field_for_operators_has_one_key() {
     let names: BTreeSet<String> = KEYS.iter().map(|key| key.name.to_owned()).collect();
     assert_eq!(names, fields);
     assert_eq!(KEYS.len(), names.len(), "a name stands in one section only");
+}
+
+/// The table of bounds in the documentation of the core names each key as it is here.
+#[test]
+fn every_bound_of_the_core_is_a_key_where_its_documentation_says() {
+    let table = include_str!("../../../../../mqtt-broker-core/src/config/limits.md");
+    let rows = table.lines().filter(|line| line.starts_with("| [`"));
+    let named: Vec<&str> = rows.filter_map(|row| row.split('`').nth(3)).collect();
+    assert!(named.len() > 30, "{named:?}");
+    for name in named {
+        let found = KEYS.iter().any(|key| format!("{}.{}", key.section.name(), key.name) == name);
+        assert!(found, "no key {name}");
+    }
 }
 
 /// Values at the ends of what a key takes.

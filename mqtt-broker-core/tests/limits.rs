@@ -1,0 +1,187 @@
+//! Bounds that no transcript can show, since what happens depends on how fast a client reads, or takes
+//! more bytes than a transcript has: exactly so much is allowed, and what is beyond is answered,
+//! counted and told.
+
+#![allow(clippy::indexing_slicing, clippy::unwrap_used)]
+
+#[path = "packets/packets_with.rs"]
+mod packets_with;
+
+use mqtt_broker_core::{
+    AllowAll, ApplicationMessage, Broker, Config, ConnectionHandle, DropCause, Error, Event,
+    Instant, Limit, Output, Peer, Received,
+};
+use mqtt_codec::Version::V5;
+use mqtt_codec::{SubscriptionOptions, TopicFilter, TopicName};
+use packets_with::{connect, packet, publish, string};
+
+const NOW: Instant = Instant::from_secs(1_000_000);
+
+fn connected(broker: &mut Broker, name: &str) -> ConnectionHandle {
+    let connection = broker.handle_accept(NOW, Peer::default()).unwrap();
+    send(broker, connection, &connect(V5, 0x02, &[], &[string(name)]));
+    read(broker, connection);
+    events(broker);
+    connection
+}
+
+fn send(broker: &mut Broker, connection: ConnectionHandle, bytes: &[u8]) -> Received {
+    broker.handle_input(NOW, connection, bytes, &mut AllowAll)
+}
+
+/// What there is for a client.
+fn read(broker: &mut Broker, connection: ConnectionHandle) -> Vec<u8> {
+    let (mut buffer, mut all) = (vec![0; 4096], Vec::new());
+    while let Some(sent) = broker.poll_transmit(NOW, connection, &mut buffer, &mut AllowAll) {
+        all.extend_from_slice(&buffer[..sent.len]);
+        all.extend_from_slice(sent.payload);
+    }
+    all
+}
+
+/// What was told.
+fn events(broker: &mut Broker) -> Vec<Event> {
+    let mut events = Vec::new();
+    while let Some(output) = broker.poll_output() {
+        if let Output::Event(event) = output {
+            events.push(event);
+        }
+    }
+    events
+}
+
+/// The limits that somebody reached.
+fn reached(broker: &mut Broker) -> Vec<Limit> {
+    let events = events(broker).into_iter();
+    let limits = events.filter_map(|event| match event {
+        Event::LimitReached { limit, .. } => Some(limit),
+        _ => None,
+    });
+    limits.collect()
+}
+
+#[test]
+fn who_leaves_outgoing_bytes_unread_waits() {
+    let mut config = Config::default();
+    config.limits.outgoing = 16;
+    let mut broker = Broker::new(config);
+    let client = connected(&mut broker, "client");
+    // Eight answers of two bytes each.
+    let received = send(&mut broker, client, &[0xC0, 0].repeat(8));
+    assert_eq!((received.consumed, received.waiting), (16, false));
+    assert_eq!(broker.stats().reached.count(Limit::Outgoing), 0);
+    let received = send(&mut broker, client, &[0xC0, 0].repeat(3));
+    assert_eq!((received.consumed, received.waiting), (2, true));
+    assert_eq!(broker.stats().reached.count(Limit::Outgoing), 1);
+    assert_eq!(reached(&mut broker), [Limit::Outgoing]);
+    // Asked again meanwhile, it still waits, and nobody is told again.
+    assert!(send(&mut broker, client, &[0xC0, 0]).waiting);
+    assert_eq!(reached(&mut broker), []);
+    assert_eq!(read(&mut broker, client), [0xD0, 0].repeat(9));
+    let received = send(&mut broker, client, &[0xC0, 0].repeat(2));
+    assert_eq!((received.consumed, received.waiting), (4, false));
+}
+
+#[test]
+fn what_does_not_fit_below_the_ceiling_of_memory_is_refused() {
+    let ceiling = 256 << 10;
+    let mut config = Config::default();
+    config.reason_strings = false;
+    config.limits.memory = ceiling;
+    let mut broker = Broker::new(config);
+    let client = connected(&mut broker, "client");
+    let message = |len: usize| {
+        let mut bytes = publish(V5, 0x33, "a", 7, &[]);
+        bytes.extend(vec![b'x'; len]);
+        packet(0x33, &bytes[2..])
+    };
+    send(&mut broker, client, &message(100_000));
+    assert_eq!(read(&mut broker, client)[..4], [0x40, 3, 0, 7]);
+    assert_eq!(broker.stats().reached.count(Limit::Memory), 0);
+    send(&mut broker, client, &message(300_000));
+    assert_eq!(read(&mut broker, client), [0x40, 3, 0, 7, 0x97]);
+    assert_eq!(broker.stats().reached.count(Limit::Memory), 1);
+    assert_eq!(broker.stats().dropped_broker_full, 1);
+    assert_eq!(reached(&mut broker), [Limit::Memory]);
+
+    // Whoever is new is refused before all of it is gone.
+    let (mut sessions, mut told) = (0, Vec::new());
+    let refused = loop {
+        told.extend(reached(&mut broker));
+        let Ok(connection) = broker.handle_accept(NOW, Peer::default()) else { break true };
+        let name = string(&format!("{sessions}"));
+        send(&mut broker, connection, &connect(V5, 0x02, &[], &[name]));
+        if read(&mut broker, connection)[3] == 0x97 {
+            break true;
+        }
+        sessions += 1;
+        if sessions > 10_000 {
+            break false;
+        }
+    };
+    assert!(refused && sessions > 10, "{sessions} Sessions");
+    assert!(broker.stats().memory <= ceiling);
+    told.extend(reached(&mut broker));
+    assert_eq!(told, [Limit::Memory]);
+    // Who is there is served.
+    send(&mut broker, client, &[0xC0, 0]);
+    assert_eq!(read(&mut broker, client), [0xD0, 0]);
+}
+
+/// Near the ceiling a subscriber that leaves its copies unread has no more of them.
+#[test]
+fn copies_that_memory_has_no_room_for_are_dropped_and_told() {
+    let mut config = Config::default();
+    config.limits.memory = 256 << 10;
+    let mut broker = Broker::new(config);
+    let deaf = connected(&mut broker, "deaf");
+    send(&mut broker, deaf, b"\x82\x07\0\x01\0\0\x01#\0");
+    let loud = connected(&mut broker, "loud");
+    let message = packet(0x30, &[b"\0\x01a\0", &[b'x'; 1000][..]].concat());
+    for _ in 0..400 {
+        send(&mut broker, loud, &message);
+    }
+    let dropped = broker.stats().dropped_broker_full;
+    assert!(dropped > 100, "{dropped}");
+    let told = events(&mut broker).into_iter().filter(|event| {
+        let Event::Dropped { client_identifier, cause, .. } = event else { return false };
+        client_identifier == "deaf" && *cause == DropCause::BrokerFull
+    });
+    assert!(told.count() > 10);
+    assert!(broker.stats().memory <= 256 << 10);
+}
+
+#[test]
+fn outputs_that_the_host_does_not_poll_are_dropped_and_counted() {
+    let mut config = Config::default();
+    config.limits.outputs = 3;
+    let mut broker = Broker::new(config);
+    let filter = TopicFilter::new("a").unwrap();
+    broker.subscribe(NOW, filter, SubscriptionOptions::default(), None).unwrap();
+    let message = ApplicationMessage::new(TopicName::new("a").unwrap(), b"x");
+    for _ in 0..3 {
+        broker.publish(NOW, &message).unwrap();
+    }
+    assert_eq!(broker.stats().dropped_outputs, 0);
+    broker.publish(NOW, &message).unwrap();
+    assert_eq!(broker.stats().dropped_outputs, 1);
+    let told = events(&mut broker);
+    assert_eq!(told, [Event::OutputsDropped { count: 1 }]);
+}
+
+#[test]
+fn a_host_that_publishes_too_much_is_told_so() {
+    let mut config = Config::default();
+    config.limits.publication_bytes = 10;
+    let mut broker = Broker::new(config);
+    let topic = TopicName::new("a").unwrap();
+    let mut publish = |len| {
+        let payload = &[0; 10][..len];
+        let message =
+            ApplicationMessage { retain: true, ..ApplicationMessage::new(topic, payload) };
+        broker.publish(NOW, &message)
+    };
+    assert_eq!(publish(9), Ok(()));
+    assert_eq!(publish(10), Err(Error::Full("publication_bytes")));
+    assert_eq!(reached(&mut broker), [Limit::PublicationBytes]);
+}
