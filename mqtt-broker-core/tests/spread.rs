@@ -13,7 +13,7 @@ use packets_with::{connect, packet, publish, string};
 const NOW: Instant = Instant::from_secs(1);
 
 /// As many as do not fit in one turn.
-const MANY: u32 = 20_000;
+const MANY: u32 = 40_000;
 
 struct World {
     broker: Broker,
@@ -143,6 +143,21 @@ fn a_message_for_very_many_is_queued_over_turns() {
         assert_eq!(read.len(), 2 * (2 + 5 + 2 + 1), "{read:x?}");
     }
     assert_eq!(world.broker.stats().publications, 2, "who has not acknowledged them may need them");
+}
+
+/// What is read together is written together: a part of it would be a write to everybody.
+#[test]
+fn a_burst_for_a_thousand_is_taken_in_one_call() {
+    let mut world = World::new(config());
+    let subscribers: Vec<ConnectionHandle> =
+        (0..1000).map(|n| world.subscribed(&format!("{n}"), "all", false)).collect();
+    subscribers.iter().for_each(|handle| drop(world.read(*handle)));
+    let publisher = world.connected("publisher", false);
+    let burst = publish(V5, 0x30, "all", 0, &[]).repeat(64);
+    assert_eq!(world.send(publisher, &burst), (true, false));
+    for handle in subscribers {
+        assert_eq!(world.read(handle).len(), 64 * (2 + 5 + 1));
+    }
 }
 
 #[test]

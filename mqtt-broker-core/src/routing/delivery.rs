@@ -14,6 +14,9 @@ use crate::store::Claim;
 use crate::subscription::Matches;
 use crate::time::Instant;
 
+/// So many copies that go the short way are a step of work.
+const SHORT_WAYS: usize = 2;
+
 /// A publication, and what its copies have in common.
 #[derive(Clone, Copy)]
 struct Routed {
@@ -87,7 +90,7 @@ impl Broker {
             }
         }
         self.publications.release_for(routed.publication, subscribers - held);
-        self.work.add(matches.subscribers.len() * 2);
+        self.work.add((subscribers - held) as usize * 2 + held as usize / SHORT_WAYS);
     }
 
     /// To a Session, by the long way.
