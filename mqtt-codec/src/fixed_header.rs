@@ -300,9 +300,7 @@ impl<'a> Frame<'a> {
 
     #[cold]
     fn has_padded_length(&self) -> bool {
-        u32::try_from(self.body.len()).is_ok_and(|len| {
-            usize::from(self.header.len()) != 1 + variable_byte_integer::encoded_len(len)
-        })
+        usize::from(self.header.len()) != 1 + variable_byte_integer::encoded_len(self.body.len())
     }
 }
 

@@ -17,7 +17,8 @@ use crate::fixed_header::Header;
 use crate::writer::Writer;
 use crate::{
     Ack, Auth, Connack, Connect, DecodeError, Disconnect, EncodeError, Frame, PacketType, Publish,
-    ReasonCode, Sender, Suback, Subscribe, Unsuback, Unsubscribe, Version, variable_byte_integer,
+    ReasonCode, Sender, Suback, Subscribe, Unsuback, Unsubscribe, Version, WIDE,
+    variable_byte_integer,
 };
 
 /// A packet of any version, borrowed from the bytes it was decoded from.
@@ -296,8 +297,7 @@ fn encode_empty(packet_type: PacketType, out: &mut [u8]) -> Result<usize, Encode
 /// The length of a packet with this Remaining Length.
 #[cfg_attr(target_pointer_width = "64", inline(always))]
 fn packet_len(remaining: usize) -> usize {
-    let header = 1 + u32::try_from(remaining).map_or(4, variable_byte_integer::encoded_len);
-    remaining.saturating_add(header)
+    remaining.saturating_add(1 + variable_byte_integer::encoded_len(remaining))
 }
 
 /// Begins a packet: finds its place at the front of `out` and writes the fixed header.
@@ -310,9 +310,84 @@ fn start(
     start_with((packet_type as u8) << 4 | packet_type.flags(), remaining, 0, out)
 }
 
+/// [`start`], and the two bytes that come next.
+#[cfg_attr(target_pointer_width = "64", inline(always))]
+fn start_with_u16(
+    packet_type: PacketType,
+    remaining: usize,
+    next: u16,
+    out: &mut [u8],
+) -> Result<(usize, Writer<'_>), EncodeError> {
+    start_and((packet_type as u8) << 4 | packet_type.flags(), remaining, 0, next, out)
+}
+
 /// Begins a packet with this first byte. The last `elsewhere` bytes of it will not be in `out`.
 #[cfg_attr(target_pointer_width = "64", inline(always))]
 fn start_with(
+    first: u8,
+    remaining: usize,
+    elsewhere: usize,
+    out: &mut [u8],
+) -> Result<(usize, Writer<'_>), EncodeError> {
+    if WIDE {
+        // The lengths of nearly all packets, in few steps.
+        let [low, high, ..] = remaining.to_le_bytes();
+        if remaining < 0x80 {
+            let (needed, mut writer) = take(2 + remaining - elsewhere, out)?;
+            writer.array([first, low]);
+            return Ok((needed, writer));
+        }
+        if remaining < 0x4000 {
+            let (needed, mut writer) = take(3 + remaining - elsewhere, out)?;
+            writer.array([first, low | 0x80, high << 1 | low >> 7]);
+            return Ok((needed, writer));
+        }
+    }
+    start_long(first, remaining, elsewhere, out)
+}
+
+/// [`start_with`], and the two bytes that come next, which `remaining` counts: what is stored at once
+/// takes less time than what is stored one by one.
+#[cfg_attr(target_pointer_width = "64", inline(always))]
+fn start_and(
+    first: u8,
+    remaining: usize,
+    elsewhere: usize,
+    next: u16,
+    out: &mut [u8],
+) -> Result<(usize, Writer<'_>), EncodeError> {
+    if WIDE {
+        let [low, high, ..] = remaining.to_le_bytes();
+        if remaining < 0x80 {
+            let (needed, mut writer) = take(2 + remaining - elsewhere, out)?;
+            let [second, third] = next.to_be_bytes();
+            writer.array([first, low, second, third]);
+            return Ok((needed, writer));
+        }
+        if remaining < 0x4000 {
+            let (needed, mut writer) = take(3 + remaining - elsewhere, out)?;
+            writer.array([first, low | 0x80, high << 1 | low >> 7]);
+            writer.u16(next);
+            return Ok((needed, writer));
+        }
+    }
+    let (needed, mut writer) = start_long(first, remaining, elsewhere, out)?;
+    writer.u16(next);
+    Ok((needed, writer))
+}
+
+/// The first `needed` bytes of `out`.
+#[inline(always)]
+fn take(needed: usize, out: &mut [u8]) -> Result<(usize, Writer<'_>), EncodeError> {
+    match out.get_mut(..needed) {
+        Some(out) => Ok((needed, Writer::new(out))),
+        None => Err(EncodeError::BufferTooSmall { needed }),
+    }
+}
+
+/// [`start_with`] for any length.
+#[cfg_attr(target_pointer_width = "64", inline(never))]
+fn start_long(
     first: u8,
     remaining: usize,
     elsewhere: usize,

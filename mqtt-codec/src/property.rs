@@ -192,7 +192,9 @@ impl<'a> Property<'a> {
             | Self::SessionExpiryInterval(_)
             | Self::WillDelayInterval(_)
             | Self::MaximumPacketSize(_) => 5,
-            Self::SubscriptionIdentifier(v) => 1 + variable_byte_integer::encoded_len(v.get()),
+            Self::SubscriptionIdentifier(v) => {
+                1 + variable_byte_integer::encoded_len(v.get() as usize)
+            }
             Self::ContentType(v)
             | Self::AssignedClientIdentifier(v)
             | Self::AuthenticationMethod(v)

@@ -135,10 +135,6 @@ impl Delivery {
     /// Bits 3 to 1 of the fixed header of a PUBLISH: DUP and QoS.
     #[inline]
     pub(crate) const fn flags(self) -> u8 {
-        match self {
-            Self::AtMostOnce => 0,
-            Self::AtLeastOnce { dup, .. } => 0b0010 | (dup as u8) << 3,
-            Self::ExactlyOnce { dup, .. } => 0b0100 | (dup as u8) << 3,
-        }
+        (self.qos() as u8) << 1 | (self.dup() as u8) << 3
     }
 }

@@ -99,7 +99,7 @@ impl<'a> Reader<'a> {
 fn long_variable_byte_integer(bytes: &[u8]) -> Result<(u32, u8), DecodeError> {
     let (value, len) = variable_byte_integer::decode(bytes)?.ok_or(DecodeError::FieldOverrun)?;
     //= [MQTT-1.5.5-1]
-    if usize::from(len) != variable_byte_integer::encoded_len(value) {
+    if usize::from(len) != variable_byte_integer::encoded_len(value as usize) {
         return Err(DecodeError::VariableByteIntegerNotMinimal);
     }
     Ok((value, len))

@@ -5,9 +5,9 @@ use crate::DecodeError;
 /// The largest number that a Variable Byte Integer holds, 268,435,455.
 pub(crate) const MAX: u32 = 0x0FFF_FFFF;
 
-/// How many bytes the shortest form of `value` takes; `value` is at most [`MAX`].
+/// How many bytes the shortest form of `value` takes, which is at most [`MAX`].
 #[inline(always)]
-pub(crate) const fn encoded_len(value: u32) -> usize {
+pub(crate) const fn encoded_len(value: usize) -> usize {
     // Two branches that are nearly always guessed take less time than to count.
     match value {
         0..0x80 => 1,
@@ -36,7 +36,7 @@ pub(crate) fn encode(value: u32) -> [u8; 4] {
         let [low, ..] = (value >> shift).to_le_bytes();
         low & 0x7F
     });
-    match encoded_len(value) {
+    match encoded_len(value as usize) {
         1 => [a, 0, 0, 0],
         2 => [a | 0x80, b, 0, 0],
         3 => [a | 0x80, b | 0x80, c, 0],

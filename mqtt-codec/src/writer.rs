@@ -152,17 +152,38 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// Copies between slices of one length. Up to 32 bytes, two words that may overlap take less time than
+/// Copies between slices of one length. Up to 32 bytes, two parts that may overlap take less time than
 /// a call of `memcpy`, and more room: it is done where there is room.
 #[cfg_attr(target_pointer_width = "64", inline(always))]
 fn copy(to: &mut [u8], from: &[u8]) {
-    match from.len() {
-        16..=32 if WIDE => copy_ends::<16>(to, from),
-        8..16 if WIDE => copy_ends::<8>(to, from),
-        4..8 if WIDE => copy_ends::<4>(to, from),
-        2..4 if WIDE => copy_ends::<2>(to, from),
-        // `copy_from_slice` could panic where the lengths are not seen to be equal.
-        _ => to.iter_mut().zip(from).for_each(|(to, from)| *to = *from),
+    let len = from.len();
+    if !WIDE {
+        copy_long(to, from);
+    } else if len >= 16 {
+        if len <= 32 { copy_ends::<16>(to, from) } else { copy_long(to, from) }
+    } else if len >= 8 {
+        copy_ends::<8>(to, from);
+    } else if len >= 4 {
+        copy_ends::<4>(to, from);
+    } else {
+        copy_short(to, from);
+    }
+}
+
+/// Any number of bytes. `copy_from_slice` could panic where the lengths are not seen to be equal.
+#[cfg_attr(target_pointer_width = "64", inline(never))]
+fn copy_long(to: &mut [u8], from: &[u8]) {
+    to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+}
+
+/// At most three bytes.
+#[inline(always)]
+fn copy_short(to: &mut [u8], from: &[u8]) {
+    if let ([first, .., last], [a, .., z]) = (&mut *to, from) {
+        (*first, *last) = (*a, *z);
+    }
+    if let ([to], [from]) | ([_, to, _], [_, from, _]) = (to, from) {
+        *to = *from;
     }
 }
 

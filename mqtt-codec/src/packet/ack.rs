@@ -1,6 +1,6 @@
 //! PUBACK, PUBREC, PUBREL and PUBCOMP.
 
-use super::{check_reason_code, packet_len, reason_code, start};
+use super::{check_reason_code, packet_len, reason_code, start_with_u16};
 use crate::property::Allowed;
 use crate::reader::Reader;
 use crate::{
@@ -119,17 +119,21 @@ impl<'a> Ack<'a> {
         if version == Version::V5 && !self.is_short() {
             return self.encode_long(packet_type, out);
         }
-        let (len, mut writer) = start(packet_type, 2, out)?;
-        writer.u16(self.packet_identifier.get());
-        Ok(len)
+        let first = (packet_type as u8) << 4 | packet_type.flags();
+        let [high, low] = self.packet_identifier.get().to_be_bytes();
+        match out.first_chunk_mut() {
+            Some(out) => *out = [first, 2, high, low],
+            None => return Err(EncodeError::BufferTooSmall { needed: 4 }),
+        }
+        Ok(4)
     }
 
     #[inline(never)]
     fn encode_long(&self, packet_type: PacketType, out: &mut [u8]) -> Result<usize, EncodeError> {
         check_reason_code(packet_type, self.reason_code)?;
         self.properties.check(Allowed::ACKNOWLEDGEMENT)?;
-        let (len, mut writer) = start(packet_type, self.remaining_len(Version::V5), out)?;
-        writer.u16(self.packet_identifier.get());
+        let (remaining, id) = (self.remaining_len(Version::V5), self.packet_identifier.get());
+        let (len, mut writer) = start_with_u16(packet_type, remaining, id, out)?;
         writer.u8(self.reason_code.value());
         if !self.properties.is_empty() {
             writer = self.properties.write(writer);

@@ -1,6 +1,6 @@
 //! CONNECT.
 
-use super::{check_binary, packet_len, start};
+use super::{check_binary, packet_len, start_with_u16};
 use crate::property::{Allowed, id};
 use crate::reader::Reader;
 use crate::{
@@ -123,14 +123,18 @@ impl<'a> Connect<'a> {
     #[inline(never)]
     pub fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
         self.check()?;
-        let (len, mut writer) = start(PacketType::Connect, self.remaining_len(), out)?;
+        let name_len = if self.version == Version::V3_1 { 6 } else { 4 };
+        let remaining = self.remaining_len();
+        let (len, mut writer) = start_with_u16(PacketType::Connect, remaining, name_len, out)?;
+        if self.version == Version::V3_1 {
+            writer.array(*b"MQ");
+        }
         let (level, flags, [high, low]) =
             (self.version.level(), self.flags(), self.keep_alive.to_be_bytes());
-        match self.version {
-            Version::V3_1 => writer.array(*b"\0\x06MQIsdp"),
-            Version::V3_1_1 | Version::V5 => writer.array(*b"\0\x04MQTT"),
-        }
-        writer.array([level, flags, high, low]);
+        let name = if self.version == Version::V3_1 { *b"Isdp" } else { *b"MQTT" };
+        let fields = u32::from_le_bytes([level, flags, high, low]);
+        let word = u64::from(u32::from_le_bytes(name)) | u64::from(fields) << 32;
+        writer.array(word.to_le_bytes());
         if self.version == Version::V5 {
             writer = self.properties.write(writer);
         }
@@ -152,6 +156,7 @@ impl<'a> Connect<'a> {
         Ok(len)
     }
 
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     fn check(&self) -> Result<(), EncodeError> {
         if let Some(password) = self.password {
             check_binary(password)?;
@@ -177,6 +182,7 @@ impl<'a> Connect<'a> {
         Ok(())
     }
 
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     fn remaining_len(&self) -> usize {
         let v5 = self.version == Version::V5;
         let mut len = 2 + self.version.protocol_name().len() + 4;

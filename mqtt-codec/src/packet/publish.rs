@@ -1,11 +1,11 @@
 //! PUBLISH.
 
-use super::{packet_len, start_with};
+use super::{packet_len, start_and};
 use crate::property::{Allowed, id};
 use crate::reader::Reader;
 use crate::{
     DecodeError, Delivery, EncodeError, Frame, Packet, PacketType, Properties, Sender, TopicName,
-    Version,
+    Version, WIDE,
 };
 
 /// The RETAIN flag of the fixed header.
@@ -93,16 +93,56 @@ impl<'a> Publish<'a> {
     /// [`EncodeError::BufferTooSmall`], [`EncodeError::PacketTooLarge`],
     /// [`EncodeError::NotInThisVersion`] without a Topic Name in 3.x, and what decoding the packet would
     /// answer.
-    #[inline(never)]
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     pub fn encode(&self, version: Version, out: &mut [u8]) -> Result<usize, EncodeError> {
+        if WIDE && version < Version::V5 {
+            self.encode_plain(out)
+        } else {
+            self.encode_any(version, out)
+        }
+    }
+
+    /// A PUBLISH without properties. Where it is short nothing is called, so that there is a register for
+    /// each field, and none has to be saved.
+    #[inline(never)]
+    fn encode_plain(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
+        let version = Version::V3_1_1;
+        match self.topic {
+            Some(topic) if topic.as_bytes().len() <= 32 && self.payload.len() <= 64 => {}
+            _ => return self.encode_any(version, out),
+        }
+        match self.delivery {
+            Delivery::AtMostOnce => self.encode_here(Delivery::AtMostOnce, version, out),
+            delivery => self.encode_here(delivery, version, out),
+        }
+    }
+
+    /// A PUBLISH of any version and length.
+    #[inline(never)]
+    fn encode_any(&self, version: Version, out: &mut [u8]) -> Result<usize, EncodeError> {
+        self.encode_here(self.delivery, version, out)
+    }
+
+    #[inline(always)]
+    fn encode_here(
+        &self,
+        delivery: Delivery,
+        version: Version,
+        out: &mut [u8],
+    ) -> Result<usize, EncodeError> {
         if version == Version::V5 {
             self.properties.check(Allowed::PUBLISH)?;
         }
         check_topic(self.topic, self.properties.contains(id::TOPIC_ALIAS), version)?;
-        let first = first_byte(self.delivery, self.retain);
-        let (len, mut writer) = start_with(first, self.remaining_len(version), 0, out)?;
-        writer.binary(topic_bytes(self.topic));
-        if let Some(packet_identifier) = self.delivery.packet_identifier() {
+        let topic = topic_bytes(self.topic);
+        let mut remaining = fields_len(delivery, self.topic) + self.payload.len();
+        if version == Version::V5 {
+            remaining += self.properties.framed_len();
+        }
+        let first = first_byte(delivery, self.retain);
+        let (len, mut writer) = start_and(first, remaining, 0, short_len(topic), out)?;
+        writer.bytes(topic);
+        if let Some(packet_identifier) = delivery.packet_identifier() {
             writer.u16(packet_identifier.get());
         }
         if version == Version::V5 {
@@ -136,6 +176,13 @@ pub(super) fn fields_len(delivery: Delivery, topic: Option<TopicName<'_>>) -> us
 #[inline(always)]
 pub(super) fn topic_bytes(topic: Option<TopicName<'_>>) -> &[u8] {
     topic.map_or(&[], TopicName::as_bytes)
+}
+
+/// The length of a Topic Name, which is at most 65,535 bytes long.
+#[inline(always)]
+fn short_len(topic: &[u8]) -> u16 {
+    let [low, high, ..] = topic.len().to_le_bytes();
+    u16::from_le_bytes([low, high])
 }
 
 /// A PUBLISH without a Topic Name has a Topic Alias, so it is of 5.0.

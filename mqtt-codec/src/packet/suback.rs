@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::{check_reason_code, packet_len, reason_code, start};
+use super::{check_reason_code, packet_len, reason_code, start_with_u16};
 use crate::property::Allowed;
 use crate::reader::Reader;
 use crate::{
@@ -217,8 +217,8 @@ impl<'a> Suback<'a> {
         if version == Version::V5 {
             self.properties.check(Allowed::ACKNOWLEDGEMENT)?;
         }
-        let (len, mut writer) = start(PacketType::Suback, self.remaining_len(version), out)?;
-        writer.u16(self.packet_identifier.get());
+        let (remaining, id) = (self.remaining_len(version), self.packet_identifier.get());
+        let (len, mut writer) = start_with_u16(PacketType::Suback, remaining, id, out)?;
         let highest = match version {
             Version::V5 => {
                 writer = self.properties.write(writer);

@@ -2,9 +2,10 @@
 
 use core::fmt;
 
-use super::{packet_len, start};
+use super::{packet_len, start_with_u16};
 use crate::property::Allowed;
 use crate::reader::Reader;
+use crate::writer::Writer;
 use crate::{
     DecodeError, EncodeError, Frame, Packet, PacketIdentifier, PacketType, Properties, QoS,
     TopicFilter, Version,
@@ -187,13 +188,23 @@ impl<'a> Subscriptions<'a> {
         self.len == 0
     }
 
-    /// A loop for each source, where the iterator would ask for it at every step.
+    /// Writes them, of the options what is in `mask`. A loop for each source, where the iterator would
+    /// ask for it at every step.
     #[inline(always)]
-    fn for_each(&self, mut f: impl FnMut(TopicFilter<'a>, SubscriptionOptions)) {
+    fn write<'w>(&self, mut writer: Writer<'w>, mask: u8) -> Writer<'w> {
         match self.source {
-            Source::List(list) => list.iter().for_each(|(filter, options)| f(*filter, *options)),
-            Source::Bytes { .. } => self.iter().for_each(|(filter, options)| f(filter, options)),
+            Source::List(list) => {
+                for (filter, options) in list {
+                    writer.binary_and(filter.as_bytes(), options.as_u8() & mask);
+                }
+            }
+            Source::Bytes { .. } => {
+                for (filter, options) in self {
+                    writer.binary_and(filter.as_bytes(), options.as_u8() & mask);
+                }
+            }
         }
+        writer
     }
 
     fn check(&self, version: Version) -> Result<(), EncodeError> {
@@ -359,8 +370,8 @@ impl<'a> Subscribe<'a> {
         if version == Version::V5 {
             self.properties.check(Allowed::SUBSCRIBE)?;
         }
-        let (len, mut writer) = start(PacketType::Subscribe, self.remaining_len(version), out)?;
-        writer.u16(self.packet_identifier.get());
+        let (remaining, id) = (self.remaining_len(version), self.packet_identifier.get());
+        let (len, mut writer) = start_with_u16(PacketType::Subscribe, remaining, id, out)?;
         let mask = match version {
             Version::V5 => {
                 writer = self.properties.write(writer);
@@ -368,9 +379,7 @@ impl<'a> Subscribe<'a> {
             }
             _ => QOS,
         };
-        self.subscriptions.for_each(|filter, options| {
-            writer.binary_and(filter.as_bytes(), options.as_u8() & mask);
-        });
+        writer = self.subscriptions.write(writer, mask);
         debug_assert_eq!(writer.remaining(), 0);
         Ok(len)
     }

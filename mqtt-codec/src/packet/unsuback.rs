@@ -1,6 +1,6 @@
 //! UNSUBACK.
 
-use super::{packet_len, start};
+use super::{packet_len, start_with_u16};
 use crate::property::Allowed;
 use crate::reader::Reader;
 use crate::{
@@ -63,8 +63,8 @@ impl<'a> Unsuback<'a> {
             self.reason_codes.check(PacketType::Unsuback)?;
             self.properties.check(Allowed::ACKNOWLEDGEMENT)?;
         }
-        let (len, mut writer) = start(PacketType::Unsuback, self.remaining_len(version), out)?;
-        writer.u16(self.packet_identifier.get());
+        let (remaining, id) = (self.remaining_len(version), self.packet_identifier.get());
+        let (len, mut writer) = start_with_u16(PacketType::Unsuback, remaining, id, out)?;
         if version == Version::V5 {
             writer = self.properties.write(writer);
             self.reason_codes.iter().for_each(|code| writer.u8(code.value()));

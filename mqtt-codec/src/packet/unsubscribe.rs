@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::{packet_len, start};
+use super::{packet_len, start_with_u16};
 use crate::property::Allowed;
 use crate::reader::Reader;
 use crate::{
@@ -196,8 +196,8 @@ impl<'a> Unsubscribe<'a> {
         if version == Version::V5 {
             self.properties.check(Allowed::UNSUBSCRIBE)?;
         }
-        let (len, mut writer) = start(PacketType::Unsubscribe, self.remaining_len(version), out)?;
-        writer.u16(self.packet_identifier.get());
+        let (remaining, id) = (self.remaining_len(version), self.packet_identifier.get());
+        let (len, mut writer) = start_with_u16(PacketType::Unsubscribe, remaining, id, out)?;
         if version == Version::V5 {
             writer = self.properties.write(writer);
         }

@@ -414,14 +414,17 @@ const fn capped(len: usize) -> u32 {
 /// The length of `len` bytes of properties with the property length before them.
 #[cfg_attr(target_pointer_width = "64", inline(always))]
 pub(crate) fn framed_len(len: usize) -> usize {
-    len + u32::try_from(len).map_or(4, variable_byte_integer::encoded_len)
+    len + variable_byte_integer::encoded_len(len)
 }
 
 /// Writes a property length. The packet was measured, so it fits.
 #[cfg_attr(target_pointer_width = "64", inline(always))]
 pub(crate) fn write_len(writer: &mut Writer<'_>, len: usize) {
     //= [MQTT-2.2.2-1]
-    writer.variable_byte_integer(u32::try_from(len).unwrap_or(variable_byte_integer::MAX));
+    match u8::try_from(len) {
+        Ok(len @ 0..0x80) => writer.u8(len),
+        _ => writer.variable_byte_integer(u32::try_from(len).unwrap_or(variable_byte_integer::MAX)),
+    }
 }
 
 fn is_pass_through(property: &Property<'_>) -> bool {

@@ -16,7 +16,7 @@ fn the_shortest_form_is_written_and_read_back() {
         (2_097_152, 4),
         (MAX, 4),
     ] {
-        assert_eq!(encoded_len(value), len);
+        assert_eq!(encoded_len(value as usize), len);
         let decoded = decode(&encode(value)[..len]).unwrap().unwrap();
         assert_eq!((decoded.0, usize::from(decoded.1)), (value, len));
         assert_eq!(decode(&encode(value)[..len - 1]), Ok(None), "{value} cut short");
