@@ -104,9 +104,19 @@ struct Peer {
     ordered_live: u32,
     /// QoS 0 messages that do not wait for those.
     live: VecDeque<Live>,
+    /// Answers among what waits, and the last of those that found no place there.
+    answers: u32,
+    late: Late,
     /// The last mark that it has answered.
     marked: u64,
     routed: Routed,
+}
+
+/// Answers that stand in for all of their kind before them, each with the record it waits for.
+#[derive(Default)]
+struct Late {
+    marked: Option<(Lsn, u64)>,
+    received: Option<(Lsn, u64)>,
 }
 
 /// What a peer wants.

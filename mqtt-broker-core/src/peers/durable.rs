@@ -19,10 +19,18 @@ const TOLD: usize = 256;
 pub(crate) enum Telling {
     /// A peer, once the messages that are kept for it are told.
     Peer(Shard),
-    /// The interests of a peer, of one turn; the walk has begun.
-    Interests(Shard, bool),
+    /// The interests of a peer, of one turn; the walk has begun. The other turn follows, unless this is
+    /// the second.
+    Interests(Shard, bool, Walk),
     /// The stamps from this place on.
     Stamps(u32),
+}
+
+/// Which of its two walks over the interests of a peer a snapshot is at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Walk {
+    First,
+    Second,
 }
 
 impl Peers {
@@ -113,30 +121,31 @@ impl Broker {
                 });
                 self.journal = journal;
                 self.work.add(told);
-                Some(Telling::Interests(shard, turn))
+                Some(Telling::Interests(shard, turn, Walk::First))
             }
-            Telling::Interests(shard, turn) => Some(self.snapshot_interests(shard, turn)),
+            Telling::Interests(shard, turn, walk) => {
+                Some(self.snapshot_interests(shard, turn, walk))
+            }
             Telling::Stamps(place) => self.snapshot_stamps(place),
         }
     }
 
-    /// What is told again meanwhile is in the journal by itself.
-    fn snapshot_interests(&mut self, shard: Shard, turn: bool) -> Telling {
+    /// Both lists are told, but for one that is being emptied: what was told again and not to its end
+    /// is in the one that is not in force.
+    fn snapshot_interests(&mut self, shard: Shard, turn: bool, walk: Walk) -> Telling {
         let next = Telling::Peer(Shard(shard.0.saturating_add(1)));
         let peer = self.peers.as_deref().and_then(|peers| peers.get(shard));
         let Some(wanted) = peer.map(|peer| &peer.interests) else { return next };
-        if wanted.wiping && turn != wanted.turn {
-            return next;
-        }
+        let is_going = wanted.wiping && turn != wanted.turn;
         let mut filter = Vec::new();
         for _ in 0..TOLD {
-            let Some(held) = self.subscriptions.walk() else {
-                if !wanted.restating || turn != wanted.turn {
+            let Some(held) = self.subscriptions.walk().filter(|_| !is_going) else {
+                if walk == Walk::Second {
                     return next;
                 }
                 let [first, second] = &wanted.lists;
                 self.subscriptions.begin_walk(if turn { first } else { second });
-                return Telling::Interests(shard, !turn);
+                return Telling::Interests(shard, !turn, Walk::Second);
             };
             filter.clear();
             held.write_filter(&mut filter);
@@ -145,7 +154,7 @@ impl Broker {
             self.journal.change(&Change::Peer(shard, change));
             self.work.add(1);
         }
-        Telling::Interests(shard, turn)
+        Telling::Interests(shard, turn, walk)
     }
 
     fn snapshot_stamps(&mut self, mut place: u32) -> Option<Telling> {

@@ -226,11 +226,12 @@ impl Broker {
         let sooner = self.journal.is_durable(lsn);
         match (&item, state.ordered.back_mut()) {
             (Item::Received(more), Some((last, Item::Received(said))))
+            | (Item::Marked(more), Some((last, Item::Marked(said))))
                 if sooner || lsn <= *last =>
             {
                 *said = (*said).max(*more);
             }
-            _ => state.ordered.push_back((lsn, item)),
+            _ => state.answer(lsn, item),
         }
         self.notify_peer(peer);
     }

@@ -124,8 +124,10 @@ impl Broker {
     }
 
     /// The peer has all up to a sequence.
-    pub(super) fn confirmed(&mut self, shard: Shard, sequence: u64) {
+    pub(super) fn confirmed(&mut self, shard: Shard, mut sequence: u64) {
         let mut any = false;
+        let last = self.peers.as_deref().and_then(|peers| peers.get(shard)).map(|peer| peer.last);
+        sequence = sequence.min(last.unwrap_or_default());
         loop {
             let Some(peers) = self.peers.as_deref_mut() else { return };
             let Some(state) = peers.get_mut(shard) else { return };

@@ -2,7 +2,7 @@
 
 use alloc::collections::VecDeque;
 
-use super::{Item, Link, Peers, Walk};
+use super::{Item, Late, Link, Peers, Walk};
 use crate::boundary::{Error, Lsn, Shard};
 use crate::broker::Broker;
 use crate::defect::Defect;
@@ -10,6 +10,9 @@ use crate::journal::{Change, PeerChange};
 use crate::output::Pending;
 use crate::recording::Call;
 use crate::time::Instant;
+
+/// More than anybody gives out.
+const SEQUENCES: u64 = 1 << 62;
 
 impl Broker {
     /// There is a link to a peer: what [`poll_forward`](Self::poll_forward) gives from here on
@@ -35,7 +38,7 @@ impl Broker {
         if let Some(state) = peers.get_mut(peer) {
             state.link = Link::Greeting;
             if mark > 0 {
-                state.ordered.push_back((Lsn(0), Item::Mark(mark)));
+                state.mark(mark);
             }
         }
         self.notify_peer(peer);
@@ -52,7 +55,7 @@ impl Broker {
         };
         (state.link, state.said_hello, state.notified) = (Link::Down, false, false);
         (state.walk, state.sync) = (None, None);
-        state.ordered_live = 0;
+        (state.ordered_live, state.answers, state.late) = (0, 0, Late::default());
         let ordered = core::mem::take(&mut state.ordered);
         let live = core::mem::take(&mut state.live);
         let lives = ordered.into_iter().filter_map(|(_, item)| match item {
@@ -81,7 +84,8 @@ impl Broker {
         }
         state.link = Link::Up;
         if known {
-            state.last = state.last.max(received);
+            // It has what was lost here: no sequence is given out twice.
+            state.last = state.last.max(received.min(SEQUENCES));
             self.confirmed(peer, received);
         }
         let Some(state) = self.peers.as_deref_mut().and_then(|peers| peers.get_mut(peer)) else {
@@ -136,7 +140,7 @@ impl Broker {
         let Some(peers) = self.peers.as_deref_mut() else { return };
         let limit = self.config.limits.forwards as usize;
         let Some(interests) = self.subscriptions.interests.as_deref_mut() else { return };
-        let mut told = false;
+        let (mut told, mark) = (false, peers.mark);
         while let Some((filter, wanted)) = interests.next_change() {
             told = true;
             for shard in peers.shards() {
@@ -146,10 +150,14 @@ impl Broker {
                 }
                 if state.waiting() < limit {
                     state.ordered.push_back((Lsn(0), Item::Interest(filter.clone(), wanted)));
-                } else {
-                    // All of them once more is no more than this.
+                } else if !matches!(state.walk, Some(Walk::Begin)) {
+                    // All of them once more is no more than this, and a mark after them than many.
                     state.walk = Some(Walk::Begin);
-                    state.ordered.retain(|(_, item)| !matches!(item, Item::Interest(..)));
+                    let told_by = |item: &_| matches!(item, Item::Interest(..) | Item::Mark(_));
+                    state.ordered.retain(|(_, item)| !told_by(item));
+                    if mark > 0 {
+                        state.mark(mark);
+                    }
                 }
             }
         }

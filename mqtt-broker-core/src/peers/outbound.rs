@@ -173,8 +173,14 @@ impl Broker {
                 Frame::Interest { wanted, filter }.encode(out);
             }
             Item::Mark(mark) => Frame::Mark(mark).encode(out),
-            Item::Marked(mark) => Frame::Marked(mark).encode(out),
-            Item::Received(sequence) => Frame::Received(sequence).encode(out),
+            Item::Marked(mark) => {
+                state.answered();
+                Frame::Marked(mark).encode(out);
+            }
+            Item::Received(sequence) => {
+                state.answered();
+                Frame::Received(sequence).encode(out);
+            }
             Item::Kept(sequence) => return self.encode_kept(now, peer, sequence, out),
             Item::Live(live) => {
                 state.ordered_live = state.ordered_live.saturating_sub(1);

@@ -2,11 +2,14 @@
 
 use mqtt_codec::TopicFilter;
 
-use super::{Item, Link};
+use super::{Item, Late, Link, Peer};
 use crate::boundary::Lsn;
 use crate::broker::Broker;
 use crate::connection::line::For;
 
+/// How many answers may wait for a peer that takes nothing: after that, one of a kind stands in for
+/// those that follow.
+const ANSWERS: u32 = 1024;
 /// How many connections are told in one turn that their input goes on.
 const RESUMED: usize = 256;
 
@@ -36,7 +39,7 @@ impl Broker {
         let mark = peers.mark;
         for shard in peers.shards() {
             if let Some(state) = peers.get_mut(shard).filter(|state| state.link != Link::Down) {
-                state.ordered.push_back((Lsn(0), Item::Mark(mark)));
+                state.mark(mark);
             }
         }
         self.notify_peers();
@@ -71,6 +74,52 @@ impl Broker {
         }
         if let Some(peers) = self.peers.as_deref_mut() {
             peers.releasing = false;
+        }
+    }
+}
+
+impl Peer {
+    /// Asks it how far it has come. It answers for all that it was asked before.
+    pub(super) fn mark(&mut self, mark: u64) {
+        match self.ordered.back_mut() {
+            Some((_, Item::Mark(asked))) => *asked = mark,
+            _ => self.ordered.push_back((Lsn(0), Item::Mark(mark))),
+        }
+    }
+
+    /// Queues an answer, once this record is durable. It says whatever an earlier one said.
+    pub(super) fn answer(&mut self, lsn: Lsn, item: Item) {
+        let slot = match item {
+            Item::Marked(_) => &mut self.late.marked,
+            _ => &mut self.late.received,
+        };
+        match item {
+            Item::Marked(said) | Item::Received(said) if self.answers >= ANSWERS => {
+                let before = slot.unwrap_or_default();
+                *slot = Some((before.0.max(lsn), before.1.max(said)));
+            }
+            item => {
+                self.answers += 1;
+                self.ordered.push_back((lsn, item));
+            }
+        }
+    }
+
+    /// An answer was sent: there may be room for those that had none.
+    pub(super) fn answered(&mut self) {
+        self.answers = self.answers.saturating_sub(1);
+        if self.answers > ANSWERS / 2 {
+            return;
+        }
+        let Late { marked, received } = core::mem::take(&mut self.late);
+        for (lsn, item) in [
+            received.map(|(lsn, said)| (lsn, Item::Received(said))),
+            marked.map(|(lsn, said)| (lsn, Item::Marked(said))),
+        ]
+        .into_iter()
+        .flatten()
+        {
+            self.answer(lsn, item);
         }
     }
 }

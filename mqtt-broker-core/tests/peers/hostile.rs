@@ -1,6 +1,6 @@
 //! A peer that is no broker of ours, or not any more: nothing panics, and what it says is refused.
 
-use mqtt_broker_core::{Broker, Config, Error, Instant, Shard};
+use mqtt_broker_core::{AllowAll, Broker, Config, Error, Instant, Peer, Shard};
 use proptest::prelude::*;
 
 const NOW: Instant = Instant::from_secs(1);
@@ -32,6 +32,95 @@ fn a_link_begins_with_hello() {
     assert_eq!(broker.handle_forward(NOW, Shard(1), &[2]), Err(Error::Frame("no hello")));
     assert_eq!(broker.handle_forward(NOW, Shard(1), &[1, 5, 0, 0]), Ok(()));
     assert_eq!(broker.handle_forward(NOW, Shard(1), &[2]), Ok(()));
+}
+
+/// A number as frames have it.
+fn number(kind: u8, mut number: u64) -> Vec<u8> {
+    let mut bytes = vec![kind];
+    while number > 0x7f {
+        bytes.push(u8::try_from(number & 0x7f).unwrap() | 0x80);
+        number >>= 7;
+    }
+    bytes.push(u8::try_from(number).unwrap());
+    bytes
+}
+
+/// A broker with a link to a peer that has said hello.
+fn joined(change: impl Fn(&mut Config)) -> Broker {
+    let mut config = Config::default();
+    (config.shards, config.journal) = (2, true);
+    change(&mut config);
+    let mut broker = Broker::new(config);
+    broker.handle_peer_up(NOW, Shard(1)).unwrap();
+    broker.handle_forward(NOW, Shard(1), &[1, 5, 0, 0]).unwrap();
+    sync(&mut broker);
+    broker
+}
+
+fn sync(broker: &mut Broker) {
+    while broker.poll_journal().is_some() {}
+    broker.durable(broker.newest_record());
+    while broker.poll_output().is_some() {}
+}
+
+#[test]
+fn who_takes_no_answer_is_owed_the_last_ones_and_no_more() {
+    let mut broker = joined(|_| ());
+    let mut held = 0;
+    for round in 1..=20_000 {
+        broker.handle_forward(NOW, Shard(1), &number(5, round)).unwrap();
+        // QoS 1, for nobody.
+        let mut message = number(7, round);
+        message.extend([1, 0, 0, 0, 0, 0, 0, 1, b'a', 0, 0]);
+        broker.handle_forward(NOW, Shard(1), &message).unwrap();
+        sync(&mut broker);
+        if round == 5000 {
+            held = broker.stats().memory;
+        }
+    }
+    assert!(broker.stats().memory <= held, "{} after {held}", broker.stats().memory);
+    let mut all = Vec::new();
+    while let Some(frame) = broker.poll_forward(NOW, Shard(1)) {
+        all.push(frame.to_vec());
+        sync(&mut broker);
+    }
+    for last in [number(6, 20_000), number(8, 20_000)] {
+        assert!(all.contains(&last), "{last:x?} is not among {} frames", all.len());
+    }
+}
+
+#[test]
+fn who_comes_and_goes_while_a_peer_takes_nothing_leaves_nothing() {
+    let mut broker = joined(|config| config.limits.forwards = 100);
+    let mut held = 0;
+    for round in 1..=20_000 {
+        let connection = broker.handle_accept(NOW, Peer::default()).unwrap();
+        let bytes = b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x00\x00\x01a\x82\x06\x00\x01\x00\x01a\x00";
+        broker.handle_input(NOW, connection, bytes, &mut AllowAll);
+        sync(&mut broker);
+        broker.handle_eof(NOW, connection);
+        sync(&mut broker);
+        if round == 1000 {
+            held = broker.stats().memory;
+        }
+    }
+    assert!(broker.stats().memory <= held, "{} after {held}", broker.stats().memory);
+}
+
+#[test]
+fn who_has_more_than_was_ever_sent_is_sent_nothing_for_ever() {
+    let mut broker = joined(|_| ());
+    // What it says of our run has to be right: it is the time of the first link.
+    let mut hello = vec![1, 5];
+    hello.extend(&number(0, NOW.0)[1..]);
+    hello.extend(&number(0, u64::MAX)[1..]);
+    broker.handle_forward(NOW, Shard(1), &hello).unwrap();
+    for _ in 0..100 {
+        while broker.poll_forward(NOW, Shard(1)).is_some() {}
+        sync(&mut broker);
+    }
+    assert_eq!(broker.poll_forward(NOW, Shard(1)), None);
+    assert!(broker.poll_output().is_none(), "there is always more");
 }
 
 proptest! {

@@ -9,6 +9,7 @@ extern crate alloc;
 mod client;
 mod crossing;
 mod hostile;
+mod interrupted;
 mod keeping;
 mod law;
 mod world;
