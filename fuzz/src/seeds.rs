@@ -16,6 +16,7 @@ fn main() -> io::Result<()> {
     let mut state = 0x9E37_79B9_7F4A_7C15_u64;
     // Its own stream: another kind of seeds leaves those there are as they were.
     let mut talk = 0x2545_F491_4F6C_DD1D_u64;
+    let mut frames = 0xD1B5_4A32_D192_ED03_u64;
     for index in 0..120 {
         let seed: Vec<u8> = (0..200).map(|_| next(&mut state)).collect();
         let made_up = ArbitraryPacket::arbitrary(&mut Unstructured::new(&seed))
@@ -36,6 +37,7 @@ fn main() -> io::Result<()> {
             write(&seeds.join("journal_replay"), index, &seed)?;
             write(&seeds.join("broker_operations"), index, &seed)?;
             write(&seeds.join("broker_bytes"), index, &conversation(&mut talk))?;
+            write(&seeds.join("peer_frames"), index, &forwards(&mut frames))?;
         }
     }
     Ok(())
@@ -79,6 +81,46 @@ fn conversation(state: &mut u64) -> Vec<u8> {
             1 => steps.extend([(53 << 2) | link, 100]),
             2 => steps.extend([(61 << 2) | link, 0]),
             _ => step(&mut steps, link, packet),
+        }
+    }
+    steps
+}
+
+/// Steps of `peer_frames`: both peers have links, a client subscribes and publishes, frames are
+/// forged.
+fn forwards(state: &mut u64) -> Vec<u8> {
+    const FRAMES: [&[u8]; 12] = [
+        b"\x01\x05\x00\x00",
+        b"\x01\x05\x80\xa0\x94\xa5\x8d\x1d\x02",
+        b"\x02",
+        b"\x03",
+        b"\x04\x01\x03a/+",
+        b"\x04\x00\x03a/+",
+        b"\x04\x01\x0c$share/g/a/b",
+        b"\x05\x01",
+        b"\x06\x01",
+        b"\x07\x01\x02\x01\x01\x09\x01\x00\x00\x03a/b\x00\x01x",
+        b"\x07\x00\x00\x00\x00\x00\x00\x0d\x0c$share/g/a/b\x81\x01\x03a/b\x00\x01x",
+        b"\x08\x01",
+    ];
+    const PACKETS: [&[u8]; 6] = [
+        b"\x10\x0d\x00\x04MQTT\x04\x00\x00\x3c\x00\x01b",
+        b"\x82\x08\x00\x01\x00\x03a/+\x02",
+        b"\x82\x11\x00\x02\x00\x0c$share/g/a/b\x01",
+        b"\x33\x08\x00\x03a/b\x00\x01x",
+        b"\xa2\x07\x00\x04\x00\x03a/+",
+        b"\xe0\x00",
+    ];
+    let mut steps = vec![44 << 2, 0, 44 << 2 | 1, 0, 52 << 2, 0, 52 << 2 | 1, 0];
+    step(&mut steps, 32 << 2, PACKETS[0]);
+    for _ in 0..30 {
+        let (place, kind) = (next(state), next(state));
+        match kind >> 5 {
+            0..3 => step(&mut steps, place & 1, FRAMES[usize::from(kind) % FRAMES.len()]),
+            3..5 => step(&mut steps, 32 << 2, PACKETS[usize::from(kind) % PACKETS.len()]),
+            5 => steps.extend([52 << 2 | place & 1, 0]),
+            6 => steps.extend([56 << 2, place]),
+            _ => steps.extend([(44 + (place & 15)) << 2 | place >> 7, 0]),
         }
     }
     steps
