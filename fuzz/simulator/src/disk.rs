@@ -35,6 +35,10 @@ pub struct Disk {
     pub is_full: bool,
     /// How many messages had been accepted before it became so.
     pub full_from: u64,
+    /// Of the records that one call has made, some may be left without the others.
+    pub tears_calls: bool,
+    /// The last death has left a part of them.
+    pub has_torn_a_call: bool,
     bytes: Vec<u8>,
     records: Vec<Stored>,
     /// The first record that has not been cut away; and before the last cut, which a crash may undo.
@@ -139,7 +143,7 @@ impl Disk {
 
     /// The node dies: what was not safe is lost as chance has it. What is left.
     pub fn crash(&mut self, death: Death, random: &mut Random) -> Left {
-        self.is_full = false;
+        (self.is_full, self.has_torn_a_call) = (false, false);
         if random.chance(300) {
             self.first = self.first_before;
         }
@@ -168,9 +172,9 @@ impl Disk {
         Left { bytes, whole, lsn: self.lsn(kept), time }
     }
 
-    /// How many records are whole. A call's changes go together, since the world does not know
-    /// which of them was in which record.
-    fn kept(&self, bytes: &mut Vec<u8>) -> usize {
+    /// How many records are whole. Unless calls may be torn, a call's changes go together: a world
+    /// that tells its model of calls does not know which of them was in which record.
+    fn kept(&mut self, bytes: &mut Vec<u8>) -> usize {
         let is_whole = |place: &usize| {
             let (begin, end) = (self.begin(*place), self.records[*place].end);
             bytes.get(begin..end) == self.bytes.get(begin..end)
@@ -181,6 +185,10 @@ impl Disk {
         };
         let same = |record: &Stored| record.changes && record.call == lost.call;
         match self.records[..kept].iter().position(same) {
+            Some(first) if self.tears_calls => {
+                self.has_torn_a_call = first >= self.synced;
+                kept
+            }
             Some(first) if first >= self.synced => {
                 bytes.truncate(self.begin(first));
                 first

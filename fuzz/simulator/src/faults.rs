@@ -49,6 +49,7 @@ faults! {
     FlippedBit "flipped-bit" 300 "A copy of the journal has a wrong bit in what was durable."
     ClockBack "clock-back" 200 "A node comes back with a clock that has gone back by up to two hours."
     ClockAhead "clock-ahead" 100 "A node comes back with a clock that is up to two hours ahead."
+    TornCall "torn-call" 0 "A dying node keeps a part of the records that one call made."
 }
 
 /// A set of kinds.

@@ -7,18 +7,20 @@
 
 mod client;
 mod nodes;
+mod wills;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mqtt_broker_core::Instant;
 use mqtt_codec::QoS;
 
-use self::client::{Deed, Heard};
+use self::client::{Deed, Heard, WILLS};
 use self::nodes::Nodes;
 use crate::faults::FaultSet;
 use crate::oracle::Failure;
 use crate::plan::Plan;
 use crate::random::Random;
+use crate::reach;
 use crate::world::{Counts, Outcome};
 
 /// The name of these worlds as a workload.
@@ -28,6 +30,9 @@ pub const EVERY: u64 = 8;
 /// How many turns a deed takes, so that such a world is not much longer than others.
 const TURNS_PER_DEED: u32 = 5;
 
+/// Who sees every Will Message, and by what Subscription Identifier.
+const WATCHER: &str = "watcher";
+const WATCHING: u32 = 100;
 const TOPICS: [&str; 4] = ["a", "a/b", "b", "$own/a"];
 const FILTERS: [&str; 8] = ["a", "#", "a/#", "+", "a/b", "$own/#", "$share/g/a/#", "$share/h/+"];
 /// Those that are not shared: whom a group chooses is nobody's business.
@@ -42,9 +47,14 @@ pub fn run(plan: &Plan) -> Outcome {
         (0..plan.clients.clamp(1, 8)).map(|number| format!("client-{number}")).collect();
     let mut chance = random.fork(1);
     let mut one = Nodes::new(1, FaultSet::NONE, None, random.fork(2));
-    let mut many = Nodes::new(shards, plan.faults, plan.defect, random.fork(3));
+    let mut many = Nodes::new(shards, FaultSet::NONE, plan.defect, random.fork(3));
     let mut failure = None;
     let mut published = BTreeMap::new();
+    let watch = Deed::Subscribe { filter: "w/#", identifier: WATCHING };
+    if let Err(words) = one.act(WATCHER, &watch).and_then(|()| many.act(WATCHER, &watch)) {
+        failure = Some(("liveness", words));
+    }
+    many.faults = plan.faults;
     for number in 0..u64::from(plan.turns / TURNS_PER_DEED).max(1) {
         let name = chance.pick(&names).clone();
         let deed = deed(&mut chance, number);
@@ -63,7 +73,9 @@ pub fn run(plan: &Plan) -> Outcome {
     let counts = Counts {
         milliseconds: many.now().since(nodes::BEGINNING).as_millis().try_into().unwrap_or(u64::MAX),
         heard: many.heard(),
-        ..Counts::default()
+        joined: 1,
+        reached: reach::take(),
+        ..std::mem::take(&mut many.counts)
     };
     let at: Instant = many.now();
     Outcome {
@@ -78,16 +90,28 @@ pub fn run(plan: &Plan) -> Outcome {
 
 fn deed(chance: &mut Random, number: u64) -> Deed {
     let filter = FILTERS[chance.index(FILTERS.len())];
-    match chance.below(10) {
-        0..6 => Deed::Publish {
+    match chance.below(20) {
+        0..11 => {
+            const LEVELS: [QoS; 3] = [QoS::AtLeastOnce, QoS::ExactlyOnce, QoS::ExactlyOnce];
+            Deed::Publish {
+                topic: TOPICS[chance.index(TOPICS.len())],
+                payload: number.to_string(),
+                qos: *chance.pick(&LEVELS),
+                retain: chance.chance(200),
+            }
+        }
+        // Nobody knows whether it came: it is not retained.
+        11 => Deed::Publish {
             topic: TOPICS[chance.index(TOPICS.len())],
             payload: number.to_string(),
-            qos: *chance.pick(&[QoS::AtLeastOnce, QoS::ExactlyOnce, QoS::ExactlyOnce]),
-            retain: chance.chance(200),
+            qos: QoS::AtMostOnce,
+            retain: false,
         },
-        6..8 => Deed::Subscribe { filter, identifier: place(filter) },
-        8 => Deed::Unsubscribe { filter },
-        _ => Deed::HangUp,
+        12..15 => Deed::Subscribe { filter, identifier: place(filter) },
+        15..17 => Deed::Unsubscribe { filter },
+        17 => Deed::HangUp,
+        18 => Deed::Leave,
+        _ => Deed::TakeOver,
     }
 }
 
@@ -109,7 +133,16 @@ fn compare(
     let differs = |what: &str, one: &dyn std::fmt::Debug, many: &dyn std::fmt::Debug| {
         ("indistinguishable", format!("{what}: one broker has {one:?}, several have {many:?}"))
     };
+    for nodes in [&*one, &*many] {
+        nodes.lie().map_or(Ok(()), |lie| Err(("session_present", lie)))?;
+        let (_, wills) = nodes
+            .all_heard()
+            .find(|(name, _)| *name == WATCHER)
+            .ok_or(("will", "nobody watches".into()))?;
+        nodes.wills.check(wills).map_err(|words| ("will", words))?;
+    }
     let (alone, together) = (deliveries(one), deliveries(many));
+    at_most_once(one, many).map_err(|words| ("delivery", words))?;
     for who in alone.keys().chain(together.keys()) {
         let (alone, together) = (alone.get(who), together.get(who));
         if alone != together {
@@ -133,16 +166,7 @@ fn compare(
 /// Who got what: by client, and for groups by group. QoS 1 may come more than once. What is sent
 /// because it is retained may, too, and is what the table says.
 fn deliveries(nodes: &Nodes) -> BTreeMap<String, Vec<Heard>> {
-    let mut all: BTreeMap<String, Vec<Heard>> = BTreeMap::new();
-    for (name, heard) in nodes.all_heard() {
-        for heard in heard.iter().filter(|heard| !heard.retain) {
-            let group = match *heard.identifiers {
-                [identifier] if identifier as usize > OWN => FILTERS[identifier as usize - 1],
-                _ => name,
-            };
-            all.entry(group.into()).or_default().push(heard.clone());
-        }
-    }
+    let mut all = by_receiver(nodes, |heard| heard.qos > QoS::AtMostOnce as u8);
     for heard in all.values_mut() {
         heard.sort();
         heard.dedup_by(|one, other| one == other && one.qos == QoS::AtLeastOnce as u8);
@@ -150,20 +174,60 @@ fn deliveries(nodes: &Nodes) -> BTreeMap<String, Vec<Heard>> {
     all
 }
 
-/// How they are published, the QoS 2 messages of one publisher and topic come in.
+/// QoS 0 comes once, if it comes, to those who have it from one broker.
+fn at_most_once(one: &Nodes, many: &Nodes) -> Result<(), String> {
+    let is_live = |heard: &Heard| heard.qos == QoS::AtMostOnce as u8;
+    let (mut alone, together) = (by_receiver(one, is_live), by_receiver(many, is_live));
+    for (who, all) in together {
+        let may = alone.remove(&who).unwrap_or_default();
+        for (place, heard) in all.iter().enumerate() {
+            let again = all[..place].contains(heard);
+            if again || !may.contains(heard) {
+                return Err(format!("{who} has {heard:?}, again: {again}"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What was not sent because it is retained, nor is a Will Message.
+fn by_receiver(nodes: &Nodes, wanted: impl Fn(&Heard) -> bool) -> BTreeMap<String, Vec<Heard>> {
+    let mut all: BTreeMap<String, Vec<Heard>> = BTreeMap::new();
+    for (name, heard) in nodes.all_heard() {
+        let heard = heard.iter().filter(|heard| !heard.retain && !is_will(heard));
+        for heard in heard.filter(|heard| wanted(heard)) {
+            let group = match *heard.identifiers {
+                [identifier] if identifier as usize > OWN => FILTERS[identifier as usize - 1],
+                _ => name,
+            };
+            all.entry(group.into()).or_default().push(heard.clone());
+        }
+    }
+    all
+}
+
+fn is_will(heard: &Heard) -> bool {
+    heard.topic.split('/').next() == Some(WILLS)
+}
+
+/// How they are published, the messages of one publisher, topic and QoS come in; those of QoS 1 the
+/// first time.
 fn in_order(nodes: &Nodes, published: &BTreeMap<String, (u64, String)>) -> Result<(), String> {
     for (name, heard) in nodes.all_heard() {
-        let mut last: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+        let mut last: BTreeMap<(&str, &str, u8), u64> = BTreeMap::new();
+        let mut seen: BTreeSet<&str> = BTreeSet::new();
         for heard in heard.iter().filter(|heard| {
             let own = |identifier: &u32| *identifier as usize <= OWN;
-            heard.qos == QoS::ExactlyOnce as u8
-                && !heard.retain
-                && heard.identifiers.iter().all(own)
+            !heard.retain && !is_will(heard) && heard.identifiers.iter().all(own)
         }) {
             let Some((number, publisher)) = published.get(&heard.payload) else {
                 return Err(format!("{name} has what nobody published: {heard:?}"));
             };
-            let before = last.insert((publisher, &heard.topic), *number);
+            if !seen.insert(&heard.payload) {
+                continue;
+            }
+            reach::reached("MQTT-4.6.0-5");
+            let before = last.insert((publisher, &heard.topic, heard.qos), *number);
             if before.is_some_and(|before| before > *number) {
                 return Err(format!("{name} has {number} after {before:?} of {publisher}"));
             }

@@ -57,6 +57,8 @@ pub struct Made {
     pub newest: Option<Lsn>,
     /// The newest that changes something.
     pub change: Option<Lsn>,
+    /// How many change something.
+    pub changes: u32,
 }
 
 impl Node {
@@ -144,8 +146,10 @@ impl Node {
             ));
         }
         let held = replay.durable_state();
-        if self.held.take().is_some_and(|before| before != held) {
-            return Err("what it brings back is not what was there".into());
+        if let Some(before) = self.held.take().filter(|before| *before != held) {
+            let lost: Vec<_> = before.lines().filter(|line| !held.contains(line)).collect();
+            let new: Vec<_> = held.lines().filter(|line| !before.contains(line)).collect();
+            return Err(format!("it brings back {new:#?} in place of {lost:#?}"));
         }
         self.broker = replay.finish(time).map_err(|error| error.to_string())?;
         self.before = self.broker.stats();
@@ -207,6 +211,7 @@ impl Node {
             made.newest = Some(record.lsn);
             if self.disk.append(now, &record) {
                 made.change = Some(record.lsn);
+                made.changes += 1;
             }
         }
         made

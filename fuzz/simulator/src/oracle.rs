@@ -34,6 +34,7 @@ use self::will::Wills;
 use crate::link::LinkId;
 use crate::message::{MessageId, Messages};
 use crate::model::{Fate, Model, Moment, PublishNote, SessionNumber, Settings, Step, Timed};
+use crate::reach::speaking;
 
 /// One call of the broker, and all that came of it.
 #[derive(Debug)]
@@ -184,6 +185,13 @@ impl Oracles {
     pub fn call(&mut self, call: &Call<'_>, messages: &Messages) {
         self.now = call.at;
         self.number += 1;
+        speaking(match call.cause {
+            Cause::Packet(_, Packet::Connect(connect), _) => connect.version,
+            Cause::Packet(link, ..) | Cause::Malformed(link) | Cause::Eof(link) => {
+                version_in(&self.model, *link)
+            }
+            _ => Version::V5,
+        });
         let moment = Moment { at: call.at, lsn: call.lsn, number: self.number };
         // Of a step that also ended somebody's connection, the record may be about that alone.
         let others = call.told.iter().any(|told| {
@@ -227,6 +235,7 @@ impl Oracles {
     /// The broker gave a packet.
     pub fn given(&mut self, given: &Given<'_>, messages: &Messages) {
         self.now = given.at;
+        speaking(given.version);
         let (link, packet) = (given.link, given.packet);
         self.statistics.given(packet);
         let answered = self.answers.given(link, given.version, packet);
@@ -307,6 +316,7 @@ impl Oracles {
         // What was under way when its node died still arrives, whatever became of it there.
         let past = self.past.iter().find(|(first, _)| link < *first);
         let model = past.map_or(&self.model, |(_, model)| model);
+        speaking(version_in(model, link));
         let right = self.delivery.heard(model, client, epoch, message, heard.qos);
         self.judge("delivery", right);
     }
@@ -328,6 +338,7 @@ impl Oracles {
         shown: &[(String, Option<MessageId>)],
     ) {
         self.now = now;
+        speaking(Version::V5);
         let right = self.delivery.finish(&self.model, now, settled);
         self.judge("delivery", right);
         let right = retained::held(&self.model, now, shown);
@@ -385,4 +396,10 @@ impl Oracles {
             }
         }
     }
+}
+
+/// The version that a connection speaks; the newest, if it has not said so.
+fn version_in(model: &Model, link: LinkId) -> Version {
+    let connect = model.bonds.get(&link).and_then(|bond| bond.connect.as_ref());
+    connect.map_or(Version::V5, |connect| connect.version)
 }

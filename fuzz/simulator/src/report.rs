@@ -7,6 +7,7 @@ use mqtt_codec::PacketType;
 
 use crate::faults::Fault;
 use crate::plan::Plan;
+use crate::reach::Standard;
 use crate::trial;
 use crate::world::Counts;
 
@@ -33,6 +34,10 @@ pub fn summary(done: u64, counts: &Counts, elapsed: Duration) -> String {
         elapsed.as_secs_f64(),
         counts.heard,
     );
+    if counts.joined > 0 {
+        let (joined, frames) = (counts.joined, counts.frames);
+        let _ = writeln!(text, "{joined} of them of several brokers, with {frames} frames between");
+    }
     for (title, packets) in [("received", &counts.received), ("sent", &counts.sent)] {
         let _ = write!(text, "packets {title}:");
         for (number, count) in (0u8..).zip(packets).filter(|(_, count)| **count > 0) {
@@ -46,11 +51,14 @@ pub fn summary(done: u64, counts: &Counts, elapsed: Duration) -> String {
         let _ = write!(text, " {} {count}", fault.name());
     }
     text.push('\n');
-    let _ = write!(text, "requirements checked ({} of MQTT 5.0):", counts.reached.len());
-    for (requirement, count) in &counts.reached {
-        let _ = write!(text, " {} {count}", requirement.trim_start_matches("MQTT-"));
+    for (standard, name) in [(Standard::V5, "MQTT 5.0"), (Standard::V3_1_1, "MQTT 3.1.1")] {
+        let all = counts.reached.iter().filter(|((of, _), _)| *of == standard);
+        let _ = write!(text, "requirements checked ({} of {name}):", all.clone().count());
+        for ((_, requirement), count) in all {
+            let _ = write!(text, " {} {count}", requirement.trim_start_matches("MQTT-"));
+        }
+        text.push('\n');
     }
-    text.push('\n');
     text
 }
 

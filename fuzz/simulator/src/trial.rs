@@ -12,7 +12,7 @@ const TWICE: u64 = 16;
 #[must_use]
 pub fn run(plan: &Plan) -> Outcome {
     if is_joined(plan) {
-        return joined::run(plan);
+        return joined_twice(plan);
     }
     judge(plan, World::new(plan, false))
 }
@@ -24,6 +24,18 @@ pub fn run_with_account(plan: &Plan) -> Outcome {
         return joined::run(plan);
     }
     judge(plan, World::new(plan, true))
+}
+
+/// A world of several brokers, and now and then the same once more.
+fn joined_twice(plan: &Plan) -> Outcome {
+    let mut outcome = joined::run(plan);
+    let again = outcome.failure.is_none() && (plan.seed / joined::EVERY).is_multiple_of(TWICE);
+    if again && joined::run(plan).hash != outcome.hash {
+        let words = "the same world once more is another".into();
+        let at = mqtt_broker_core::Instant::default();
+        outcome.failure = Some(Failure { oracle: "determinism", at, words });
+    }
+    outcome
 }
 
 /// Whether the world of a plan has several brokers.

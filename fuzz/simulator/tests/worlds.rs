@@ -2,6 +2,7 @@
 
 use simulator::faults::Fault;
 use simulator::plan::Plan;
+use simulator::reach::Standard;
 use simulator::trial;
 use simulator::world::{Counts, World};
 
@@ -31,6 +32,12 @@ fn every_fault_strikes_and_nothing_breaks() {
         assert!(count > 0, "{} never strikes", fault.name());
     }
     for requirement in ["MQTT-3.1.2-8", "MQTT-3.2.2-3", "MQTT-4.3.3-10", "MQTT-4.4.0-1"] {
-        assert!(counts.reached.contains_key(requirement), "{requirement} is never checked");
+        let key = (Standard::V5, requirement);
+        assert!(counts.reached.contains_key(&key), "{requirement} is never checked");
     }
+    for requirement in ["MQTT-3.1.2-8", "MQTT-3.2.2-3", "MQTT-4.3.3-2", "MQTT-4.4.0-1"] {
+        let key = (Standard::V3_1_1, requirement);
+        assert!(counts.reached.contains_key(&key), "3.1.1 {requirement} is never checked");
+    }
+    assert!(counts.joined > 0 && counts.frames > 0);
 }

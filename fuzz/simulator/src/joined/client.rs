@@ -5,18 +5,39 @@ use std::collections::BTreeSet;
 
 use mqtt_broker_core::ConnectionHandle;
 use mqtt_codec::{
-    Ack, Connect, Delivery, Framed, Packet, PacketIdentifier, Properties, Property, Publish, QoS,
-    Sender, Subscribe, SubscriptionIdentifier, SubscriptionOptions, Subscriptions, TopicFilter,
-    TopicFilters, TopicName, Unsubscribe, Utf8String, Version, frame,
+    Ack, Connect, Delivery, Disconnect, Framed, Packet, PacketIdentifier, Properties, Property,
+    Publish, QoS, ReasonCode, Sender, Subscribe, SubscriptionIdentifier, SubscriptionOptions,
+    Subscriptions, TopicFilter, TopicFilters, TopicName, Unsubscribe, Utf8String, Version, Will,
+    frame,
 };
+
+use crate::reach::reached;
+
+/// The level above the topics of Will Messages.
+pub(super) const WILLS: &str = "w";
 
 /// Something that a client does.
 #[derive(Clone, Debug)]
 pub(super) enum Deed {
-    Publish { topic: &'static str, payload: String, qos: QoS, retain: bool },
-    Subscribe { filter: &'static str, identifier: u32 },
-    Unsubscribe { filter: &'static str },
+    Publish {
+        topic: &'static str,
+        payload: String,
+        qos: QoS,
+        retain: bool,
+    },
+    Subscribe {
+        filter: &'static str,
+        identifier: u32,
+    },
+    Unsubscribe {
+        filter: &'static str,
+    },
+    /// The transport ends without a word.
     HangUp,
+    /// DISCONNECT, and the transport ends.
+    Leave,
+    /// Another connection takes the Session over.
+    TakeOver,
 }
 
 /// A message that its program has.
@@ -31,6 +52,14 @@ pub(super) struct Heard {
 
 #[derive(Debug, Default)]
 pub(super) struct Client {
+    /// How many connections it has had.
+    number: u32,
+    /// The Will Message of the last one.
+    pub(super) will: String,
+    /// A CONNACK has told it that it has a Session.
+    has_session: bool,
+    /// What it was told and cannot be.
+    pub(super) lie: Option<String>,
     pub(super) handle: Option<ConnectionHandle>,
     pub(super) is_welcome: bool,
     pub(super) waiting: bool,
@@ -46,6 +75,11 @@ pub(super) struct Client {
 }
 
 impl Client {
+    /// It has no CONNACK yet.
+    pub(super) const fn is_away(&self) -> bool {
+        !self.is_welcome
+    }
+
     pub(super) const fn is_busy(&self) -> bool {
         self.doing.is_some()
     }
@@ -53,16 +87,36 @@ impl Client {
     pub(super) fn connect(&mut self, name: &str, handle: ConnectionHandle) {
         self.lose();
         self.handle = Some(handle);
-        let Ok(client_identifier) = Utf8String::new(name) else { return };
+        self.number += 1;
+        self.will = format!("{name}.{}", self.number);
+        let will_topic = format!("{WILLS}/{name}");
+        let (name, topic) = (Utf8String::new(name), TopicName::new(&will_topic));
+        let (Ok(client_identifier), Ok(topic)) = (name, topic) else { return };
+        let payload = std::mem::take(&mut self.will);
         self.send(&Packet::Connect(Connect {
             version: Version::V5,
             clean_start: false,
             keep_alive: 0,
             client_identifier,
             properties: Properties::new(&[Property::SessionExpiryInterval(u32::MAX)]),
-            will: None,
+            will: Some(Will {
+                qos: QoS::ExactlyOnce,
+                retain: false,
+                topic,
+                payload: payload.as_bytes(),
+                properties: Properties::EMPTY,
+            }),
             user_name: None,
             password: None,
+        }));
+        self.will = payload;
+    }
+
+    /// Says goodbye.
+    pub(super) fn leave(&mut self) {
+        self.send(&Packet::Disconnect(Disconnect {
+            reason_code: ReasonCode::NORMAL_DISCONNECTION,
+            properties: Properties::EMPTY,
         }));
     }
 
@@ -89,7 +143,8 @@ impl Client {
                 self.send(&Packet::Pubrel(Ack::success(packet_identifier)));
             }
             Deed::Publish { topic, payload, qos, retain } => {
-                let delivery = Delivery::new(*qos, again, Some(packet_identifier));
+                let identifier = (*qos > QoS::AtMostOnce).then_some(packet_identifier);
+                let delivery = Delivery::new(*qos, again, identifier);
                 let (Some(delivery), topic) = (delivery, TopicName::new(topic).ok()) else {
                     return;
                 };
@@ -120,17 +175,21 @@ impl Client {
                     filters: TopicFilters::new(&[filter]),
                 }));
             }
-            Deed::HangUp => return,
+            Deed::HangUp | Deed::Leave | Deed::TakeOver => return,
+        }
+        if matches!(deed, Deed::Publish { qos: QoS::AtMostOnce, .. }) {
+            return;
         }
         self.doing = Some((deed, packet_identifier));
     }
 
     /// Takes what came from the broker.
-    pub(super) fn read(&mut self) {
+    pub(super) fn read(&mut self, sent: &mut [u64; 16]) {
         let output = std::mem::take(&mut self.output);
         let mut rest = &output[..];
         while let Ok(Framed::Complete(found)) = frame(rest, Sender::Server, u32::MAX) {
             if let Ok(packet) = found.decode(Version::V5) {
+                sent[packet.packet_type() as usize] += 1;
                 self.packet(&packet);
             }
             rest = &rest[found.encoded_len()..];
@@ -140,8 +199,12 @@ impl Client {
 
     fn packet(&mut self, packet: &Packet<'_>) {
         match packet {
-            Packet::Connack(_) => {
-                self.is_welcome = true;
+            Packet::Connack(connack) => {
+                reached("MQTT-3.2.2-3");
+                if self.has_session && !connack.session_present {
+                    self.lie = Some(format!("connection {} is told {packet}", self.number));
+                }
+                (self.is_welcome, self.has_session) = (true, true);
                 self.go_on(true);
             }
             Packet::Publish(publish) => self.hear(publish),
@@ -175,6 +238,7 @@ impl Client {
         match (qos, publish.delivery.packet_identifier()) {
             (1, Some(identifier)) => self.send(&Packet::Puback(Ack::success(identifier))),
             (2, Some(identifier)) => {
+                reached("MQTT-4.3.3-10");
                 self.send(&Packet::Pubrec(Ack::success(identifier)));
                 if !self.exactly_once.insert(identifier) {
                     return;

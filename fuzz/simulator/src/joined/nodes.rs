@@ -1,16 +1,21 @@
 //! [`Nodes`]: brokers, the links between them, their disks and their clients, under one clock.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use mqtt_broker_core::{Config, Defect, Instant, Lsn, Output, Shard};
-use mqtt_codec::TopicFilter;
+use mqtt_broker_core::{Config, ConnectionHandle, Defect, Instant, Lsn, Output, Shard};
+use mqtt_codec::{Framed, QoS, Sender, TopicFilter, frame};
 
 use super::client::{Client, Deed, Heard};
+use super::wills::Wills;
 use crate::disk::{Death, Store};
 use crate::faults::{Fault, FaultSet};
 use crate::node::{Node, NodeId};
 use crate::random::Random;
 use crate::rules::Rules;
+use crate::world::Counts;
+
+mod leaving;
+mod trouble;
 
 pub(super) const BEGINNING: Instant = Instant::from_secs(1_000_000);
 /// How many things may happen until a client is answered.
@@ -29,6 +34,12 @@ enum Event {
     Synced(NodeId, u32, Lsn),
     Rise(NodeId),
     Join(NodeId, NodeId),
+    /// A peer takes frames again.
+    Flow(NodeId, NodeId),
+    /// A disk has room again.
+    Room(NodeId),
+    /// A broker dies, if it has not since it was to.
+    Die(NodeId, u32),
     /// Something else may go wrong.
     Trouble,
 }
@@ -43,8 +54,16 @@ pub(super) struct Nodes {
     links: BTreeMap<(NodeId, NodeId), u64>,
     /// When the last frame of each way arrives.
     last: BTreeMap<(NodeId, NodeId), Instant>,
+    /// Ways on which the receiver takes nothing.
+    stalled: BTreeSet<(NodeId, NodeId)>,
     clients: BTreeMap<String, Client>,
-    faults: FaultSet,
+    /// Connections whose Sessions have gone on without them.
+    left_behind: Vec<(NodeId, ConnectionHandle)>,
+    /// A broker has not found what it should have.
+    broken: Option<String>,
+    pub(super) wills: Wills,
+    pub(super) counts: Counts,
+    pub(super) faults: FaultSet,
     /// Only this node may die, and no link is cut.
     quiet: Option<NodeId>,
     random: Random,
@@ -63,7 +82,12 @@ impl Nodes {
             let mut config = Config::default();
             (config.shards, config.shard, config.journal) = (shards, Shard(shard), true);
             (config.seed, config.defect) = (u64::from(shard), defect);
-            Node::new(config, Rules::default(), Store::Fsync)
+            // One broker shows what may come at most, whoever is there just then.
+            config.queue_qos0 = shards == 1;
+            let mut node = Node::new(config, Rules::default(), Store::Fsync);
+            // Nobody here needs to know which of a call's records are left.
+            node.disk.tears_calls = true;
+            node
         };
         let mut nodes = Self {
             now: BEGINNING,
@@ -72,7 +96,12 @@ impl Nodes {
             nodes: (0..shards).map(node).collect(),
             links: BTreeMap::new(),
             last: BTreeMap::new(),
+            stalled: BTreeSet::new(),
             clients: BTreeMap::new(),
+            left_behind: Vec::new(),
+            broken: None,
+            wills: Wills::default(),
+            counts: Counts::default(),
             faults,
             quiet: None,
             random,
@@ -133,9 +162,24 @@ impl Nodes {
     pub(super) fn act(&mut self, name: &str, deed: &Deed) -> Result<(), String> {
         self.note(|| format!("{name} does {deed:?}"));
         self.clients.entry(name.into()).or_default();
-        if let Deed::HangUp = deed {
-            self.hang_up(name);
-            return Ok(());
+        match deed {
+            Deed::HangUp => self.hang_up(name),
+            Deed::Leave => self.leave(name),
+            Deed::TakeOver => self.take_over(name),
+            _ => self.ask(name, deed)?,
+        }
+        if self.len() == 1 {
+            // Nobody hangs up with something unread.
+            let names: Vec<_> = self.clients.keys().cloned().collect();
+            names.iter().for_each(|name| self.exchange(name));
+        }
+        Ok(())
+    }
+
+    /// A client does something that is answered, or that it is connected for.
+    fn ask(&mut self, name: &str, deed: &Deed) -> Result<(), String> {
+        if let Deed::Publish { qos: QoS::AtMostOnce, .. } = deed {
+            self.wait_for(name, Client::is_away)?;
         }
         // A subscription that is made while a link is cut does not see what is beyond.
         let alone = !matches!(deed, Deed::Publish { .. });
@@ -146,19 +190,35 @@ impl Nodes {
         if let Some(client) = self.clients.get_mut(name) {
             client.begin(deed.clone());
         }
+        let done = self.wait_for(name, Client::is_busy);
+        self.quiet = None;
+        done.map_err(|words| format!("{words} to {deed:?}"))
+    }
+
+    /// Things happen as long as something is so of a client.
+    fn wait_for(&mut self, name: &str, waits: impl Fn(&Client) -> bool) -> Result<(), String> {
         for _ in 0..PATIENCE {
-            if alone {
+            if let Some(words) = self.broken.take() {
+                return Err(words);
+            }
+            if self.quiet.is_some() {
                 self.mend();
             }
             self.look_after(name);
             self.exchange(name);
-            if !self.clients.get(name).is_some_and(Client::is_busy) {
-                self.quiet = None;
+            if !self.clients.get(name).is_some_and(&waits) {
                 return Ok(());
             }
             self.happen();
         }
-        Err(format!("{name} waits for an answer to {deed:?}"))
+        Err(format!("{name} waits for an answer"))
+    }
+
+    /// What a client was told that cannot be.
+    pub(super) fn lie(&self) -> Option<String> {
+        let told =
+            self.clients.iter().find_map(|(name, client)| Some((name, client.lie.as_ref()?)));
+        told.map(|(name, lie)| format!("{name}: {lie}"))
     }
 
     /// Nothing goes wrong any more; everybody comes and takes what is theirs.
@@ -168,6 +228,7 @@ impl Nodes {
             self.rise(node)?;
         }
         self.mend();
+        self.ease();
         let names: Vec<_> = self.clients.keys().cloned().collect();
         let end = Instant(self.now.0 + 60_000_000);
         while self.now < end {
@@ -199,17 +260,6 @@ impl Nodes {
         Shard::of(name, u16::try_from(self.nodes.len()).unwrap_or(1)).0.into()
     }
 
-    fn hang_up(&mut self, name: &str) {
-        let home = self.home(name);
-        let Some(client) = self.clients.get_mut(name) else { return };
-        let handle = client.handle;
-        client.lose();
-        if let Some(handle) = handle {
-            self.nodes[home].eof(self.now, handle);
-            self.after(home);
-        }
-    }
-
     /// The next thing happens.
     fn happen(&mut self) {
         let next = self.agenda.first_key_value().map(|((at, _), _)| *at);
@@ -239,119 +289,51 @@ impl Nodes {
             }
             Event::Synced(node, life, lsn) => {
                 if self.nodes[node].is_up && self.nodes[node].life == life {
-                    self.nodes[node].disk.sync(lsn);
-                    self.nodes[node].durable(lsn);
-                    self.after(node);
+                    self.synced(node, lsn);
                 }
             }
             Event::Rise(node) => {
+                // Whoever waits for it says so.
                 if let Err(words) = self.rise(node) {
-                    self.note(|| words);
+                    self.broken = Some(words);
                 }
             }
             Event::Join(one, other) => self.join(one, other),
-            Event::Trouble => self.trouble(),
-        }
-    }
-
-    /// A link is cut, or a broker dies.
-    fn trouble(&mut self) {
-        let wait = self.random.magnitude(1000, 200_000);
-        self.later(wait, Event::Trouble);
-        let (any, other) = (self.random.index(self.len()), self.random.index(self.len()));
-        let one = self.quiet.unwrap_or(any);
-        let down = self.random.magnitude(1000, 2_000_000);
-        let death = if self.random.chance(500) { Death::Power } else { Death::Process };
-        let fault = if death == Death::Power { Fault::PowerCut } else { Fault::Crash };
-        if self.random.chance(600) {
-            if one != other && self.quiet.is_none() && self.faults.has(Fault::Cut) {
-                self.cut(one, other);
-                self.later(down, Event::Join(one, other));
-            }
-        } else if self.nodes[one].is_up && self.faults.has(fault) {
-            self.note(|| format!("shard {one} dies: {death:?}"));
-            self.nodes[one].die(death, &mut self.random);
-            let names: Vec<_> = self.clients.keys().cloned().collect();
-            for name in names.iter().filter(|name| self.home(name) == one).collect::<Vec<_>>() {
-                if let Some(client) = self.clients.get_mut(name) {
-                    client.lose();
+            Event::Flow(from, to) => self.flow(from, to),
+            Event::Room(node) => self.room(node),
+            Event::Die(node, life) => {
+                if self.nodes[node].is_up && self.nodes[node].life == life {
+                    self.die(node, Death::Power);
                 }
             }
-            for other in 0..self.nodes.len() {
-                self.cut(one, other);
-            }
-            self.later(down, Event::Rise(one));
-        }
-    }
-
-    fn rise(&mut self, node: NodeId) -> Result<(), String> {
-        if self.nodes[node].is_up {
-            return Ok(());
-        }
-        self.note(|| format!("shard {node} comes back"));
-        self.nodes[node].rise(self.now, 0)?;
-        self.after(node);
-        for other in 0..self.nodes.len() {
-            self.join(node, other);
-        }
-        Ok(())
-    }
-
-    /// Every link is there that can be.
-    fn mend(&mut self) {
-        for one in 0..self.nodes.len() {
-            for other in 0..one {
-                self.join(one, other);
-            }
-        }
-    }
-
-    fn join(&mut self, one: NodeId, other: NodeId) {
-        let is_up = self.nodes[one].is_up && self.nodes[other].is_up;
-        if one == other || !is_up || self.links.contains_key(&pair(one, other)) {
-            return;
-        }
-        self.note(|| format!("shards {one} and {other} are joined"));
-        self.count += 1;
-        self.links.insert(pair(one, other), self.count);
-        for (here, there) in [(one, other), (other, one)] {
-            let joined = self.nodes[here].broker.handle_peer_up(self.now, shard(there));
-            self.note(|| format!("{here} to {there}: {joined:?}"));
-        }
-        self.after(one);
-        self.after(other);
-    }
-
-    fn cut(&mut self, one: NodeId, other: NodeId) {
-        if self.links.remove(&pair(one, other)).is_none() {
-            return;
-        }
-        self.note(|| format!("the link of shards {one} and {other} is cut"));
-        for (here, there) in [(one, other), (other, one)] {
-            if self.nodes[here].is_up {
-                self.nodes[here].broker.handle_peer_down(self.now, shard(there));
-                self.after(here);
-            }
+            Event::Trouble => self.trouble(),
         }
     }
 
     /// What follows every call of a broker.
     fn after(&mut self, node: NodeId) {
         let made = self.nodes[node].journal(self.now);
-        if let Some(lsn) = made.newest {
-            let slow = self.faults.has(Fault::SlowSync) && self.random.chance(150);
-            let wait = if slow { self.random.magnitude(1000, 500_000) } else { 0 };
-            let wait = wait + self.random.between(100, 2000);
-            let life = self.nodes[node].life;
-            self.later(wait, Event::Synced(node, life, lsn));
+        if let Some(lsn) = made.newest.filter(|_| !self.nodes[node].disk.is_full) {
+            self.sync_later(node, lsn);
+        }
+        // Between two records of one call.
+        let may_die = self.quiet.is_none_or(|quiet| quiet == node);
+        if made.changes > 1 && may_die && self.struck(Fault::PowerCut, 100) {
+            self.later(0, Event::Die(node, self.nodes[node].life));
         }
         let (mut peers, mut closed, mut resumed) = (Vec::new(), Vec::new(), Vec::new());
+        let mut begun = None;
         while self.nodes[node].output(|output| match output {
             Output::Forward(peer) => peers.push(peer),
             Output::Close(handle, _) => closed.push(handle),
             Output::Resume(handle) => resumed.push(handle),
+            Output::Snapshot(lsn) => begun = Some(lsn),
             _ => {}
         }) {}
+        if let Some(lsn) = begun {
+            self.nodes[node].disk.cut(lsn);
+        }
+        self.end_left_behind(node, &closed);
         for client in self.clients.values_mut() {
             client.waiting &= !client.handle.is_some_and(|handle| resumed.contains(&handle));
         }
@@ -370,13 +352,17 @@ impl Nodes {
     /// Sends a peer what there is for it.
     fn forward(&mut self, from: NodeId, peer: Shard) {
         let to = NodeId::from(peer.0);
+        if self.stalled.contains(&(from, to)) {
+            return;
+        }
         while let Some(frame) = self.nodes[from].broker.poll_forward(self.now, peer) {
             let frame = frame.to_vec();
             for byte in &frame {
                 self.hash = (self.hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
             }
             let Some(link) = self.links.get(&pair(from, to)).copied() else { continue };
-            let slow = self.faults.has(Fault::Delay) && self.random.chance(60);
+            let slow = self.struck(Fault::Delay, 60);
+            self.counts.frames += 1;
             let most = if slow { 2_000_000 } else { 5000 };
             let last = self.last.entry((from, to)).or_default();
             let at = Instant(self.now.0 + self.random.magnitude(50, most)).max(*last);
@@ -391,21 +377,27 @@ impl Nodes {
         let home = self.home(name);
         loop {
             let now = self.now;
+            let piece = self.struck(Fault::Split, 300).then(|| self.random.index(1 << 16));
+            let is_small = self.struck(Fault::SmallBuffer, 300);
+            let size = if is_small { 64 + self.random.index(236) } else { 4096 };
             let Some(client) = self.clients.get_mut(name) else { return };
             let Some(handle) = client.handle else { return };
             let node = &mut self.nodes[home];
             let mut busy = false;
             if !client.waiting && !client.input.is_empty() {
-                let received = node.input(now, handle, &client.input);
-                client.input.drain(..received.consumed);
+                let len = piece.map_or(usize::MAX, |chance| 1 + chance % client.input.len());
+                let bytes = &client.input[..len.min(client.input.len())];
+                let received = node.input(now, handle, bytes);
+                busy = received.consumed > 0 || len < client.input.len();
+                let taken: Vec<u8> = client.input.drain(..received.consumed).collect();
+                count(&taken, &mut self.counts.received);
                 client.waiting = received.waiting;
-                busy = received.consumed > 0;
             }
-            while let Some(bytes) = node.transmit(now, handle, 4096) {
+            while let Some(bytes) = node.transmit(now, handle, size) {
                 client.output.extend_from_slice(&bytes);
                 busy = true;
             }
-            client.read();
+            client.read(&mut self.counts.sent);
             self.after(home);
             if !busy {
                 return;
@@ -425,6 +417,14 @@ impl Nodes {
             let since = self.now.since(BEGINNING).as_secs_f64();
             self.account.push(format!("{since:>12.6} {}", line()));
         }
+    }
+}
+
+/// Counts whole packets by their type.
+fn count(mut bytes: &[u8], counts: &mut [u64; 16]) {
+    while let Ok(Framed::Complete(found)) = frame(bytes, Sender::Client, u32::MAX) {
+        counts[usize::from(bytes[0] >> 4)] += 1;
+        bytes = &bytes[found.encoded_len()..];
     }
 }
 

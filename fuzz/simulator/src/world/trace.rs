@@ -38,6 +38,10 @@ pub struct Counts {
     pub milliseconds: u64,
     /// Messages that reached a program.
     pub heard: u64,
+    /// Worlds of several brokers, and the frames between those.
+    pub joined: u64,
+    /// See `joined`.
+    pub frames: u64,
     /// Requirements of the standard, by how often one was checked.
     pub reached: Reached,
 }
@@ -52,8 +56,10 @@ impl Counts {
         }
         self.milliseconds += other.milliseconds;
         self.heard += other.heard;
+        self.joined += other.joined;
+        self.frames += other.frames;
         for (requirement, count) in &other.reached {
-            *self.reached.entry(requirement).or_default() += count;
+            *self.reached.entry(*requirement).or_default() += count;
         }
     }
 }
@@ -135,6 +141,8 @@ impl Counts {
             faults: [0; Fault::ALL.len()],
             milliseconds: 0,
             heard: 0,
+            joined: 0,
+            frames: 0,
             reached: Reached::new(),
         }
     }
