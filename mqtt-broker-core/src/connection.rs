@@ -35,7 +35,7 @@ use mqtt_codec::Version;
 use self::address::Addresses;
 use self::authentication::Authentication;
 use self::delivery::Stalled;
-use self::line::{For, LINES, Line, Place};
+use self::line::{LINES, Line, Places};
 use self::outbound::Partial;
 use self::policy::Question;
 use self::subscribe::Progress;
@@ -108,8 +108,8 @@ pub(crate) struct Connection {
     pub(crate) timer: TimerSlot,
     pub(crate) connected_at: Instant,
     pub(crate) last_received: Instant,
-    /// It has published too fast, and its input waits until then.
-    pub(crate) throttled: Option<Instant>,
+    /// It has published too fast, and its input waits until then; the epoch if it has not.
+    pub(crate) throttled: Instant,
     pub(crate) aliases: Option<Box<TopicAliases>>,
     pub(crate) question: Option<Box<Question>>,
     /// A message whose receipt the policy has put off.
@@ -117,12 +117,12 @@ pub(crate) struct Connection {
     pub(crate) authentication: Option<Box<Authentication>>,
     pub(crate) partial: Option<Box<Partial>>,
     /// Whose messages are left in the line, once its Session has gone on without it.
-    pub(crate) former: Option<Box<str>>,
+    pub(crate) former: Option<Box<Box<str>>>,
     /// A SUBSCRIBE or UNSUBSCRIBE that takes more than one turn.
     pub(crate) progress: Option<Box<Progress>>,
-    places: [Place; LINES],
+    places: Places,
     /// What the account has of what it holds itself.
-    pub(crate) counted: usize,
+    pub(crate) counted: u32,
 }
 
 impl Connection {
@@ -154,7 +154,7 @@ impl Connection {
             timer: TimerSlot::default(),
             connected_at: now,
             last_received: now,
-            throttled: None,
+            throttled: Instant::default(),
             aliases: None,
             question: None,
             stalled: None,
@@ -162,9 +162,14 @@ impl Connection {
             partial: None,
             former: None,
             progress: None,
-            places: [Place::default(); LINES],
+            places: Places::default(),
             counted: 0,
         }
+    }
+
+    /// When its input may go on, if it has published too fast.
+    pub(crate) fn throttled(&self) -> Option<Instant> {
+        (self.throttled != Instant::default()).then_some(self.throttled)
     }
 
     /// What it holds beside the tables, in bytes.
@@ -177,7 +182,7 @@ impl Connection {
             + self.stalled.as_ref().map_or(0, |stalled| size_of_val(&**stalled))
             + self.authentication.as_ref().map_or(0, |kept| size_of_val(&**kept) + kept.heap())
             + self.partial.as_ref().map_or(0, |partial| size_of_val(&**partial) + partial.heap())
-            + self.former.as_ref().map_or(0, |client| client.len())
+            + self.former.as_ref().map_or(0, |client| size_of_val(&**client) + client.len())
             + self.progress.as_ref().map_or(0, |kept| size_of_val(&**kept) + kept.heap())
     }
 
@@ -257,12 +262,7 @@ impl Connections {
     }
 
     pub(crate) fn remove(&mut self, index: u32) -> Option<Connection> {
-        self.step_out(For::Turn, index);
-        self.step_out(For::Durable, index);
-        self.step_out(For::Room, index);
-        self.step_out(For::Host, index);
-        self.step_out(For::Peers, index);
-        self.step_out(For::Spread, index);
+        self.leave_lines(index);
         let connection = self.slots.remove(index)?;
         self.addresses.leave(&connection.peer);
         Some(connection)

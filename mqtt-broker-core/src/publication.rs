@@ -4,6 +4,7 @@
 //! order of the wire, so that a late header followed by the buffer's tail is a whole PUBLISH.
 //! References are plain counts: the broker is data, used by one thread at a time.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use mqtt_codec::{PassThrough, Properties, QoS, TopicName};
@@ -37,7 +38,10 @@ pub(crate) struct Publications {
 
 /// One Application Message, immutable from its arrival to its last reference.
 pub(crate) struct Publication {
-    buffer: Vec<u8>,
+    /// A vector would be eight bytes more for each message held.
+    buffer: Box<[u8]>,
+    /// How much of the buffer it is.
+    len: u32,
     references: u32,
     properties_len: u32,
     topic_len: u16,
@@ -104,8 +108,10 @@ impl Publications {
         }
         buffer.extend_from_slice(draft.payload);
         self.sequence += 1;
+        let buffer = boxed(buffer);
         self.store(Publication {
             buffer,
+            len: u32::try_from(len).map_err(|_| Limit::PublicationBytes)?,
             references: 1,
             properties_len: u32::try_from(properties_len).map_err(|_| Limit::PublicationBytes)?,
             topic_len: u16::try_from(topic.len()).map_err(|_| Limit::TopicBytes)?,
@@ -134,8 +140,10 @@ impl Publications {
             buffer.extend_from_slice(part);
         }
         self.sequence = self.sequence.max(published.sequence);
+        let buffer = boxed(buffer);
         self.store(Publication {
             buffer,
+            len: u32::try_from(len).map_err(|_| Limit::PublicationBytes)?,
             references: 1,
             properties_len: u32::try_from(properties.len()).map_err(|_| Limit::PublicationBytes)?,
             topic_len: u16::try_from(topic.len()).map_err(|_| Limit::TopicBytes)?,
@@ -149,7 +157,7 @@ impl Publications {
     }
 
     fn store(&mut self, publication: Publication) -> Result<u32, Limit> {
-        let (len, capacity) = (publication.len(), publication.buffer.capacity());
+        let (len, capacity) = (publication.len(), publication.buffer.len());
         let key = self.slots.insert(publication).map_err(|Full| {
             self.account.give(capacity);
             let full = self.slots.len() >= self.limit;
@@ -232,8 +240,8 @@ impl Publications {
     /// Frees a publication that has no holder.
     pub(crate) fn free(&mut self, key: u32) {
         let Some(publication) = self.slots.remove(key) else { return };
-        let mut buffer = publication.buffer;
-        self.bytes -= buffer.len();
+        self.bytes -= publication.len();
+        let mut buffer = Vec::from(publication.buffer);
         let capacity = buffer.capacity();
         let keep = capacity <= SPARE_BUFFER
             && self.spare_bytes + capacity <= self.spare_limit
@@ -276,6 +284,16 @@ impl Publications {
     }
 }
 
+/// The buffer as it is, with room that may be left in it.
+fn boxed(mut buffer: Vec<u8>) -> Box<[u8]> {
+    buffer.resize(buffer.capacity(), 0);
+    buffer.into_boxed_slice()
+}
+
+// A broker may hold very many.
+#[cfg(target_pointer_width = "64")]
+const _: [(); 56] = [(); size_of::<Publication>()];
+
 impl Publication {
     /// One holder less; whether that was the last, so that it is to be freed.
     #[inline]
@@ -292,7 +310,7 @@ impl Publication {
     /// Pass-through properties and payload, as they lie on the wire of a 5.0 PUBLISH.
     #[inline]
     pub(crate) fn tail(&self) -> &[u8] {
-        self.buffer.get(usize::from(self.topic_len)..).unwrap_or_default()
+        self.buffer.get(usize::from(self.topic_len)..self.len()).unwrap_or_default()
     }
 
     #[inline]
@@ -313,8 +331,8 @@ impl Publication {
 
     /// Bytes it holds.
     #[inline]
-    pub(crate) fn len(&self) -> usize {
-        self.buffer.len()
+    pub(crate) const fn len(&self) -> usize {
+        self.len as usize
     }
 
     pub(crate) fn expired(&self, now: Instant) -> bool {

@@ -70,7 +70,7 @@ pub(crate) struct Session {
     /// Those walks that wait until the client has read.
     pub(crate) parked: Walks,
     /// What the account has of what it holds itself.
-    pub(crate) counted: usize,
+    pub(crate) counted: u32,
     /// Its share of messages is used up until then, and no earlier; see `Limits::publish_rate`.
     pub(crate) paid_until: Instant,
     /// The last publication routed here, and its place among the copies: overlapping subscriptions of one

@@ -45,8 +45,8 @@ impl Broker {
     /// Counts what a Session holds itself, after it may have become more or less.
     pub(crate) fn recount_session(&mut self, key: u32) {
         let Some(session) = self.sessions.get_mut(key) else { return };
-        let (before, after) = (session.counted, session.heap());
-        session.counted = after;
+        let (before, after) = (session.counted as usize, session.heap());
+        session.counted = u32::try_from(after).unwrap_or(u32::MAX);
         self.account.change(before, after);
     }
 
@@ -56,11 +56,11 @@ impl Broker {
         if connection.counted == 0 && connection.is_bare() {
             return;
         }
-        let (before, after) = (connection.counted, connection.heap());
+        let (before, after) = (connection.counted as usize, connection.heap());
         if before == after {
             return;
         }
-        connection.counted = after;
+        connection.counted = u32::try_from(after).unwrap_or(u32::MAX);
         let more = after.saturating_sub(before);
         let refused = more > 0 && !self.account.has_room(more);
         self.account.change(before, after);

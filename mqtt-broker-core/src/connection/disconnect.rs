@@ -1,5 +1,6 @@
 //! How a connection ends: by DISCONNECT, by the broker, or without a word.
 
+use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 
 use mqtt_codec::{
@@ -118,7 +119,7 @@ impl Broker {
         self.drop_question(index);
         if let Some(mut connection) = self.connections.remove(index) {
             self.timers.cancel(&mut connection.timer);
-            self.account.give(connection.counted);
+            self.account.give(connection.counted as usize);
             if let Some(progress) = &connection.progress {
                 self.release_interests(progress.interests());
             }
@@ -157,7 +158,7 @@ impl Broker {
             connection.outgoing = outgoing;
             // Messages with QoS 0: the others stay with the Session.
             let has_messages = connection.live_messages > 0;
-            connection.former = has_messages.then(|| session.client_identifier.clone());
+            connection.former = has_messages.then(|| Box::new(session.client_identifier.clone()));
         }
         self.recount_connection(index);
         let Some(session) = self.sessions.get_mut(key) else { return };

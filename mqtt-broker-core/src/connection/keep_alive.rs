@@ -31,7 +31,8 @@ impl Broker {
         }
         self.deny_delivery(now, index);
         if let Some(connection) = self.connections.get_mut(index) {
-            if connection.throttled.take_if(|until| *until <= now).is_some() {
+            if connection.throttled().is_some_and(|until| until <= now) {
+                connection.throttled = Instant::default();
                 self.resume(index);
             }
         }
@@ -59,7 +60,7 @@ impl Broker {
             return Some(deadline);
         }
         let connection = self.connections.get(index)?;
-        if let Some(until) = connection.throttled {
+        if let Some(until) = connection.throttled() {
             return Some(until);
         }
         match connection.state {

@@ -38,17 +38,59 @@ impl Default for Line {
     }
 }
 
-/// A connection's place in one line.
+/// Where a connection stands: in the line of those who hold something back, and in one of those whose
+/// input waits. It never waits for two things there: what waits is offered again after the first, and
+/// finds the second.
 #[derive(Clone, Copy)]
-pub(crate) struct Place {
-    next: u32,
-    previous: u32,
-    stands: bool,
+pub(crate) struct Places {
+    durable: Place,
+    input: Place,
+    /// In which line `input` is, if in any.
+    awaited: For,
 }
 
-impl Default for Place {
+/// A connection's place in one line.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Place {
+    next: u32,
+    /// [`ABSENT`] if it does not stand there.
+    previous: u32,
+}
+
+/// No connection has this index.
+const ABSENT: u32 = NONE - 1;
+
+impl Place {
+    const NOWHERE: Self = Self { next: NONE, previous: ABSENT };
+}
+
+impl Default for Places {
     fn default() -> Self {
-        Self { next: NONE, previous: NONE, stands: false }
+        Self { durable: Place::NOWHERE, input: Place::NOWHERE, awaited: For::Turn }
+    }
+}
+
+impl Places {
+    /// Its place in this line, if it stands there.
+    fn standing(&self, what: For) -> Option<Place> {
+        let place = match what {
+            For::Durable => self.durable,
+            _ if self.awaited == what => self.input,
+            _ => Place::NOWHERE,
+        };
+        (place.previous != ABSENT).then_some(place)
+    }
+
+    const fn place_mut(&mut self, what: For) -> &mut Place {
+        match what {
+            For::Durable => &mut self.durable,
+            _ => &mut self.input,
+        }
+    }
+
+    /// Whether its input waits in a line.
+    fn waits(&self) -> bool {
+        self.input.previous != ABSENT
     }
 }
 
@@ -86,20 +128,37 @@ impl Connections {
 
     /// Whether this connection stands in a line.
     pub(crate) fn waits_for(&self, what: For, index: u32) -> bool {
-        self.slots.get(index).is_some_and(|connection| what.of(&connection.places).stands)
+        self.slots.get(index).is_some_and(|found| found.places.standing(what).is_some())
     }
 
-    /// Puts a connection at the end of a line, unless it stands there already.
+    /// Whether this connection's input waits in any line.
+    pub(crate) fn input_waits(&self, index: u32) -> bool {
+        self.slots.get(index).is_some_and(|found| found.places.waits())
+    }
+
+    /// Puts a connection at the end of a line, unless it stands there already, or its input waits in
+    /// another.
     pub(crate) fn line_up(&mut self, what: For, index: u32) {
         let last = what.of(&self.lines).last;
         let Some(connection) = self.slots.get_mut(index) else { return };
-        let place = what.of_mut(&mut connection.places);
-        if place.stands {
+        let places = &mut connection.places;
+        let stands = match what {
+            For::Durable => places.standing(what).is_some(),
+            _ => places.waits(),
+        };
+        debug_assert!(
+            !stands || places.standing(what).is_some(),
+            "what waits for one thing is not looked at by another"
+        );
+        if stands {
             return;
         }
-        *place = Place { next: NONE, previous: last, stands: true };
+        if what != For::Durable {
+            places.awaited = what;
+        }
+        *places.place_mut(what) = Place { next: NONE, previous: last };
         if let Some(before) = self.slots.get_mut(last) {
-            what.of_mut(&mut before.places).next = index;
+            before.places.place_mut(what).next = index;
         }
         let line = what.of_mut(&mut self.lines);
         if line.first == NONE {
@@ -124,15 +183,13 @@ impl Connections {
     /// Takes a connection out of a line; whether it stood there.
     pub(crate) fn step_out(&mut self, what: For, index: u32) -> bool {
         let Some(connection) = self.slots.get_mut(index) else { return false };
-        let place = core::mem::take(what.of_mut(&mut connection.places));
-        if !place.stands {
-            return false;
-        }
+        let Some(place) = connection.places.standing(what) else { return false };
+        *connection.places.place_mut(what) = Place::NOWHERE;
         if let Some(before) = self.slots.get_mut(place.previous) {
-            what.of_mut(&mut before.places).next = place.next;
+            before.places.place_mut(what).next = place.next;
         }
         if let Some(after) = self.slots.get_mut(place.next) {
-            what.of_mut(&mut after.places).previous = place.previous;
+            after.places.place_mut(what).previous = place.previous;
         }
         let line = what.of_mut(&mut self.lines);
         if line.first == index {
@@ -143,5 +200,14 @@ impl Connections {
         }
         line.len -= 1;
         true
+    }
+
+    /// Takes a connection out of every line.
+    pub(super) fn leave_lines(&mut self, index: u32) {
+        self.step_out(For::Durable, index);
+        let awaited = self.slots.get(index).map(|connection| connection.places.awaited);
+        if let Some(awaited) = awaited {
+            self.step_out(awaited, index);
+        }
     }
 }

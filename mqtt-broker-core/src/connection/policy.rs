@@ -15,7 +15,6 @@ use smallvec::SmallVec;
 use crate::boundary::{ConnectionHandle, Request, Ticket};
 use crate::broker::Broker;
 use crate::config::Limit;
-use crate::connection::line::For;
 use crate::output::Pending;
 use crate::policy::{
     AuthenticateRequest, AuthenticationStep, Client, ConnectRequest, Policy, PublishRequest,
@@ -190,13 +189,10 @@ impl Broker {
 
     /// Input is welcome again, unless another cause to wait is left.
     pub(crate) fn resume(&mut self, index: u32) {
-        let stands = |line| self.connections.waits_for(line, index);
-        let in_line = [For::Turn, For::Room, For::Host, For::Peers, For::Spread];
-        let in_line = in_line.into_iter().any(stands);
-        let clogged = self.is_clogged(index) || in_line;
+        let clogged = self.is_clogged(index) || self.connections.input_waits(index);
         let Some(connection) = self.connections.get_mut(index) else { return };
         let open = connection.question.as_ref().is_some_and(|question| question.ticket.is_some());
-        if connection.waiting && !open && !clogged && connection.throttled.is_none() {
+        if connection.waiting && !open && !clogged && connection.throttled().is_none() {
             connection.waiting = false;
             if let Some(handle) = self.connections.handle(index) {
                 self.outputs.push(Pending::Resume(handle));

@@ -30,7 +30,7 @@ impl Broker {
             return Err(CloseReason::Violation(code, "more messages a second than `publish_rate`"));
         }
         if let Some(connection) = self.connections.get_mut(index) {
-            connection.throttled = Some(now + paid.since(now + BURST));
+            connection.throttled = now + paid.since(now + BURST);
         }
         self.arm_connection_timer(now, index);
         Ok(false)

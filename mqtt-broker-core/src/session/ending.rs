@@ -90,7 +90,7 @@ impl Broker {
                 }
                 _ => {
                     let gone = self.sessions.remove_first_ended();
-                    self.account.give(gone.map_or(0, |session| session.counted));
+                    self.account.give(gone.map_or(0, |session| session.counted as usize));
                 }
             }
         }

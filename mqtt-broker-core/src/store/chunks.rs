@@ -59,6 +59,11 @@ impl<T> Chunks<T> {
         Ok(())
     }
 
+    /// Whoever needed the room that was refused does without.
+    pub(super) fn forgive(&self) {
+        self.account.take_refusal();
+    }
+
     /// Takes out the value that was pushed last. A chunk that is empty is kept until the one before
     /// it loses a value; of a single chunk half is given back when three quarters are empty.
     pub(crate) fn pop(&mut self) -> Option<T> {

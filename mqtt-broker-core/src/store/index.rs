@@ -133,7 +133,12 @@ impl Index {
         hash_of: impl Fn(u32) -> u64,
     ) -> Result<(), Full> {
         if u64::from(self.len) >= u64::from(self.buckets.len()) * Bucket::LOAD {
-            self.split(hash_of)?;
+            // Without memory for more buckets there is room behind those there are, for a while.
+            let grown = self.split(hash_of);
+            if self.buckets.len() == 0 {
+                return grown;
+            }
+            self.buckets.forgive();
         }
         self.place(self.bucket(hash), tag(hash), Key::new(key))?;
         self.len += 1;
