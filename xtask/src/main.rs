@@ -47,7 +47,7 @@ enum Task {
     Paho(paho::Arguments),
     /// Builds a client for a microcontroller, measures it, and lets it use the broker from QEMU
     Sensor,
-    /// Measures what the codec takes of a microcontroller's flash
+    /// Measures what codec and core take of a microcontroller's flash, and a small broker of its RAM
     Size,
     /// Checks that every numbered statement of the standards is met and tested; writes the table
     Spec(spec::Arguments),
