@@ -91,10 +91,12 @@ impl PacketType {
     /// The flags that the fixed header of every packet of this type has; those of a PUBLISH vary.
     #[inline]
     pub(crate) const fn flags(self) -> u8 {
-        match self {
-            Self::Pubrel | Self::Subscribe | Self::Unsubscribe => 0b0010,
-            _ => 0,
-        }
+        // A bit for each type.
+        const WITH_QOS_1: u32 = 1 << PacketType::Pubrel as u32
+            | 1 << PacketType::Subscribe as u32
+            | 1 << PacketType::Unsubscribe as u32;
+        let [bit, ..] = (WITH_QOS_1 >> self as u32 & 1).to_le_bytes();
+        bit << 1
     }
 
     /// Who may send a packet of this type.
@@ -284,7 +286,11 @@ impl<'a> Frame<'a> {
     /// Whether the flags of a packet that is not a PUBLISH are what they have to be. 3.1 does not use
     /// them, but for the QoS that `frame` has looked at.
     #[inline]
-    pub(crate) fn check_flags(&self, version: Version) -> Result<(), DecodeError> {
+    pub(crate) fn check_flags(
+        &self,
+        packet_type: PacketType,
+        version: Version,
+    ) -> Result<(), DecodeError> {
         //= [MQTT-2.1.3-1]
         //= [MQTT-3.6.1-1]
         //= [MQTT-3.8.1-1]
@@ -292,7 +298,7 @@ impl<'a> Frame<'a> {
         //= [MQTT-3.14.1-1]
         //= [MQTT-3.15.1-1]
         //= 3.1.1 [MQTT-2.2.2-2]
-        if version != Version::V3_1 && self.flags() != self.packet_type().flags() {
+        if version != Version::V3_1 && self.flags() != packet_type.flags() {
             return Err(DecodeError::InvalidFixedHeaderFlags);
         }
         Ok(())

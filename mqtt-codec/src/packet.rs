@@ -204,7 +204,7 @@ const PUBACK: u8 = (PacketType::Puback as u8) << 4;
 fn decode_other(body: &[u8], header: Header, version: Version) -> Result<Packet<'_>, DecodeError> {
     let frame = header.with(body);
     if frame.packet_type() == PacketType::Connect {
-        return Connect::decode(frame);
+        return Connect::decode(body, header);
     }
     check_header(frame, version)?;
     match frame.packet_type() {
@@ -233,7 +233,7 @@ fn decode_other(body: &[u8], header: Header, version: Version) -> Result<Packet<
 #[inline]
 fn check_header(frame: Frame<'_>, version: Version) -> Result<(), DecodeError> {
     frame.check_version(version)?;
-    frame.check_flags(version)
+    frame.check_flags(frame.packet_type(), version)
 }
 
 /// Declares `from_frame` for types that make the `Packet` themselves.

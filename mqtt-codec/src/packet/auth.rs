@@ -16,6 +16,7 @@ pub struct Auth<'a> {
 }
 
 impl<'a> Auth<'a> {
+    #[inline(never)]
     pub(super) fn decode(frame: Frame<'a>, version: Version) -> Result<Packet<'a>, DecodeError> {
         if version < Version::V5 {
             return Err(DecodeError::ReservedPacketType);

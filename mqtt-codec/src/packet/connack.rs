@@ -20,6 +20,7 @@ pub struct Connack<'a> {
 }
 
 impl<'a> Connack<'a> {
+    #[inline(never)]
     pub(super) fn decode(frame: Frame<'a>, version: Version) -> Result<Packet<'a>, DecodeError> {
         let mut reader = Reader::new(frame.body);
         let flags = reader.u8()?;

@@ -1,11 +1,12 @@
 //! CONNECT.
 
 use super::{check_binary, packet_len, start_with_u16};
+use crate::fixed_header::Header;
 use crate::property::{Allowed, id};
 use crate::reader::Reader;
 use crate::{
     DecodeError, EncodeError, Frame, Packet, PacketType, Properties, QoS, TopicName, Utf8String,
-    Version, Will, text,
+    Version, WIDE, Will, text,
 };
 
 const RESERVED: u8 = 0x01;
@@ -47,20 +48,21 @@ impl<'a> Connect<'a> {
         if frame.packet_type() != PacketType::Connect {
             return Err(DecodeError::UnexpectedPacketType);
         }
-        match Self::decode(frame)? {
+        match Self::decode(frame.body, frame.header())? {
             Packet::Connect(connect) => Ok(connect),
             _ => Err(DecodeError::UnexpectedPacketType),
         }
     }
 
     /// It makes the `Packet` itself, since to move a packet into one takes as long as decoding it. Out of
-    /// line, where all registers are its own.
+    /// line, where all registers are its own. The parts of the frame come in registers.
     #[inline(never)]
-    pub(super) fn decode(frame: Frame<'a>) -> Result<Packet<'a>, DecodeError> {
-        let mut reader = Reader::new(frame.body);
+    pub(super) fn decode(body: &'a [u8], header: Header) -> Result<Packet<'a>, DecodeError> {
+        let frame = header.with(body);
+        let mut reader = Reader::new(body);
         let version = protocol(&mut reader)?;
         frame.check_version(version)?;
-        frame.check_flags(version)?;
+        frame.check_flags(PacketType::Connect, version)?;
         let flags = reader.u8()?;
         check_flags(flags, version)?;
         let keep_alive = reader.u16()?;
@@ -213,6 +215,15 @@ impl<'a> Connect<'a> {
 /// Protocol Name and Protocol Version.
 #[inline(always)]
 fn protocol(reader: &mut Reader<'_>) -> Result<Version, DecodeError> {
+    if WIDE {
+        // The name that nearly all have, in one comparison.
+        if let Some(([name @ .., level @ (4 | 5)], rest)) = reader.rest().split_first_chunk::<7>() {
+            if *name == *b"\0\x04MQTT" {
+                *reader = Reader::new(rest);
+                return Ok(if *level == 5 { Version::V5 } else { Version::V3_1_1 });
+            }
+        }
+    }
     let name = reader.binary()?;
     let level = reader.u8();
     match (name, level) {

@@ -25,6 +25,7 @@ impl<'a> Disconnect<'a> {
         Self { reason_code, properties: Properties::none() }
     }
 
+    #[inline(never)]
     pub(super) fn decode(frame: Frame<'a>, version: Version) -> Result<Packet<'a>, DecodeError> {
         if version < Version::V5 && frame.sender() == Sender::Server {
             return Err(DecodeError::UnexpectedPacketType);

@@ -173,6 +173,7 @@ impl fmt::Debug for ReasonCodeIter<'_> {
 }
 
 impl<'a> Suback<'a> {
+    #[inline(never)]
     pub(super) fn decode(frame: Frame<'a>, version: Version) -> Result<Packet<'a>, DecodeError> {
         let mut reader = Reader::new(frame.body);
         let packet_identifier = reader.packet_identifier()?;

@@ -22,6 +22,7 @@ pub struct Unsuback<'a> {
 }
 
 impl<'a> Unsuback<'a> {
+    #[inline(never)]
     pub(super) fn decode(frame: Frame<'a>, version: Version) -> Result<Packet<'a>, DecodeError> {
         let mut reader = Reader::new(frame.body);
         let packet_identifier = reader.packet_identifier()?;
