@@ -53,6 +53,9 @@ pub fn summary(done: u64, counts: &Counts, elapsed: Duration) -> String {
     text.push('\n');
     for (standard, name) in [(Standard::V5, "MQTT 5.0"), (Standard::V3_1_1, "MQTT 3.1.1")] {
         let all = counts.reached.iter().filter(|((of, _), _)| *of == standard);
+        if all.clone().next().is_none() {
+            continue;
+        }
         let _ = write!(text, "requirements checked ({} of {name}):", all.clone().count());
         for ((_, requirement), count) in all {
             let _ = write!(text, " {} {count}", requirement.trim_start_matches("MQTT-"));

@@ -302,7 +302,8 @@ impl Nodes {
             Event::Flow(from, to) => self.flow(from, to),
             Event::Room(node) => self.room(node),
             Event::Die(node, life) => {
-                if self.nodes[node].is_up && self.nodes[node].life == life {
+                let may_die = self.quiet.is_none_or(|quiet| quiet == node);
+                if may_die && self.nodes[node].is_up && self.nodes[node].life == life {
                     self.die(node, Death::Power);
                 }
             }
@@ -317,8 +318,7 @@ impl Nodes {
             self.sync_later(node, lsn);
         }
         // Between two records of one call.
-        let may_die = self.quiet.is_none_or(|quiet| quiet == node);
-        if made.changes > 1 && may_die && self.struck(Fault::PowerCut, 100) {
+        if made.changes > 1 && self.struck(Fault::PowerCut, 100) {
             self.later(0, Event::Die(node, self.nodes[node].life));
         }
         let (mut peers, mut closed, mut resumed) = (Vec::new(), Vec::new(), Vec::new());
