@@ -107,7 +107,7 @@ fn a_peer_that_is_told_too_early_forgets_too_early() {
 
 #[test]
 fn what_is_not_sent_again_on_a_new_link_is_missed() {
-    is_found(Defect::ForgottenForward, "joined", 40, &["indistinguishable", "liveness"]);
+    is_found(Defect::ForgottenForward, "joined", 40, &["indistinguishable", "liveness", "will"]);
 }
 
 #[test]
