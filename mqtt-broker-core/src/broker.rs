@@ -93,6 +93,8 @@ pub struct Broker {
     pub(crate) releasing: u32,
     /// What connections had to send that are gone, to be freed over turns.
     pub(crate) discarded: List,
+    /// The same with messages of QoS 0 in it, each of which is told of, and whose they were.
+    pub(crate) unsent: VecDeque<(Box<str>, List)>,
     /// Connections to close and Will Messages to publish once the step at hand is done: work lists
     /// where there might have been recursion.
     pub(crate) closing: VecDeque<(ConnectionHandle, CloseReason)>,
@@ -161,6 +163,7 @@ impl Broker {
             work: Work::default(),
             counted_aside: 0,
             discarded: List::default(),
+            unsent: VecDeque::new(),
             closing: VecDeque::new(),
             wills: VecDeque::new(),
             orphans: VecDeque::new(),

@@ -88,6 +88,9 @@ struct Peer {
     /// The last sequence given out.
     last: u64,
     kept: VecDeque<Kept>,
+    /// The last sequence that it has said it has. Of what is kept, what is not after it is let go
+    /// over turns.
+    confirmed: u64,
     /// What waits for it in the broker: bytes of messages.
     bytes: usize,
     /// Of what is kept, the first that has not been sent on this link, if it is not in `ordered`.
@@ -107,6 +110,8 @@ struct Peer {
     /// Answers among what waits, and the last of those that found no place there.
     answers: u32,
     late: Late,
+    /// What waited for links that are gone, to be forgotten over turns.
+    cut: VecDeque<Cut>,
     /// The last mark that it has answered.
     marked: u64,
     routed: Routed,
@@ -117,6 +122,12 @@ struct Peer {
 struct Late {
     marked: Option<(Lsn, u64)>,
     received: Option<(Lsn, u64)>,
+}
+
+/// What waited for a link that is gone.
+struct Cut {
+    ordered: VecDeque<(Lsn, Item)>,
+    live: VecDeque<Live>,
 }
 
 /// What a peer wants.
@@ -209,7 +220,9 @@ impl Peers {
 
     /// Whether there is work that waits for a turn.
     pub(crate) fn has_work(&self) -> bool {
-        self.releasing || self.list.iter().any(|peer| peer.interests.wiping)
+        let has_work =
+            |peer: &Peer| peer.interests.wiping || !peer.cut.is_empty() || peer.has_confirmed();
+        self.releasing || self.list.iter().any(has_work)
     }
 
     /// The memory held beside the tables, in bytes.
@@ -242,16 +255,30 @@ impl Peer {
         queue_bytes(&self.kept)
             + queue_bytes(&self.ordered)
             + queue_bytes(&self.live)
+            + queue_bytes(&self.cut)
+            + self.cut.iter().map(Cut::heap).sum::<usize>()
             + bytes_of(&self.routed.groups)
     }
 
     /// How much waits for it.
     fn waiting(&self) -> usize {
-        self.kept.len() + self.ordered.len() + self.live.len()
+        let cut = self.cut.iter().map(|cut| cut.ordered.len() + cut.live.len()).sum::<usize>();
+        self.kept.len() + self.ordered.len() + self.live.len() + cut
+    }
+
+    /// Whether something is kept that it has.
+    fn has_confirmed(&self) -> bool {
+        self.kept.front().is_some_and(|kept| kept.sequence <= self.confirmed)
     }
 
     fn kept(&self, sequence: u64) -> Option<&Kept> {
         let first = self.kept.front()?.sequence;
         self.kept.get(usize::try_from(sequence.checked_sub(first)?).ok()?)
+    }
+}
+
+impl Cut {
+    fn heap(&self) -> usize {
+        queue_bytes(&self.ordered) + queue_bytes(&self.live)
     }
 }

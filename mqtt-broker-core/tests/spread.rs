@@ -145,6 +145,52 @@ fn a_message_for_very_many_is_queued_over_turns() {
     assert_eq!(world.broker.stats().publications, 2, "who has not acknowledged them may need them");
 }
 
+/// Beside a peer, too: only what comes from one, and what a group may give to one, is queued at once.
+#[test]
+fn a_message_for_very_many_is_queued_over_turns_beside_a_peer() {
+    let mut config = config();
+    config.shards = 2;
+    let mut world = World::new(config);
+    let subscribers: Vec<ConnectionHandle> =
+        (0..MANY).map(|n| world.subscribed(&format!("{n}"), "all", false)).collect();
+    subscribers.iter().for_each(|handle| drop(world.read(*handle)));
+    let publisher = world.connected("publisher", false);
+    world.read(publisher);
+    world.rest();
+    let before = world.broker.stats().steps;
+    assert_eq!(world.send(publisher, &message(7)), (true, true));
+    assert!(world.broker.stats().steps - before <= u64::from(MANY) + Broker::STEPS_PER_CALL);
+    assert!(world.rest() > 1);
+    assert_eq!(world.read(publisher), [0x40, 2, 0, 7]);
+    for handle in subscribers {
+        assert_eq!(world.read(handle).len(), 2 + 5 + 2 + 1);
+    }
+}
+
+/// Each message that was not sent is told of, and the table of entries is empty in the end.
+#[test]
+fn what_was_left_unread_is_dropped_over_turns() {
+    let mut world = World::new(config());
+    let deaf = world.subscribed("deaf", "all", false);
+    let publisher = world.connected("publisher", false);
+    world.read(publisher);
+    let burst = publish(V5, 0x30, "all", 0, &[]).repeat(1000);
+    for _ in 0..100 {
+        world.send(publisher, &burst);
+        world.rest();
+    }
+    let before = world.broker.stats().steps;
+    world.broker.handle_eof(NOW, deaf);
+    // The line is looked over once in one go.
+    let steps = world.broker.stats().steps - before;
+    assert!(steps <= 100_000 + Broker::STEPS_PER_CALL + 2048, "{steps} steps");
+    assert!(world.broker.stats().dropped_connection_ended < 100_000);
+    assert!(world.rest() > 1);
+    let stats = world.broker.stats();
+    assert_eq!((stats.dropped_connection_ended, stats.entries), (100_000, 0));
+    assert_eq!(stats.publications, 0);
+}
+
 /// What is read together is written together: a part of it would be a write to everybody.
 #[test]
 fn a_burst_for_a_thousand_is_taken_in_one_call() {

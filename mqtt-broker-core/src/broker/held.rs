@@ -96,6 +96,7 @@ impl Broker {
         trim(&mut self.deliveries);
         trim(&mut self.more_identifiers);
         trim_queue(&mut self.closing);
+        trim_queue(&mut self.unsent);
         trim_queue(&mut self.wills);
         trim_queue(&mut self.orphans);
     }
@@ -105,6 +106,7 @@ impl Broker {
             + bytes_of(&self.deliveries)
             + bytes_of(&self.more_identifiers)
             + queue_bytes(&self.closing)
+            + queue_bytes(&self.unsent)
             + queue_bytes(&self.wills)
             + queue_bytes(&self.orphans)
     }

@@ -124,10 +124,10 @@ impl Broker {
                 self.release_interests(progress.interests());
             }
             self.drop_held(NONE, connection.held);
-            if let Some(client) = &connection.former {
-                self.tell_unsent(client, &mut connection.outgoing);
+            match connection.former {
+                Some(client) => self.leave_unsent(client, connection.outgoing),
+                None => self.discard(connection.outgoing),
             }
-            self.discard(connection.outgoing);
             let tail = connection.partial.and_then(|partial| partial.publication);
             if let Some(publication) = tail {
                 self.publications.release(publication);
@@ -176,17 +176,6 @@ impl Broker {
             });
         }
         self.session_left(now, key);
-    }
-
-    /// Says of each message left in a line that its connection ended before it was sent.
-    fn tell_unsent(&mut self, client: &str, line: &mut List) {
-        self.work.add(line.len() as usize);
-        while let Some(item) = self.entries.outgoing.pop(line) {
-            if let Item::Live { publication, .. } = item {
-                self.dropped_of(client, publication, DropCause::ConnectionEnded);
-            }
-            self.free_item(item);
-        }
     }
 
     /// Of what a connection had to send, keeps what is complete in itself. QoS 1 and 2 messages

@@ -239,6 +239,8 @@ impl Broker {
             PeerChange::Confirmed { sequence } => {
                 peer.last = peer.last.max(sequence);
                 self.confirmed(shard, sequence);
+                // A record is taken whole.
+                self.let_go_confirmed(shard, usize::MAX);
             }
         }
         Ok(())

@@ -102,6 +102,10 @@ impl Broker {
         let releasing = peers.releasing;
         for shard in peers.shards() {
             self.wipe(shard);
+            self.drop_cut(shard);
+            if !self.work.is_done() {
+                self.let_go_confirmed(shard, self.work.left());
+            }
         }
         if releasing {
             self.release_marked();

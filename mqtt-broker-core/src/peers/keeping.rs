@@ -123,27 +123,58 @@ impl Broker {
         }
     }
 
-    /// The peer has all up to a sequence.
-    pub(super) fn confirmed(&mut self, shard: Shard, mut sequence: u64) {
-        let mut any = false;
-        let last = self.peers.as_deref().and_then(|peers| peers.get(shard)).map(|peer| peer.last);
-        sequence = sequence.min(last.unwrap_or_default());
-        loop {
+    /// The peer has all up to a sequence: they are let go as far as this call goes.
+    pub(super) fn confirmed(&mut self, shard: Shard, sequence: u64) {
+        let state = self.peers.as_deref_mut().and_then(|peers| peers.get_mut(shard));
+        if let Some(state) = state {
+            // What it says of messages that it was never given says nothing of later ones.
+            state.confirmed = state.confirmed.max(sequence.min(state.last));
+            self.let_go_confirmed(shard, self.work.left().max(1));
+        }
+    }
+
+    /// Lets go of so many messages that the peer has said that it has.
+    pub(super) fn let_go_confirmed(&mut self, shard: Shard, steps: usize) {
+        let mut last = None;
+        for _ in 0..steps {
             let Some(peers) = self.peers.as_deref_mut() else { return };
-            let Some(state) = peers.get_mut(shard) else { return };
-            let first = state.kept.front().filter(|kept| kept.sequence <= sequence);
-            let Some(kept) = first.is_some().then(|| state.kept.pop_front()).flatten() else {
+            let Some(state) = peers.get_mut(shard).filter(|state| state.has_confirmed()) else {
                 break;
             };
+            let Some(kept) = state.kept.pop_front() else { break };
             peers.kept -= 1;
-            any = true;
+            last = Some(kept.sequence);
+            self.work.add(1);
             self.account.give(kept.groups.len());
             self.unname(kept.publication);
             self.let_go_forward(shard, kept.publication);
         }
-        if any {
+        if let Some(sequence) = last {
             let change = PeerChange::Confirmed { sequence };
             self.journal.change(&Change::Peer(shard, change));
+        }
+    }
+
+    /// Forgets what waited for a link that is gone, as far as this call goes.
+    pub(super) fn drop_cut(&mut self, shard: Shard) {
+        while !self.work.is_done() {
+            let state = self.peers.as_deref_mut().and_then(|peers| peers.get_mut(shard));
+            let Some(state) = state else { return };
+            let Some(cut) = state.cut.front_mut() else { return };
+            self.work.add(1);
+            let live = match (cut.ordered.pop_front(), cut.live.pop_front()) {
+                (Some((_, Item::Live(live))), None) | (None, Some(live)) => [Some(live), None],
+                (Some((_, Item::Live(one))), Some(other)) => [Some(one), Some(other)],
+                (Some(_), other) => [other, None],
+                (None, None) => {
+                    state.cut.pop_front();
+                    continue;
+                }
+            };
+            for live in live.into_iter().flatten() {
+                self.account.give(live.groups.len());
+                self.let_go_forward(shard, live.publication);
+            }
         }
     }
 

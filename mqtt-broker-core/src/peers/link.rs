@@ -2,7 +2,7 @@
 
 use alloc::collections::VecDeque;
 
-use super::{Item, Late, Link, Peers, Walk};
+use super::{Cut, Item, Late, Link, Peers, Walk};
 use crate::boundary::{Error, Lsn, Shard};
 use crate::broker::Broker;
 use crate::defect::Defect;
@@ -58,15 +58,10 @@ impl Broker {
         (state.ordered_live, state.answers, state.late) = (0, 0, Late::default());
         let ordered = core::mem::take(&mut state.ordered);
         let live = core::mem::take(&mut state.live);
-        let lives = ordered.into_iter().filter_map(|(_, item)| match item {
-            Item::Live(live) => Some(live),
-            _ => None,
-        });
-        // They are as many as the limit on them.
-        for live in lives.chain(live) {
-            self.account.give(live.groups.len());
-            self.let_go_forward(peer, live.publication);
+        if !ordered.is_empty() || !live.is_empty() {
+            state.cut.push_back(Cut { ordered, live });
         }
+        self.drop_cut(peer);
         self.release_marked();
         self.settle(now);
     }
@@ -91,8 +86,12 @@ impl Broker {
         let Some(state) = self.peers.as_deref_mut().and_then(|peers| peers.get_mut(peer)) else {
             return;
         };
-        state.resend =
-            state.kept.front().map_or(state.last.saturating_add(1), |kept| kept.sequence);
+        // What is confirmed and yet to be let go is not sent again.
+        state.resend = match state.kept.front() {
+            Some(kept) if state.has_confirmed() => kept.sequence.max(state.confirmed + 1),
+            Some(kept) => kept.sequence,
+            None => state.last.saturating_add(1),
+        };
         state.resend_until = state.last;
         state.walk = Some(Walk::Begin);
         let behind = core::mem::take(&mut state.behind) || !known;

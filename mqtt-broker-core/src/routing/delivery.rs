@@ -14,6 +14,9 @@ use crate::store::Claim;
 use crate::subscription::Matches;
 use crate::time::Instant;
 
+/// So many matches that are only looked at are a step of work.
+const LOOKS: usize = 16;
+
 /// So many copies that go the short way are a step of work.
 const SHORT_WAYS: usize = 2;
 
@@ -45,10 +48,11 @@ impl Broker {
         let routed = Routed { publication, qos, retain, sequence, origin, size };
         let matches = core::mem::take(&mut self.matches);
         let many = matches.subscribers.len() + matches.groups.len() > AT_ONCE;
-        if many && self.peers.is_none() {
-            self.merge(now, routed, &matches);
-            self.put_off(publication, origin, &matches);
-            self.matches = matches;
+        // A peer does not wait with what comes next, and a group may choose one.
+        let alone = self.peers.is_none();
+        if many && (alone || matches.groups.is_empty() && !origin.is_some_and(is_peer)) {
+            self.deliver_over_turns(now, routed, matches);
+            self.forward(publication, origin, stamp);
             return;
         }
         if matches.filters > 1 {
@@ -66,6 +70,21 @@ impl Broker {
         if self.peers.is_some() {
             self.forward(publication, origin, stamp);
         }
+        self.matches = matches;
+    }
+
+    /// Of those that are to have a copy, clients have theirs over turns, and all others at once.
+    #[cold]
+    fn deliver_over_turns(&mut self, now: Instant, routed: Routed, mut matches: Matches) {
+        if matches.filters > 1 {
+            self.merge(now, routed, &matches);
+        } else {
+            for &found in matches.subscribers.iter().filter(|found| is_local(found.subscriber)) {
+                self.deliver_aside(now, routed, addressed(found, routed.qos, routed.retain));
+            }
+            self.work.add(matches.subscribers.len() / LOOKS);
+        }
+        self.put_off(routed.publication, routed.origin, &mut matches);
         self.matches = matches;
     }
 

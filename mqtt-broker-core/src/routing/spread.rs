@@ -9,11 +9,12 @@ use alloc::vec::Vec;
 
 use mqtt_codec::{Delivery as QoSDelivery, ReasonCode, SubscriptionIdentifier};
 
-use super::Delivery;
+use super::local::is_local;
+use super::{Delivery, addressed};
 use crate::boundary::ConnectionHandle;
 use crate::broker::{Broker, bytes_of};
 use crate::connection::line::For;
-use crate::subscription::Matches;
+use crate::subscription::{Match, Matches};
 use crate::time::Instant;
 
 /// A message with more copies than this is spread over turns.
@@ -24,13 +25,16 @@ pub(crate) struct Spread {
     /// Held until the end.
     publication: u32,
     origin: Option<u32>,
+    /// Whom it is for, of whom none is there twice: these, and those who have yet to be looked at.
     deliveries: Vec<Delivery>,
+    matches: Vec<Match>,
     /// Subscription Identifiers beyond the first, with the place of their delivery, in order.
     more: Vec<(u32, SubscriptionIdentifier)>,
     /// The serials of the share groups that have yet to choose.
     groups: Vec<u32>,
     /// How many of each are done with.
     delivered: usize,
+    looked_at: usize,
     identified: usize,
     chosen: usize,
     awaited: Option<Awaited>,
@@ -45,28 +49,40 @@ struct Awaited {
 
 impl Spread {
     const fn heap(&self) -> usize {
-        bytes_of(&self.deliveries) + bytes_of(&self.more) + bytes_of(&self.groups)
+        bytes_of(&self.deliveries)
+            + bytes_of(&self.matches)
+            + bytes_of(&self.more)
+            + bytes_of(&self.groups)
     }
 }
 
 impl Broker {
-    /// Puts off the copies of a publication: those that were listed, and those of share groups.
+    /// Puts off the copies of a publication: those that were listed, or all if one filter has them,
+    /// and those of share groups.
     #[cold]
-    pub(super) fn put_off(&mut self, publication: u32, origin: Option<u32>, matches: &Matches) {
+    pub(super) fn put_off(&mut self, publication: u32, origin: Option<u32>, found: &mut Matches) {
         let deliveries = core::mem::take(&mut self.deliveries);
         let more = core::mem::take(&mut self.more_identifiers);
-        self.work.add(matches.groups.len());
-        let serials = matches.groups.iter().map(|group| self.subscriptions.serial(*group));
+        let mut matches = Vec::new();
+        if found.filters <= 1 {
+            // They are not there for the next message any more.
+            found.alter();
+            matches = core::mem::take(&mut found.subscribers);
+        }
+        self.work.add(found.groups.len());
+        let serials = found.groups.iter().map(|group| self.subscriptions.serial(*group));
         let groups = serials.collect();
         self.publications.hold(publication);
-        let (delivered, identified, chosen, awaited) = (0, 0, 0, None);
+        let (delivered, looked_at, identified, chosen, awaited) = (0, 0, 0, 0, None);
         let spread = Spread {
             publication,
             origin,
             deliveries,
+            matches,
             more,
             groups,
             delivered,
+            looked_at,
             identified,
             chosen,
             awaited,
@@ -145,6 +161,15 @@ impl Broker {
                     self.enqueue(delivery.subscriber, message);
                 } else {
                     self.entries.remove_identifiers(message.identifiers);
+                }
+            } else if let Some(&found) = spread.matches.get(spread.looked_at) {
+                spread.looked_at += 1;
+                let goes_on = self.sessions.get(found.subscriber).is_some_and(|s| !s.ended);
+                //= [MQTT-3.8.3-3]
+                let own = found.options.no_local && spread.origin == Some(found.subscriber);
+                if goes_on && !own && !is_local(found.subscriber) {
+                    let delivery = addressed(found, qos, retain);
+                    self.enqueue(delivery.subscriber, delivery.message(spread.publication));
                 }
             } else if let Some(&serial) = spread.groups.get(spread.chosen) {
                 spread.chosen += 1;

@@ -1,9 +1,11 @@
 //! The end of a Session: at once for all to see, and what it held is freed over turns.
 
-use crate::boundary::Event;
+use alloc::boxed::Box;
+
+use crate::boundary::{DropCause, Event};
 use crate::broker::Broker;
 use crate::journal::{Change, SessionChange};
-use crate::session::queue::{List, UnderWay};
+use crate::session::queue::{Item, List, UnderWay};
 use crate::time::Instant;
 
 impl Broker {
@@ -50,6 +52,36 @@ impl Broker {
         self.free_discarded(left);
     }
 
+    /// Says of each message left in the line of a connection that it ended before that was sent, and
+    /// frees them, as far as this call goes.
+    pub(crate) fn leave_unsent(&mut self, client: Box<str>, line: List) {
+        self.account.take_anyway(client.len());
+        self.unsent.push_back((client, line));
+        let left = self.work.left();
+        self.free_unsent(left);
+    }
+
+    /// Does so of what is left, in so many steps; how many are left.
+    fn free_unsent(&mut self, mut left: usize) -> usize {
+        while let Some((client, mut line)) = self.unsent.pop_front() {
+            while let Some(rest) = left.checked_sub(1) {
+                left = rest;
+                let Some(item) = self.entries.outgoing.pop(&mut line) else { break };
+                self.work.add(1);
+                if let Item::Live { publication, .. } = item {
+                    self.dropped_of(&client, publication, DropCause::ConnectionEnded);
+                }
+                self.free_item(item);
+            }
+            if !line.is_empty() {
+                self.unsent.push_front((client, line));
+                break;
+            }
+            self.account.give(client.len());
+        }
+        left
+    }
+
     /// Frees entries that nobody has any more, in so many steps; how many are left.
     fn free_discarded(&mut self, steps: usize) -> usize {
         let mut left = steps;
@@ -64,7 +96,8 @@ impl Broker {
 
     /// Frees what connections and Sessions held that have ended, in about so many steps.
     pub(crate) fn free_ended(&mut self, steps: usize) {
-        let left = self.free_discarded(steps);
+        let left = self.free_unsent(steps);
+        let left = self.free_discarded(left);
         self.free_sessions(left);
         if self.peers.is_some() {
             self.tell_interests();

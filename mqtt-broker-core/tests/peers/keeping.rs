@@ -1,6 +1,7 @@
 //! What is kept for a peer: over links that are cut, and brokers that crash.
 
-use mqtt_codec::QoS;
+use mqtt_broker_core::{ApplicationMessage, Broker, Shard};
+use mqtt_codec::{QoS, TopicName};
 
 use super::world::World;
 
@@ -226,6 +227,49 @@ fn what_is_kept_for_a_peer_is_bounded_in_bytes() {
     world.publish("ann", "a", QoS::AtLeastOnce, "next");
     assert_eq!(world.payloads("ben"), ["next"]);
     world.end();
+}
+
+/// A peer that says at once that it has very many, and a link that is cut with very many on their way:
+/// they are let go over turns.
+#[test]
+fn very_many_messages_are_let_go_over_turns() {
+    const MANY: usize = 80_000;
+    for qos in [QoS::AtLeastOnce, QoS::AtMostOnce] {
+        let mut world = World::new(2, |config| config.recording = 0);
+        world.connect("ann", true, 0);
+        world.connect("ben", true, 0);
+        world.subscribe("ben", "a", qos);
+        world.slow = true;
+        let broker = &mut world.nodes[0].broker;
+        for _ in 0..MANY {
+            let message = ApplicationMessage {
+                qos,
+                ..ApplicationMessage::new(TopicName::new("a").unwrap(), b"")
+            };
+            broker.publish(world.now, &message).unwrap();
+        }
+        let held = broker.stats().publications;
+        assert_eq!(held, u32::try_from(MANY).unwrap());
+        let before = broker.stats().steps;
+        match qos {
+            QoS::AtMostOnce => broker.handle_peer_down(world.now, Shard(1)),
+            // Received, and the sequence of the last.
+            _ => broker.handle_forward(world.now, Shard(1), &[8, 0x80, 0xF1, 0x04]).unwrap(),
+        }
+        let mut turns = 0;
+        loop {
+            let steps = broker.stats().steps;
+            assert!(steps - before <= (turns + 1) * (Broker::STEPS_PER_CALL + 2048));
+            if broker.poll_timeout().is_none_or(|due| due > world.now) {
+                break;
+            }
+            broker.handle_timeout(world.now);
+            turns += 1;
+        }
+        assert!(turns > 1, "{turns} turns");
+        let stats = broker.stats();
+        assert_eq!((stats.publications, stats.forwards_kept), (0, 0), "{qos}");
+    }
 }
 
 #[test]
