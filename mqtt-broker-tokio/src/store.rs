@@ -30,9 +30,9 @@ pub trait Store: Send + 'static {
     ///
     /// # Errors
     ///
-    /// [`StorageFull`](io::ErrorKind::StorageFull) and
-    /// [`QuotaExceeded`](io::ErrorKind::QuotaExceeded) say that nothing of it is kept: it is offered
-    /// again, every half second, and nothing that depends on it leaves the broker. After any other
+    /// [`StorageFull`](io::ErrorKind::StorageFull), [`QuotaExceeded`](io::ErrorKind::QuotaExceeded)
+    /// and [`FileTooLarge`](io::ErrorKind::FileTooLarge) (as where the process may not write more to
+    /// one file) say that nothing of it is kept: it is offered again, every half second, and nothing that depends on it leaves the broker. After any other
     /// error nobody knows what is kept: the server ends.
     fn append(&mut self, batch: &Batch) -> io::Result<()>;
 

@@ -4,7 +4,7 @@
 //! each acknowledged QoS 1 message arrives, each QoS 2 message arrives once, the newest retained
 //! message is the last acknowledged, and the Will Message of everybody who was connected is sent.
 
-mod link;
+pub(crate) mod link;
 mod publisher;
 mod subscriber;
 

@@ -7,6 +7,8 @@ mod choices;
 mod client;
 #[cfg(unix)]
 mod ending;
+#[cfg(target_os = "linux")]
+mod full_disk;
 mod hostile;
 mod journal;
 mod killed;

@@ -10,6 +10,8 @@ use std::thread;
 /// Nothing here takes so long unless it is broken.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
+const PROGRAM: &str = env!("CARGO_BIN_EXE_mqtt-broker");
+
 /// A running broker; killed when dropped.
 pub(crate) struct Running {
     child: Child,
@@ -30,7 +32,26 @@ impl Running {
 
     /// The same, but nobody reads its log.
     pub(crate) fn start_unread(arguments: &[&str]) -> Self {
-        let mut child = command(arguments).spawn().unwrap();
+        Self::spawn(command(arguments))
+    }
+
+    /// Starts a broker in a shell that does something first.
+    #[cfg(unix)]
+    pub(crate) fn start_after(words: &str, arguments: &[&str]) -> Self {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("{words} && exec \"$0\" \"$@\""), PROGRAM]);
+        let mut broker = Self::spawn(with_pipes(shell, arguments));
+        broker.log = read(broker.unread.take());
+        broker
+    }
+
+    /// The process's number.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    fn spawn(mut command: Command) -> Self {
+        let mut child = command.spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let stderr = child.stderr.take();
         let mut card = String::new();
@@ -134,7 +155,10 @@ pub(crate) fn run(arguments: &[&str]) -> Output {
 }
 
 fn command(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_mqtt-broker"));
+    with_pipes(Command::new(PROGRAM), arguments)
+}
+
+fn with_pipes(mut command: Command, arguments: &[&str]) -> Command {
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }

@@ -12,7 +12,7 @@ use crate::running::PATIENCE;
 
 const LARGEST: u32 = 1 << 20;
 
-pub(super) struct Link {
+pub(crate) struct Link {
     stream: TcpStream,
     version: Version,
     received: Vec<u8>,
@@ -20,12 +20,12 @@ pub(super) struct Link {
 
 impl Link {
     /// Connects to a broker that is there, which says whether it has the Session.
-    pub(super) fn connect(address: SocketAddr, connect: &Connect<'_>) -> (Self, bool) {
+    pub(crate) fn connect(address: SocketAddr, connect: &Connect<'_>) -> (Self, bool) {
         Self::try_connect(address, connect).unwrap()
     }
 
     /// Connects to keep a Session. It fails if the broker is killed meanwhile.
-    pub(super) fn resume(
+    pub(crate) fn resume(
         address: SocketAddr,
         version: Version,
         name: &str,
@@ -69,14 +69,14 @@ impl Link {
         Ok((link, session_present))
     }
 
-    pub(super) fn send(&mut self, packet: &Packet<'_>) -> io::Result<()> {
+    pub(crate) fn send(&mut self, packet: &Packet<'_>) -> io::Result<()> {
         let mut bytes = vec![0; packet.encoded_len(self.version)];
         let len = packet.encode(self.version, &mut bytes).unwrap();
         self.stream.write_all(&bytes[..len])
     }
 
     /// Gives the next packet to `take`. A broker that does not answer is no end of the connection.
-    pub(super) fn receive<R>(&mut self, take: impl FnOnce(Packet<'_>) -> R) -> io::Result<R> {
+    pub(crate) fn receive<R>(&mut self, take: impl FnOnce(Packet<'_>) -> R) -> io::Result<R> {
         loop {
             if let Framed::Complete(frame) = frame(&self.received, Sender::Server, LARGEST).unwrap()
             {
