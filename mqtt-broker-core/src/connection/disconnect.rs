@@ -125,7 +125,7 @@ impl Broker {
             }
             self.drop_held(NONE, connection.held);
             match connection.former {
-                Some(client) => self.leave_unsent(client, connection.outgoing),
+                Some(client) => self.leave_unsent(*client, connection.outgoing),
                 None => self.discard(connection.outgoing),
             }
             let tail = connection.partial.and_then(|partial| partial.publication);
