@@ -9,6 +9,7 @@ mod counting;
 mod neighbour;
 #[path = "../packets/packets_with.rs"]
 mod packets_with;
+mod peers;
 mod recovery;
 mod world;
 
