@@ -1,6 +1,7 @@
 //! [`Subscriptions`]: who subscribed to what, and who gets a given Topic Name.
 
 mod matching;
+mod recent;
 mod shared;
 mod table;
 
@@ -15,6 +16,7 @@ use crate::peers::is_peer;
 use crate::store::{Account, Full};
 use crate::topic_tree::{TopicTree, levels};
 pub(crate) use matching::{Match, Matches};
+use recent::Recent;
 use shared::Groups;
 pub(crate) use shared::{GroupKey, Preference};
 use table::{Site, SiteList, Subscription, Table};
@@ -33,6 +35,7 @@ pub(crate) struct Subscriptions {
     tree: TopicTree<SiteList>,
     table: Table,
     groups: Groups,
+    recent: Recent,
     len: u32,
     limit: u32,
     /// What peers are to know of them, if there are any.
@@ -59,6 +62,7 @@ impl Subscriptions {
             tree: TopicTree::new(account, seed, limit.saturating_mul(NODES_PER_SUBSCRIPTION)),
             table: Table::new(account, seed, limit),
             groups: Groups::new(account, seed, limit),
+            recent: Recent::new(account, seed),
             len: 0,
             limit,
             interests: None,
@@ -176,7 +180,7 @@ impl Subscriptions {
 
     /// The heap memory held, in bytes.
     pub(crate) fn bytes(&self) -> usize {
-        self.tree.bytes() + self.table.bytes() + self.groups.bytes()
+        self.tree.bytes() + self.table.bytes() + self.groups.bytes() + self.recent.bytes()
     }
 
     fn find(&self, site: Site, subscriber: Subscriber) -> Option<u32> {

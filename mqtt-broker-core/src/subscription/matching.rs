@@ -5,6 +5,7 @@ use core::mem;
 
 use mqtt_codec::{SubscriptionIdentifier, SubscriptionOptions, TopicName};
 
+use super::recent::SITES;
 use super::table::SiteList;
 use super::{GroupKey, Subscriber, Subscriptions};
 use crate::broker::bytes_of;
@@ -27,6 +28,8 @@ pub(crate) struct Matches {
     pub(crate) groups: Vec<GroupKey>,
     /// How many filters they have: with one, nobody is there twice.
     pub(crate) filters: u32,
+    /// The first of their sites.
+    sites: [SiteList; SITES],
     /// The Topic Name that this is about, and the count of changes at which it was so.
     topic: Vec<u8>,
     at: u64,
@@ -70,10 +73,11 @@ impl Subscriptions {
     ///
     /// The walk goes level by level over all nodes that match so far. There are at most twice as
     /// many with each level, and never more than subscriptions have made. A Topic Name that comes
-    /// twice in a row, with no change between, is walked for once.
+    /// twice in a row, with no change between, is looked up once, and one that came lately is not
+    /// walked for.
     //= [MQTT-3.3.2-3]
     //= [MQTT-4.7.3-4]
-    pub(crate) fn matches(&self, topic: TopicName<'_>, found: &mut Matches) {
+    pub(crate) fn matches(&mut self, topic: TopicName<'_>, found: &mut Matches) {
         if found.at == self.changes && found.topic == topic.as_bytes() {
             return;
         }
@@ -83,6 +87,17 @@ impl Subscriptions {
         found.subscribers.clear();
         found.groups.clear();
         found.filters = 0;
+        if let Some((sites, matching)) = self.recent.find(topic.as_bytes(), self.changes) {
+            for site in sites.into_iter().take(matching) {
+                self.collect(site, found);
+            }
+            return;
+        }
+        self.walk_for(topic, found);
+        self.recent.keep(topic.as_bytes(), self.changes, found.sites, found.filters);
+    }
+
+    fn walk_for(&self, topic: TopicName<'_>, found: &mut Matches) {
         let mut frontier = mem::take(&mut found.frontier);
         let mut advance = mem::take(&mut found.advance);
         frontier.clear();
@@ -125,7 +140,13 @@ impl Subscriptions {
 
     #[inline]
     fn collect(&self, list: SiteList, found: &mut Matches) {
-        found.filters += u32::from(list.first().is_some());
+        if list.first().is_none() {
+            return;
+        }
+        if let Some(site) = found.sites.get_mut(found.filters as usize) {
+            *site = list;
+        }
+        found.filters += 1;
         for (_, subscription) in self.table.at_site(list) {
             match subscription.options {
                 Some(options) => found.subscribers.push(Match {

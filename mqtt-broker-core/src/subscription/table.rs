@@ -81,7 +81,7 @@ impl Site {
 }
 
 /// The list of a site: the first subscription, and whether they are in the index (top bit).
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct SiteList(u32);
 
 impl SiteList {

@@ -3,6 +3,7 @@
 use crate::store::Account;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
+use alloc::vec;
 use alloc::vec::Vec;
 
 use mqtt_codec::{QoS, SubscriptionIdentifier, SubscriptionOptions, TopicFilter, TopicName};
@@ -97,6 +98,35 @@ impl World {
         assert_eq!((tree.len(), *len), (0, 0));
         assert_eq!((table.slab.len(), table.index.len()), (0, 0));
         assert_eq!((groups.slab.len(), groups.index.len(), groups.name_bytes), (0, 0, 0));
+    }
+}
+
+#[test]
+fn topics_in_turn_are_matched_as_subscriptions_change() {
+    let mut world = World::new(100);
+    world.subscribe("a/+", 1);
+    world.subscribe("a/b", 2);
+    world.subscribe("$share/g/a/#", 3);
+    let long = ["a"; 30].join("/");
+    for _ in 0..2 {
+        assert_eq!(world.matches("a/b"), (vec![1, 2], vec![vec![3]]));
+        assert_eq!(world.matches("a/c"), (vec![1], vec![vec![3]]));
+        assert_eq!(world.matches("b/c"), (vec![], vec![]));
+        assert_eq!(world.matches(&long), (vec![], vec![vec![3]]));
+    }
+    // Of more than four filters none is left out, whether they were looked for before or not.
+    ["#", "+/#", "+/+", "a/b/#"].iter().zip(4..).for_each(|(filter, n)| {
+        world.subscribe(filter, n);
+    });
+    for _ in 0..2 {
+        assert_eq!(world.subscribers("a/b"), [1, 2, 4, 5, 6, 7]);
+        assert_eq!(world.subscribers("b/c"), [4, 5, 6]);
+    }
+    world.unsubscribe("a/+", 1);
+    world.unsubscribe("+/+", 6);
+    for _ in 0..2 {
+        assert_eq!(world.subscribers("a/c"), [4, 5]);
+        assert_eq!(world.subscribers("b/c"), [4, 5]);
     }
 }
 
