@@ -119,10 +119,11 @@ fn beside_neighbours<T>(broker: &Running, name: &str, attack: impl FnOnce() -> T
         (answer, served.join().unwrap())
     });
     waits.sort();
-    let (count, median, worst) = (waits.len(), waits[waits.len() / 2], waits[waits.len() - 1]);
+    let at = |percent: usize| waits[(waits.len() * percent / 100).min(waits.len() - 1)];
+    let (count, median, p99, worst) = (waits.len(), at(50), at(99), at(100));
     let memory = broker.resident_memory();
     println!(
-        "{name}: {count} messages, median {median:?}, worst {worst:?}, memory {} MiB",
+        "{name}: {count} messages, median {median:?}, p99 {p99:?}, worst {worst:?}, memory {} MiB",
         memory.map_or(0, |bytes| bytes >> 20)
     );
     assert!(memory.is_none_or(|bytes| bytes < MEMORY), "{name}: {memory:?}");
@@ -247,6 +248,37 @@ fn clients_that_never_read() {
         // 200 MB, of which the deaf one may have its queue.
         loud.flood(&publish.repeat(8), 200_000_000);
     });
+}
+
+/// A publisher at full speed, and its subscriber never reads: what the neighbours wait is printed beside
+/// what they wait with nobody else there, and memory does not grow once the queue is full.
+#[test]
+fn one_at_full_speed_to_one_that_never_reads() {
+    let broker = Running::start(&HERE);
+    let address = broker.address();
+    beside_neighbours(&broker, "nobody else", || {
+        let mut quiet = Client::connected(address, Version::V5, "quiet");
+        for _ in 0..2000 {
+            quiet.publish("q", QoS::AtLeastOnce, b"x");
+            assert!(quiet.receive().starts_with("PUBACK id=9"));
+        }
+    });
+    let mut deaf = Rogue::connected(address, CONNECT_5);
+    deaf.stream.write_all(b"\x82\x07\0\x01\0\0\x01m\0").unwrap();
+    let mut loud = Rogue::connected(address, b"\x10\x0d\0\x04MQTT\x04\x02\0\0\0\x01l");
+    loud.stream.set_write_timeout(Some(PATIENCE)).unwrap();
+    let publish = packet(0x30, &[b"\0\x01m", &[b'x'; 1000][..]].concat()).repeat(64);
+    let held: Vec<u64> = (1..=5)
+        .map(|part| {
+            beside_neighbours(&broker, &format!("full speed, part {part}"), || {
+                for _ in 0..600 {
+                    loud.stream.write_all(&publish).unwrap();
+                }
+            });
+            broker.resident_memory().unwrap_or_default()
+        })
+        .collect();
+    assert!(held[4] <= held[1] + (4 << 20), "{held:?}");
 }
 
 #[test]
