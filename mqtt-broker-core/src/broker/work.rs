@@ -28,9 +28,10 @@ impl Broker {
     ///
     /// What is begun and cannot be put off is ended: a call may take more, by as many steps as one
     /// PUBLISH has matching subscriptions, which are looked at in one go, or one connection has
-    /// messages to be sent, which are looked over when it ends. If there are more than 8,192 copies of a PUBLISH, they are queued over
-    /// turns, and so is the choice of as many share groups; the publisher waits meanwhile. Only those of
-    /// a message that a peer has accepted are queued in one go, and those of share groups where there are peers.
+    /// messages to be sent, which are looked over when it ends. If there are more than 8,192 copies
+    /// of a PUBLISH, they are queued over turns, and so is the choice of as many share groups; the
+    /// publisher waits meanwhile. Queued in one go are the copies of a message that a peer has accepted,
+    /// and those of share groups where there are peers.
     /// [`Stats::steps`](crate::Stats::steps) counts them.
     pub const STEPS_PER_CALL: u64 = 32_768;
 }
