@@ -88,9 +88,11 @@ impl PacketType {
         }
     }
 
-    /// The flags that the fixed header of every packet of this type has; those of a PUBLISH vary.
+    /// The lower four bits of the first byte of every packet of this type, from 3.1.1 on; 3.1 does not
+    /// use most of them. Those of a PUBLISH vary, for which this is 0.
+    #[must_use]
     #[inline]
-    pub(crate) const fn flags(self) -> u8 {
+    pub const fn flags(self) -> u8 {
         // A bit for each type.
         const WITH_QOS_1: u32 = 1 << PacketType::Pubrel as u32
             | 1 << PacketType::Subscribe as u32

@@ -21,9 +21,16 @@ const BYTES_PER_STEP: usize = 256;
 const NOT_CONNECT: CloseReason =
     CloseReason::Violation(ReasonCode::PROTOCOL_ERROR, "the first packet is not CONNECT");
 
-/// Whether the packet at the front of `bytes` is a CONNECT, as far as its first byte tells.
-const fn is_connect(bytes: &[u8]) -> bool {
-    matches!(bytes, [first, ..] if *first >> 4 == PacketType::Connect as u8)
+/// What is wrong with a packet of which no more is known than its first byte.
+fn misfit(first: u8, state: State, version: Version) -> Option<CloseReason> {
+    let packet_type = PacketType::from_u8(first >> 4)?;
+    if state == State::Opening {
+        //= [MQTT-3.1.0-1]
+        return (packet_type != PacketType::Connect).then_some(NOT_CONNECT);
+    }
+    let strict = version != Version::V3_1 && packet_type != PacketType::Publish;
+    let wrong = strict && first & 0x0F != packet_type.flags();
+    wrong.then_some(CloseReason::Malformed(DecodeError::InvalidFixedHeaderFlags))
 }
 
 /// What became of a packet.
@@ -87,18 +94,18 @@ impl Broker {
             let (bound, limit) = self.packet_limit(state);
             let frame = match frame(rest, Sender::Client, limit) {
                 Ok(Framed::Complete(frame)) => frame,
-                // What cannot become a CONNECT is not waited for.
-                //= [MQTT-3.1.0-1]
-                Ok(Framed::Incomplete { .. }) if state == State::Opening && !is_connect(rest) => {
-                    self.close(now, index, NOT_CONNECT);
+                Ok(Framed::Incomplete { needed }) => {
+                    // What cannot become a packet that fits is not waited for.
+                    let misfit = rest.first().and_then(|first| misfit(*first, state, version));
+                    let Some(reason) = misfit else {
+                        let consumed = bytes.len() - rest.len();
+                        let needed = rest.len().saturating_add(needed);
+                        return Received { consumed, needed, waiting: false };
+                    };
+                    self.close(now, index, reason);
                     self.settle(now);
                     rest = &[];
                     break;
-                }
-                Ok(Framed::Incomplete { needed }) => {
-                    let consumed = bytes.len() - rest.len();
-                    let needed = rest.len().saturating_add(needed);
-                    return Received { consumed, needed, waiting: false };
                 }
                 Err(error) => {
                     if error == DecodeError::PacketTooLarge {
