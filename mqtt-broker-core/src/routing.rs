@@ -7,6 +7,7 @@ pub(crate) mod spread;
 
 use mqtt_codec::{QoS, SubscriptionIdentifier, TopicName};
 
+use self::local::is_local;
 use crate::boundary::{DropCause, Event, Lsn, Peer};
 use crate::broker::Broker;
 use crate::config::Limit;
@@ -41,7 +42,7 @@ impl Broker {
         origin: Option<u32>,
     ) -> Result<bool, Limit> {
         self.subscriptions.matches(draft.topic, &mut self.matches);
-        let matched = !(self.matches.subscribers.is_empty() && self.matches.groups.is_empty());
+        let matched = self.is_wanted();
         if !matched && !draft.retain {
             return Ok(false);
         }
@@ -60,6 +61,19 @@ impl Broker {
         }
         self.publications.release(publication);
         taken.map(|()| matched)
+    }
+
+    /// Whether anybody of the matches is there. Of a Session that has ended, subscriptions may be left
+    /// until their turn to be freed comes.
+    fn is_wanted(&self) -> bool {
+        if !self.matches.groups.is_empty() {
+            return true;
+        }
+        let all_are_there = self.sessions.first_ended().is_none();
+        self.matches.subscribers.iter().any(|found| {
+            let is_there = |key| self.sessions.get(key).is_some_and(|session| !session.ended);
+            all_are_there || is_local(found.subscriber) || is_there(found.subscriber)
+        })
     }
 
     /// Routes a publication that was kept aside, and lets go of it.

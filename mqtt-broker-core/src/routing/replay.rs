@@ -188,22 +188,27 @@ impl Broker {
         }
     }
 
-    /// A connection has run dry: a walk of its Session goes on at once. Whether there is more to
-    /// send now.
+    /// A connection has run dry: the walks of its Session go on at once, until one has something.
+    /// Whether there is more to send now.
     pub(crate) fn continue_replays(&mut self, now: Instant, index: u32) -> bool {
         let Some(session) = self.session_of(index) else { return false };
-        let parked = self.sessions.get(session).is_some_and(|session| !session.parked.is_empty());
-        if !parked || !self.has_room(session) {
-            return false;
+        loop {
+            let parked = self.sessions.get(session).is_some_and(|state| !state.parked.is_empty());
+            if !parked || !self.has_room(session) {
+                return false;
+            }
+            if self.work.is_done() {
+                self.make_parked_ready(session);
+                return false;
+            }
+            self.work.add(1);
+            let Some(state) = self.sessions.get_mut(session) else { return false };
+            let Some(walk) = self.replays.pop(&mut state.parked) else { return false };
+            self.run_replay(now, walk);
+            if self.connections.get(index).is_some_and(|found| !found.outgoing.is_empty()) {
+                return true;
+            }
         }
-        if self.work.is_done() {
-            self.make_parked_ready(session);
-            return false;
-        }
-        let Some(state) = self.sessions.get_mut(session) else { return false };
-        let Some(walk) = self.replays.pop(&mut state.parked) else { return false };
-        self.run_replay(now, walk);
-        self.connections.get(index).is_some_and(|connection| !connection.outgoing.is_empty())
     }
 
     /// Ends all walks of a subscription of the host.
