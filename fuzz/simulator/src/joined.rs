@@ -6,6 +6,7 @@
 //! middle of what a client does too. The one broker knows none of that.
 
 mod client;
+mod live;
 mod nodes;
 mod wills;
 
@@ -15,6 +16,7 @@ use mqtt_broker_core::Instant;
 use mqtt_codec::QoS;
 
 use self::client::{Deed, Heard, WILLS};
+use self::live::Live;
 use self::nodes::Nodes;
 use crate::faults::FaultSet;
 use crate::oracle::Failure;
@@ -49,7 +51,7 @@ pub fn run(plan: &Plan) -> Outcome {
     let mut one = Nodes::new(1, FaultSet::NONE, None, random.fork(2));
     let mut many = Nodes::new(shards, FaultSet::NONE, plan.defect, random.fork(3));
     let mut failure = None;
-    let mut published = BTreeMap::new();
+    let (mut published, mut live) = (BTreeMap::new(), Live::default());
     let watch = Deed::Subscribe { filter: "w/#", identifier: WATCHING };
     if let Err(words) = one.act(WATCHER, &watch).and_then(|()| many.act(WATCHER, &watch)) {
         failure = Some(("liveness", words));
@@ -66,9 +68,10 @@ pub fn run(plan: &Plan) -> Outcome {
             failure = Some(("liveness", words));
             break;
         }
+        live.note(&name, &deed);
     }
     if failure.is_none() {
-        failure = compare(&mut one, &mut many, &published).err();
+        failure = compare(&mut one, &mut many, &published, &live).err();
     }
     let counts = Counts {
         milliseconds: many.now().since(nodes::BEGINNING).as_millis().try_into().unwrap_or(u64::MAX),
@@ -126,6 +129,7 @@ fn compare(
     one: &mut Nodes,
     many: &mut Nodes,
     published: &BTreeMap<String, (u64, String)>,
+    live: &Live,
 ) -> Result<(), (&'static str, String)> {
     one.rest().map_err(|words| ("liveness", words))?;
     many.rest().map_err(|words| ("liveness", words))?;
@@ -142,7 +146,9 @@ fn compare(
         nodes.wills.check(wills).map_err(|words| ("will", words))?;
     }
     let (alone, together) = (deliveries(one), deliveries(many));
-    at_most_once(one, many).map_err(|words| ("delivery", words))?;
+    for nodes in [&*one, &*many] {
+        live.check(nodes).map_err(|words| ("delivery", words))?;
+    }
     for who in alone.keys().chain(together.keys()) {
         let (alone, together) = (alone.get(who), together.get(who));
         if alone != together {
@@ -172,22 +178,6 @@ fn deliveries(nodes: &Nodes) -> BTreeMap<String, Vec<Heard>> {
         heard.dedup_by(|one, other| one == other && one.qos == QoS::AtLeastOnce as u8);
     }
     all
-}
-
-/// QoS 0 comes once, if it comes, to those who have it from one broker.
-fn at_most_once(one: &Nodes, many: &Nodes) -> Result<(), String> {
-    let is_live = |heard: &Heard| heard.qos == QoS::AtMostOnce as u8;
-    let (mut alone, together) = (by_receiver(one, is_live), by_receiver(many, is_live));
-    for (who, all) in together {
-        let may = alone.remove(&who).unwrap_or_default();
-        for (place, heard) in all.iter().enumerate() {
-            let again = all[..place].contains(heard);
-            if again || !may.contains(heard) {
-                return Err(format!("{who} has {heard:?}, again: {again}"));
-            }
-        }
-    }
-    Ok(())
 }
 
 /// What was not sent because it is retained, nor is a Will Message.
