@@ -318,7 +318,7 @@ fn start_with_u16(
     next: u16,
     out: &mut [u8],
 ) -> Result<(usize, Writer<'_>), EncodeError> {
-    start_and((packet_type as u8) << 4 | packet_type.flags(), remaining, 0, next, out)
+    start_and((packet_type as u8) << 4 | packet_type.flags(), remaining, next, out)
 }
 
 /// Begins a packet with this first byte. The last `elsewhere` bytes of it will not be in `out`.
@@ -352,26 +352,16 @@ fn start_with(
 fn start_and(
     first: u8,
     remaining: usize,
-    elsewhere: usize,
     next: u16,
     out: &mut [u8],
 ) -> Result<(usize, Writer<'_>), EncodeError> {
-    if WIDE {
-        let [low, high, ..] = remaining.to_le_bytes();
-        if remaining < 0x80 {
-            let (needed, mut writer) = take(2 + remaining - elsewhere, out)?;
-            let [second, third] = next.to_be_bytes();
-            writer.array([first, low, second, third]);
-            return Ok((needed, writer));
-        }
-        if remaining < 0x4000 {
-            let (needed, mut writer) = take(3 + remaining - elsewhere, out)?;
-            writer.array([first, low | 0x80, high << 1 | low >> 7]);
-            writer.u16(next);
-            return Ok((needed, writer));
-        }
+    if WIDE && remaining < 0x80 {
+        let ([low, ..], [second, third]) = (remaining.to_le_bytes(), next.to_be_bytes());
+        let (needed, mut writer) = take(2 + remaining, out)?;
+        writer.array([first, low, second, third]);
+        return Ok((needed, writer));
     }
-    let (needed, mut writer) = start_long(first, remaining, elsewhere, out)?;
+    let (needed, mut writer) = start_with(first, remaining, 0, out)?;
     writer.u16(next);
     Ok((needed, writer))
 }

@@ -49,6 +49,9 @@ impl Recent {
     /// The sites that match, and how many of them there are.
     #[inline]
     pub(super) fn find(&self, topic: &[u8], at: u64) -> Option<([SiteList; SITES], usize)> {
+        if self.entries.is_empty() {
+            return None;
+        }
         let entry = self.entries.get(self.place(topic))?;
         let same = entry.at == at && entry.topic.get(..usize::from(entry.len)) == Some(topic);
         same.then_some((entry.sites, usize::from(entry.matching)))

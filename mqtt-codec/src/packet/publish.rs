@@ -140,7 +140,7 @@ impl<'a> Publish<'a> {
             remaining += self.properties.framed_len();
         }
         let first = first_byte(delivery, self.retain);
-        let (len, mut writer) = start_and(first, remaining, 0, short_len(topic), out)?;
+        let (len, mut writer) = start_and(first, remaining, short_len(topic), out)?;
         writer.bytes(topic);
         if let Some(packet_identifier) = delivery.packet_identifier() {
             writer.u16(packet_identifier.get());
