@@ -12,7 +12,7 @@ use mqtt_broker_core::{
     Instant, Limit, Output, Peer, Received,
 };
 use mqtt_codec::Version::V5;
-use mqtt_codec::{SubscriptionOptions, TopicFilter, TopicName};
+use mqtt_codec::{QoS, SubscriptionOptions, TopicFilter, TopicName};
 use packets_with::{connect, packet, publish, string};
 
 const NOW: Instant = Instant::from_secs(1_000_000);
@@ -184,4 +184,47 @@ fn a_host_that_publishes_too_much_is_told_so() {
     assert_eq!(publish(9), Ok(()));
     assert_eq!(publish(10), Err(Error::Full("publication_bytes")));
     assert_eq!(reached(&mut broker), [Limit::PublicationBytes]);
+}
+
+/// What comes of the journal of a broker.
+fn came_back(broker: &mut Broker, records: &mut Vec<Vec<u8>>) -> Broker {
+    while let Some(record) = broker.poll_journal() {
+        records.push(record.bytes.to_vec());
+    }
+    let mut replay = Broker::replay(broker.config().clone());
+    for record in records {
+        replay.apply(record).unwrap();
+    }
+    replay.finish(NOW).unwrap()
+}
+
+#[test]
+fn what_was_delivered_and_cleared_counts_no_more_after_a_restart() {
+    let mut config = Config::default();
+    config.journal = true;
+    let (mut broker, mut records) = (Broker::new(config), Vec::new());
+    let client = broker.handle_accept(NOW, Peer::default()).unwrap();
+    let for_ever = [0x11, 0xFF, 0xFF, 0xFF, 0xFF];
+    send(&mut broker, client, &connect(V5, 0, &for_ever, &[string("client")]));
+    let filter = [&[0, 1, 0][..], &string("a"), &[1]].concat();
+    send(&mut broker, client, &packet(0x82, &filter));
+    // One is delivered, retained and cleared again, the next one waits for a client that is away.
+    send(&mut broker, client, &publish(V5, 0x33, "a", 2, &[]));
+    let mut message = ApplicationMessage::new(TopicName::new("a").unwrap(), b"payload");
+    (message.qos, message.retain) = (QoS::AtLeastOnce, true);
+    broker.publish(NOW, &message).unwrap();
+    message.payload = b"";
+    broker.publish(NOW, &message).unwrap();
+    for id in 1..=3 {
+        send(&mut broker, client, &packet(0x40, &[0, id]));
+    }
+    let stats = came_back(&mut broker, &mut records).stats();
+    assert_eq!((stats.offline_bytes, stats.retained, stats.retained_bytes), (0, 0, 0));
+
+    broker.handle_eof(NOW, client);
+    (message.payload, message.retain) = (b"payload", false);
+    broker.publish(NOW, &message).unwrap();
+    let (before, after) = (broker.stats(), came_back(&mut broker, &mut records).stats());
+    assert!(before.offline_bytes > 0);
+    assert_eq!(after.offline_bytes, before.offline_bytes);
 }

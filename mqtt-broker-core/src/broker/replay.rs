@@ -248,11 +248,15 @@ impl Replay {
             set_back = Duration::ZERO;
         }
         let maximum = self.broker.config.message_expiry_maximum;
+        // Whoever was connected is away now, with all that waits.
+        let mut offline_bytes = 0;
         for key in self.sessions.values() {
             if let Some(session) = self.broker.sessions.get_mut(*key) {
                 session.lose_connection(now, set_back);
+                offline_bytes += session.queued_bytes as usize;
             }
         }
+        self.broker.stats.offline_bytes = offline_bytes;
         let publications = &mut self.broker.publications;
         self.publications.retain(|_, key| {
             let Some(publication) = publications.get_mut(*key) else { return false };

@@ -36,8 +36,7 @@ impl Replay {
             }
             Change::RetainedCleared { topic } => {
                 if let Some(before) = broker.retained.remove(topic) {
-                    broker.unname(before);
-                    broker.publications.release(before);
+                    broker.release_retained(before);
                 }
             }
             Change::Restarted => self.restart(time),
