@@ -85,6 +85,14 @@ pub struct Bond {
     wanted: BTreeMap<String, Subscription>,
 }
 
+impl Bond {
+    /// Whether it speaks 5.0, as far as it has said so.
+    #[must_use]
+    pub fn is_v5(&self) -> bool {
+        self.connect.as_ref().is_some_and(|connect| connect.version == Version::V5)
+    }
+}
+
 impl Model {
     /// A broker with nothing in it.
     #[must_use]

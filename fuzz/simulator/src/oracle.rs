@@ -6,12 +6,14 @@
 
 pub mod answers;
 pub mod authority;
+pub mod conduct;
 pub mod delivery;
 pub mod determinism;
 pub mod durable;
 pub mod late;
 pub mod limits;
 pub mod order;
+pub mod parameters;
 pub mod recovery;
 pub mod retained;
 pub mod session_present;
@@ -27,6 +29,7 @@ use mqtt_broker_core::{Broker, CloseReason, Config, Event, Instant, Lsn, Stats};
 use mqtt_codec::{Packet, Version};
 
 use self::answers::Answers;
+use self::conduct::Conduct;
 use self::delivery::Delivery;
 use self::order::Order;
 use self::statistics::Statistics;
@@ -66,8 +69,12 @@ pub enum Cause<'a> {
     Timeout,
     /// The host published.
     Published(PublishNote, bool),
+    /// The host disconnected the client of this name.
+    Kicked(String),
     /// The host ended the Session of this name.
     Removed(String),
+    /// The host took this subscription from the client of this name.
+    Unsubscribed(String, String),
     /// Bytes were asked for, or anything else that changes no state a client can see.
     Other,
 }
@@ -144,6 +151,8 @@ pub struct Oracles {
     /// What was seen of deliveries.
     pub delivery: Delivery,
     answers: Answers,
+    /// What was seen of how connections are kept and ended.
+    pub conduct: Conduct,
     order: Order,
     wills: Wills,
     /// What was counted.
@@ -171,6 +180,7 @@ impl Oracles {
             number: 0,
             delivery: Delivery::default(),
             answers: Answers::default(),
+            conduct: Conduct::default(),
             order: Order::default(),
             wills: Wills::default(),
             statistics: Statistics::default(),
@@ -202,7 +212,12 @@ impl Oracles {
         let mut to_host = Vec::new();
         for told in call.told {
             match told {
-                Told::Close(link, _) => self.step(moment, Step::Closing { link: *link }),
+                Told::Close(link, reason) => {
+                    let world = (&self.config, self.settings.is_tight);
+                    let right = self.conduct.closes(world, &self.model, call, (*link, *reason));
+                    self.judge("conduct", right);
+                    self.step(moment, Step::Closing { link: *link });
+                }
                 Told::Event(link, event) => self.event(call, moment, *link, event),
                 Told::Message(message) => to_host.push(*message),
             }
@@ -224,7 +239,11 @@ impl Oracles {
         if matches!(call.cause, Cause::Timeout) {
             let right = session_present::due(&self.model, call.at);
             self.judge("session_present", right);
+            let right = self.conduct.timeout(&self.config, &self.model, call.at);
+            self.judge("conduct", right);
         }
+        let right = session_present::wished(&self.model, call.cause);
+        self.judge("session_present", right);
         let (_, stats) = call.stats;
         let right = session_present::count(&self.model, stats.sessions);
         self.judge("session_present", right);
@@ -274,6 +293,12 @@ impl Oracles {
                 self.greeted.insert(link);
                 let right = session_present::given(&self.model, link, connack);
                 self.judge("session_present", right);
+                let right = parameters::given(&self.config, &self.model, link, connack);
+                self.judge("parameters", right);
+            }
+            Packet::Disconnect(disconnect) => {
+                let right = self.conduct.goodbye(link, given.version, disconnect);
+                self.judge("conduct", right);
             }
             _ => {}
         }
@@ -308,6 +333,14 @@ impl Oracles {
     /// A connection has been given a part of a packet, or all of it.
     pub fn in_part(&mut self, link: LinkId, part: bool) {
         self.delivery.in_part(&self.model, link, part);
+    }
+
+    /// The host closes a connection that has been given all that there was for it.
+    pub fn ends(&mut self, link: LinkId) {
+        if self.greeted.contains(&link) && !self.settings.is_tight {
+            let right = self.conduct.ends(&self.model, link);
+            self.judge("conduct", right);
+        }
     }
 
     /// A message reached the program behind a client.
@@ -373,6 +406,7 @@ impl Oracles {
         self.model.due_to_host.clear();
         self.delivery.crashed(&self.model, rise.kept);
         self.answers = Answers::default();
+        self.conduct.crashed();
         self.statistics = Statistics::default();
     }
 

@@ -14,6 +14,7 @@ use mqtt_codec::ReasonCode;
 use self::trace::Trace;
 pub use self::trace::{Counts, Outcome};
 use crate::client::Client;
+use crate::client::acting::Deed;
 use crate::clock::{Agenda, after};
 use crate::disk::Death;
 use crate::faults::{Fault, Faults};
@@ -26,7 +27,7 @@ use crate::oracle::{Cause, Oracles};
 use crate::plan::Plan;
 use crate::random::Random;
 use crate::rules::Rules;
-use crate::workload::{Reading, Workload};
+use crate::workload::{Profile, Reading, Workload};
 
 /// When a world begins: long enough after the epoch that its clock can go back.
 const BEGINNING: Instant = Instant::from_secs(1_000_000);
@@ -159,6 +160,9 @@ impl World {
             recording,
             workload,
         };
+        let breaks = |profile: &Profile| profile.deeds.iter().any(|(deed, _)| *deed == Deed::Break);
+        let breakers = (0..).zip(&world.workload.clients).filter(|(_, profile)| breaks(profile));
+        world.oracles.conduct.breakers = breakers.map(|(number, _)| number).collect();
         world.begin();
         world
     }

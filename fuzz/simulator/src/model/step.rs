@@ -142,6 +142,10 @@ pub struct ConnectNote {
     pub clean: bool,
     /// How long its Session is to outlive the connection, in seconds; already within the maximum.
     pub expiry: u32,
+    /// The same as it was asked for.
+    pub asked_expiry: u32,
+    /// Its Keep Alive, in seconds.
+    pub keep_alive: u16,
     /// Its Receive Maximum.
     pub receive_maximum: Option<u16>,
     /// Its Maximum Packet Size.

@@ -3,6 +3,7 @@
 use mqtt_broker_core::Instant;
 use mqtt_codec::{Connack, ReasonCode, Version};
 
+use super::Cause;
 use crate::link::LinkId;
 use crate::model::Model;
 use crate::reach::reached;
@@ -86,6 +87,24 @@ pub fn ended(model: &Model, now: Instant, name: &str, asked: bool) -> Result<(),
         return Err(format!("the Session of {name} ended before {:?}", session.ends_at));
     }
     Ok(())
+}
+
+/// The host wished for something, and it is done.
+///
+/// # Errors
+///
+/// It is not.
+pub fn wished(model: &Model, cause: &Cause<'_>) -> Result<(), String> {
+    let session = |name: &String| model.sessions.get(name);
+    let is_done = match cause {
+        Cause::Kicked(name) => session(name).is_none_or(|session| session.link.is_none()),
+        Cause::Removed(name) => session(name).is_none(),
+        Cause::Unsubscribed(name, filter) => {
+            session(name).is_none_or(|session| !session.subscriptions.contains_key(filter))
+        }
+        _ => true,
+    };
+    if is_done { Ok(()) } else { Err(format!("what the host wished for is not done: {cause:?}")) }
 }
 
 /// The broker was told the time, and has said what ended.

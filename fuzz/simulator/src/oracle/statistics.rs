@@ -26,6 +26,8 @@ pub struct Statistics {
     pub partial: u64,
     dropped: [u64; 4],
     denied_deliver: u64,
+    /// PUBLISH packets that the policy did not allow.
+    pub denied_publish: u64,
 }
 
 impl Statistics {
@@ -65,10 +67,16 @@ impl Statistics {
             model.sessions.values().map(|session| session.subscriptions.len()).sum();
         let subscriptions = subscriptions as u64;
         let partial = partial + self.partial;
+        let wills = model.sessions.values().filter(|session| session.will.is_some()).count() as u64;
+        let all_are_here = model.sessions.values().all(|session| session.link.is_some());
+        let offline = if all_are_here { 0 } else { u64::MAX };
         let numbers = [
             // Closing connections are counted until their end.
             ("connections", stats.connections.into(), open, u64::MAX),
             ("subscriptions", stats.subscriptions.into(), subscriptions, subscriptions + 1),
+            ("wills", stats.wills.into(), wills, wills),
+            ("offline_bytes", stats.offline_bytes as u64, 0, offline),
+            ("denied_publish", stats.denied_publish, self.denied_publish, self.denied_publish),
             ("accepted", stats.accepted, self.accepted, self.accepted),
             ("connected", stats.connected, self.connected, self.connected),
             ("refused", stats.refused, self.refused, self.refused),

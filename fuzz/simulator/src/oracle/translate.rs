@@ -6,10 +6,11 @@ use mqtt_codec::{
 };
 
 use super::answers::{Expected, Owed};
+use super::conduct::{self, Conduct};
 use super::{Call, Cause, Oracles, Told, authority, durable, limits, session_present};
 use crate::link::LinkId;
 use crate::message::Messages;
-use crate::model::{ConnectNote, Fate, Moment, PublishNote, Step, Subscription, WillKept};
+use crate::model::{Bond, ConnectNote, Fate, Moment, PublishNote, Step, Subscription, WillKept};
 use crate::rules;
 
 impl Oracles {
@@ -40,7 +41,11 @@ impl Oracles {
                     self.step(moment, Step::HostPublished { publish });
                 }
             }
-            Cause::Eof(_) | Cause::Removed(_) | Cause::Other => {}
+            Cause::Eof(_)
+            | Cause::Kicked(_)
+            | Cause::Removed(_)
+            | Cause::Unsubscribed(..)
+            | Cause::Other => {}
         }
         None
     }
@@ -55,6 +60,14 @@ impl Oracles {
     fn lasts(&self, link: LinkId) -> bool {
         let mut sessions = self.model.sessions.values();
         sessions.any(|session| session.link == Some(link) && session.expiry > 0)
+    }
+
+    /// Whether the Session of a connection holds a QoS 2 message of the client: `false` if that is
+    /// not known.
+    fn received(&self, link: LinkId, identifier: u16) -> Option<bool> {
+        let mut sessions = self.model.sessions.values();
+        let session = sessions.find(|session| session.link == Some(link))?;
+        session.received.get(&identifier).copied()
     }
 
     fn packet(
@@ -75,16 +88,23 @@ impl Oracles {
         }
         self.statistics.packets_received += 1;
         self.statistics.bytes_received += len as u64;
+        self.conduct.packet(link, call.at);
         let closed = closed(call, link);
         let promise = self.promise;
         let owed = |identifier: u16, expected| Owed { identifier, lsn: promise, expected };
         match packet {
             Packet::Connect(connect) if !connected => {
                 let connect = connect_note(connect, self.settings.session_expiry_maximum, messages);
-                if let Some(will) = &connect.will {
-                    self.wills.brought(will.message);
-                }
+                self.wills.brought(connect.will.as_ref());
                 self.step(moment, Step::Connect { link, connect });
+            }
+            Packet::Connect(_)
+            | Packet::Connack(_)
+            | Packet::Suback(_)
+            | Packet::Unsuback(_)
+            | Packet::Pingresp => {
+                let right = Conduct::broken(link, packet, ReasonCode::PROTOCOL_ERROR, closed);
+                self.judge("conduct", right);
             }
             Packet::Publish(publish) => {
                 return Some(self.publish(call, moment, link, publish, messages));
@@ -103,7 +123,9 @@ impl Oracles {
             }
             Packet::Pubrel(ack) => {
                 let identifier = ack.packet_identifier.get();
-                self.answers.owe(link, PacketType::Pubcomp, owed(identifier, Expected::Anything));
+                let owed = owed(identifier, self.pubcomp(link, identifier));
+                self.answers.owe(link, PacketType::Pubcomp, owed);
+                self.conduct.released(link, identifier);
                 self.step(moment, Step::Release { link, identifier });
             }
             Packet::Subscribe(subscribe) => {
@@ -128,6 +150,15 @@ impl Oracles {
         None
     }
 
+    /// What the answer to a PUBREL is to say.
+    fn pubcomp(&self, link: LinkId, identifier: u16) -> Expected {
+        match self.received(link, identifier) {
+            Some(true) => Expected::Code(ReasonCode::SUCCESS),
+            Some(false) => Expected::Anything,
+            None => Expected::Code(ReasonCode::PACKET_IDENTIFIER_NOT_FOUND),
+        }
+    }
+
     fn publish(
         &mut self,
         call: &Call<'_>,
@@ -141,6 +172,12 @@ impl Oracles {
         let name = self.model.bonds.get(&link).map_or("", |bond| bond.name.as_str());
         let is_allowed = rules::allows(name, &topic);
         let closed = closed(call, link);
+        let known = self.model.topic_of(link, &note);
+        if let Some(code) = conduct::wrong_alias(&self.config, &note, known.as_deref()) {
+            let packet = Packet::Publish(*publish);
+            let right = Conduct::broken(link, &packet, code, closed);
+            self.judge("conduct", right);
+        }
         let full = closed.is_some_and(is_full);
         let fate = if full {
             Fate::Unknown
@@ -155,8 +192,16 @@ impl Oracles {
             self.statistics.publish_received += 1;
         }
         let identifier = note.identifier.unwrap_or(0);
+        let is_twice = publish.delivery.qos() == QoS::ExactlyOnce
+            && self.received(link, identifier) == Some(true);
         self.step(moment, Step::Publish { link, publish: note.clone(), fate });
         let fate = self.model.last_fate;
+        self.statistics.denied_publish += u64::from(fate == Fate::Denied && !is_twice);
+        let is_v5 = self.model.bonds.get(&link).is_some_and(Bond::is_v5);
+        if is_v5 && !is_twice && fate == Fate::Accepted && note.qos == QoS::ExactlyOnce {
+            let right = self.conduct.received(&self.config, link, identifier);
+            self.judge("conduct", right);
+        }
         let is_told = call.told.iter().any(|told| matches!(told, Told::Event(..)));
         let is_new = fate == Fate::Accepted && self.model.last_matched == Some(true);
         if self.config.journal && is_new && call.lsn.is_none() && !is_told {
@@ -164,6 +209,7 @@ impl Oracles {
             self.judge("durable", right);
         }
         let expected = match (fate, self.model.last_matched) {
+            _ if is_twice => Expected::Code(ReasonCode::SUCCESS),
             (Fate::Denied, _) => Expected::Code(rules::DENIAL),
             (Fate::Nothing | Fate::Full, _) => Expected::Code(ReasonCode::QUOTA_EXCEEDED),
             (Fate::Accepted, Some(true)) => Expected::Code(ReasonCode::SUCCESS),
@@ -334,6 +380,8 @@ fn connect_note(connect: &Connect<'_>, maximum: u32, messages: &Messages) -> Con
         name: connect.client_identifier.as_str().into(),
         clean: connect.clean_start,
         expiry: asked.min(maximum),
+        asked_expiry: asked,
+        keep_alive: connect.keep_alive,
         receive_maximum: properties.receive_maximum().map(std::num::NonZero::get),
         maximum_packet_size: properties.maximum_packet_size().map(std::num::NonZero::get),
         alias_maximum: properties.topic_alias_maximum().unwrap_or(0),

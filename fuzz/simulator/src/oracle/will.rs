@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::message::MessageId;
-use crate::model::Model;
+use crate::model::{Model, WillKept};
 use crate::reach::reached;
 
 /// What was seen of Will Messages.
@@ -17,8 +17,8 @@ pub struct Wills {
 
 impl Wills {
     /// A CONNECT brought this Will Message.
-    pub fn brought(&mut self, message: MessageId) {
-        self.brought.insert(message);
+    pub fn brought(&mut self, will: Option<&WillKept>) {
+        self.brought.extend(will.map(|will| will.message));
     }
 
     /// Somebody was sent this message.

@@ -70,6 +70,7 @@ impl World {
             };
             let (node, now) = (self.links[link as usize].node, self.clock_of(link));
             let received = self.nodes[node].input(now, handle, &unread[..len]);
+            self.oracles.conduct.listened(link, now, !received.waiting);
             self.record(|| Recorded::Input(link, unread[..received.consumed].to_vec()));
             let is_taken = received.consumed == len;
             match whole {
@@ -210,6 +211,9 @@ impl World {
             return;
         }
         self.transmit(link);
+        if !self.links[link as usize].ready {
+            self.oracles.ends(link);
+        }
         let at = self.links[link as usize].down.send(after(self.now, 1), Arrival::End);
         self.agenda.put(at, Happening::Down(link));
         self.eof(link);
@@ -284,8 +288,8 @@ impl World {
             HostDeed::Publish => self.host_publish(node),
             HostDeed::Kick => {
                 self.nodes[node].kick(now, &name);
-                self.record(|| Recorded::Kick(name));
-                self.call(node, &Cause::Other);
+                self.record(|| Recorded::Kick(name.clone()));
+                self.call(node, &Cause::Kicked(name));
             }
             HostDeed::RemoveSession => {
                 self.nodes[node].broker.remove_session(now, &name);
@@ -310,8 +314,8 @@ impl World {
         let Ok(filter) = TopicFilter::new(&wanted) else { return };
         let now = self.nodes[node].clock(self.now);
         self.nodes[node].broker.remove_subscription(now, &name, filter);
-        self.record(|| Recorded::Unsubscribe(name, wanted.clone()));
-        self.call(node, &Cause::Other);
+        self.record(|| Recorded::Unsubscribe(name.clone(), wanted.clone()));
+        self.call(node, &Cause::Unsubscribed(name, wanted));
     }
 
     fn host_publish(&mut self, node: NodeId) {
@@ -385,6 +389,7 @@ impl World {
             Act::Resume(handle) => {
                 let Some(link) = self.nodes[node].handles.get(&handle).copied() else { return };
                 self.links[link as usize].waiting = false;
+                self.oracles.conduct.listened(link, self.clock_of(link), true);
                 self.agenda.put(self.now, Happening::Offer(link));
             }
             Act::Decide(ticket, allowed, denial) => {
