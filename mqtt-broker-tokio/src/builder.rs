@@ -84,10 +84,12 @@ impl Builder {
     }
 
     /// Answers what the policy [defers](Verdict::Defer), for example from a database. While it takes
-    /// its time only that connection waits. The futures run on the broker's thread, in a tokio
-    /// runtime with I/O and timers, and must not block it.
+    /// its time only that connection waits. It is called on a thread of its own, in a current-thread
+    /// tokio runtime with all that tokio was built with (sockets, timers), and so are the futures: one
+    /// that blocks holds up the other decisions, though not the broker.
     ///
-    /// Without it, what is deferred is denied.
+    /// Without it, what is deferred is denied. So it is if the call or its future panics, and if there is
+    /// no answer within [`Config::decision_timeout`]. A shutdown drops the futures that are not done.
     #[must_use]
     pub fn decide<F>(mut self, mut decide: impl FnMut(Request) -> F + Send + 'static) -> Self
     where
@@ -166,7 +168,7 @@ impl Builder {
             recovered,
             hooks: self.hooks,
             shutdown_grace: self.shutdown_grace,
-            ready: Arc::default(),
+            calls: Arc::default(),
             commands,
             command_sender,
         };

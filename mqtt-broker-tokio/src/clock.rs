@@ -22,11 +22,6 @@ impl Clock {
         Instant(0) + (self.epoch + self.started.elapsed())
     }
 
-    /// Where on tokio's clock `instant` is; at least now.
-    pub(crate) fn deadline(&self, instant: Instant) -> tokio::time::Instant {
-        tokio::time::Instant::now() + instant.since(self.now())
-    }
-
     /// What the system's clock would have shown at `instant`.
     pub(crate) fn system_time(instant: Instant) -> SystemTime {
         UNIX_EPOCH + Duration::from_micros(instant.as_micros())

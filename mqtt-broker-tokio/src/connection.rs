@@ -1,10 +1,16 @@
 //! One Network Connection: bytes in, bytes out, and an orderly end.
 
-use core::task::{Context, Poll};
+mod flags;
+
+use core::task::Poll;
+use std::io;
 
 use mqtt_broker_core::{Broker, ConnectionHandle, Instant, Policy, Received};
 
-use crate::transport::Transport;
+use crate::sockets::Sockets;
+use crate::transport::{LESS_IS_ALL, Transport};
+
+pub(crate) use flags::Flags;
 
 /// The largest lent payload that is copied after all: a write costs more than copying this much, and
 /// several fit in one.
@@ -32,6 +38,7 @@ pub(crate) struct Step<'a> {
     pub(crate) policy: &'a mut dyn Policy,
     /// The one read or write buffer that all connections share.
     pub(crate) buffer: &'a mut [u8],
+    pub(crate) sockets: &'a Sockets,
 }
 
 /// How far a connection is on its way.
@@ -51,24 +58,21 @@ enum Phase {
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) handle: ConnectionHandle,
-    /// The broker has something to send, as far as is known.
-    pub(crate) has_output: bool,
-    /// It is in the turn's list of connections to transmit for.
-    pub(crate) listed: bool,
-    transport: Transport,
-    phase: Phase,
-    /// The broker takes no input until it says `Resume`.
-    waiting: bool,
-    /// It said so: what is kept is to be offered again.
-    resumed: bool,
-    /// The peer's end was read, while something was still being sent or what it said waits.
-    peer_ended: bool,
-    /// Input that the broker has not consumed: part of a packet, or what waits.
-    kept: Vec<u8>,
-    /// How much must be kept before the broker can go on, or is the packet that waits.
-    needed: usize,
+    /// There is none unless a packet is incomplete or waits.
+    kept: Option<Box<Kept>>,
     /// Output that the transport did not take; there is none unless it blocks.
     unsent: Option<Box<Unsent>>,
+    transport: Transport,
+    pub(crate) flags: Flags,
+    phase: Phase,
+}
+
+/// Input that the broker has not consumed: part of a packet, or what waits.
+#[derive(Debug, Default)]
+struct Kept {
+    bytes: Vec<u8>,
+    /// How much must be kept before the broker can go on, or is the packet that waits.
+    needed: usize,
 }
 
 /// Bytes that wait until the transport takes more.
@@ -81,95 +85,88 @@ struct Unsent {
 
 impl Connection {
     pub(crate) fn new(handle: ConnectionHandle, transport: Transport) -> Self {
-        Self {
-            handle,
-            has_output: false,
-            listed: false,
-            transport,
-            phase: Phase::Open,
-            waiting: false,
-            resumed: false,
-            peer_ended: false,
-            kept: Vec::new(),
-            needed: 0,
-            unsent: None,
-        }
+        let (flags, phase) = (Flags::NEW, Phase::Open);
+        Self { handle, kept: None, unsent: None, transport, flags, phase }
     }
 
     /// Reads once and gives the broker what came.
-    pub(crate) fn receive(&mut self, cx: &mut Context<'_>, step: &mut Step<'_>) -> Next {
+    pub(crate) fn receive(&mut self, step: &mut Step<'_>) -> Next {
         if matches!(self.phase, Phase::Closing | Phase::Lingering) {
-            return self.discard(cx, step.buffer);
+            return self.discard(step.buffer);
         }
-        if core::mem::take(&mut self.resumed) {
-            if self.peer_ended || self.transport.has_ended(cx) {
+        if self.flags.remove(Flags::RESUMED) {
+            if self.flags.has(Flags::PEER_ENDED) || self.flags.has(Flags::ENDING) {
                 step.broker.handle_end_of_input(step.now, self.handle);
             }
             self.offer_kept(step);
         }
-        if self.waiting {
-            return self.read_further(cx, step.buffer);
+        if self.flags.has(Flags::WAITING) {
+            return self.read_further(step.buffer);
         }
-        if self.peer_ended {
+        if self.flags.has(Flags::PEER_ENDED) {
             return Next::End;
         }
         // What is kept goes in front of what is read, unless it is so large that it is cheaper to
         // append to it.
-        let front = if self.kept.len() <= step.buffer.len() / 2 { self.kept.len() } else { 0 };
-        step.buffer[..front].copy_from_slice(&self.kept[..front]);
-        let read = match self.transport.poll_read(cx, &mut step.buffer[front..]) {
+        let (kept, needed) = self.kept();
+        let kept_len = kept.len();
+        let front = if kept_len <= step.buffer.len() / 2 { kept_len } else { 0 };
+        step.buffer[..front].copy_from_slice(&kept[..front]);
+        let read = match self.read(&mut step.buffer[front..]) {
             Poll::Pending if self.phase == Phase::Broken => return Next::End,
             Poll::Pending => return Next::Wait,
             Poll::Ready(Err(_) | Ok(0)) => return Next::End,
             Poll::Ready(Ok(read)) => read,
         };
-        let is_full = front + read == step.buffer.len();
-        if front < self.kept.len() || front + read < self.needed {
-            self.keep(&step.buffer[front..front + read]);
-            if self.kept.len() >= self.needed {
+        if front < kept_len || front + read < needed {
+            self.keep(&step.buffer[front..front + read], needed);
+            if kept_len + read >= needed {
                 self.offer_kept(step);
             }
         } else {
             self.offer_read(step, front + read);
         }
-        self.readable(cx, is_full)
+        self.read_on()
     }
 
     /// Reads a little while the broker takes nothing. A peer that ends without having said anything
     /// after what waits is gone; what it did say has its turn first.
-    fn read_further(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Next {
-        let room = (self.needed + FURTHER).saturating_sub(self.kept.len()).min(buffer.len());
+    fn read_further(&mut self, buffer: &mut [u8]) -> Next {
+        let (kept, needed) = self.kept();
+        let kept_len = kept.len();
+        let room = (needed + FURTHER).saturating_sub(kept_len).min(buffer.len());
         let mut read = 0;
-        if room > 0 && !self.peer_ended {
-            read = match self.transport.poll_read(cx, &mut buffer[..room]) {
-                Poll::Ready(Ok(read)) => {
-                    self.peer_ended = read == 0;
-                    read
+        if room > 0 && !self.flags.has(Flags::PEER_ENDED) {
+            read = match self.read(&mut buffer[..room]) {
+                Poll::Ready(Ok(0)) => {
+                    self.flags.add(Flags::PEER_ENDED);
+                    0
                 }
+                Poll::Ready(Ok(read)) => read,
                 Poll::Ready(Err(_)) => return Next::End,
                 Poll::Pending => 0,
             };
         }
-        self.keep(&buffer[..read]);
-        let is_gone = self.peer_ended && self.kept.len() <= self.needed;
+        self.keep(&buffer[..read], needed);
+        let is_gone = self.flags.has(Flags::PEER_ENDED) && kept_len <= needed;
         if is_gone || self.phase == Phase::Broken && read == 0 {
             return Next::End;
         }
-        if read > 0 { self.readable(cx, read == room) } else { Next::Wait }
+        if read > 0 { self.read_on() } else { Next::Wait }
     }
 
     /// Sends what the broker has, in one write; what is left after that has another turn.
-    pub(crate) fn transmit(&mut self, cx: &mut Context<'_>, step: &mut Step<'_>) -> Next {
-        self.listed = false;
+    pub(crate) fn transmit(&mut self, step: &mut Step<'_>) -> Next {
+        self.flags.remove(Flags::TO_TRANSMIT);
         if self.unsent.is_some() || !matches!(self.phase, Phase::Open | Phase::Closing) {
             return Next::Wait;
         }
         let mut filled = 0;
-        while self.has_output && filled + COPY_LIMIT <= step.buffer.len() {
+        while self.flags.has(Flags::OUTPUT) && filled + COPY_LIMIT <= step.buffer.len() {
             let buffer = &mut step.buffer[filled..];
             let transmit = step.broker.poll_transmit(step.now, self.handle, buffer, step.policy);
             let Some(transmit) = transmit else {
-                self.has_output = false;
+                self.flags.remove(Flags::OUTPUT);
                 break;
             };
             let payload = transmit.payload;
@@ -183,34 +180,36 @@ impl Connection {
                     filled += payload.len();
                 }
                 _ => {
-                    let written = self.write(cx, &step.buffer[..filled], payload);
-                    return if written { self.written(cx) } else { self.blocked() };
+                    let written = self.write(step.sockets, &step.buffer[..filled], payload);
+                    return if written { self.written() } else { self.blocked() };
                 }
             }
         }
-        if filled > 0 && !self.write(cx, &step.buffer[..filled], &[]) {
+        if filled > 0 && !self.write(step.sockets, &step.buffer[..filled], &[]) {
             return self.blocked();
         }
-        self.written(cx)
+        self.written()
     }
 
     /// Goes on with what the transport did not take, if it takes it now.
-    pub(crate) fn send_unsent(&mut self, cx: &mut Context<'_>) -> Next {
+    pub(crate) fn send_unsent(&mut self) -> Next {
         if self.unsent.is_none() {
             return Next::Wait;
         }
-        if self.flush(cx) { self.written(cx) } else { self.blocked() }
+        if self.flush() { self.written() } else { self.blocked() }
     }
 
     /// Whether something can be sent now that was not asked for yet.
     pub(crate) fn wants_transmit(&self) -> bool {
-        self.has_output && !self.listed && self.unsent.is_none()
+        self.flags.has(Flags::OUTPUT)
+            && !self.flags.has(Flags::TO_TRANSMIT)
+            && self.unsent.is_none()
     }
 
     /// The broker takes input again.
     pub(crate) fn resume(&mut self) {
-        self.waiting = false;
-        self.resumed = true;
+        self.flags.remove(Flags::WAITING);
+        self.flags.add(Flags::RESUMED);
     }
 
     /// The broker wants it closed. What is still to be sent comes first, so it is to be transmitted
@@ -220,8 +219,8 @@ impl Connection {
             return Next::End;
         }
         self.phase = Phase::Closing;
-        self.has_output = true;
-        self.kept = Vec::new();
+        self.flags.add(Flags::OUTPUT);
+        self.kept = None;
         Next::Wait
     }
 
@@ -229,90 +228,148 @@ impl Connection {
     fn offer_read(&mut self, step: &mut Step<'_>, len: usize) {
         let bytes = &step.buffer[..len];
         let received = step.broker.handle_input(step.now, self.handle, bytes, step.policy);
-        self.kept.clear();
         self.note(received);
-        self.keep(&bytes[received.consumed..]);
+        if received.consumed == len {
+            self.kept = None;
+        } else {
+            if let Some(kept) = &mut self.kept {
+                kept.bytes.clear();
+            }
+            self.keep(&bytes[received.consumed..], received.needed);
+        }
     }
 
     /// Gives the broker what is kept, and drops what it consumes.
     fn offer_kept(&mut self, step: &mut Step<'_>) {
-        let received = step.broker.handle_input(step.now, self.handle, &self.kept, step.policy);
-        self.kept.drain(..received.consumed);
+        let (kept, _) = self.kept();
+        let received = step.broker.handle_input(step.now, self.handle, kept, step.policy);
         self.note(received);
-        self.keep(&[]);
+        if let Some(kept) = &mut self.kept {
+            kept.bytes.drain(..received.consumed);
+        }
+        self.keep(&[], received.needed);
     }
 
     fn note(&mut self, received: Received) {
-        self.needed = received.needed;
-        self.waiting = received.waiting;
+        self.flags.remove(Flags::WAITING);
+        if received.waiting {
+            self.flags.add(Flags::WAITING);
+        }
+    }
+
+    /// What is kept, and how much is needed.
+    fn kept(&self) -> (&[u8], usize) {
+        self.kept.as_ref().map_or((&[], 0), |kept| (&kept.bytes, kept.needed))
     }
 
     /// Appends to what is kept. Room is doubled as bytes arrive, never beyond what the packet needs:
     /// a length that was only announced costs nothing.
-    fn keep(&mut self, bytes: &[u8]) {
-        let len = self.kept.len() + bytes.len();
+    fn keep(&mut self, bytes: &[u8], needed: usize) {
+        let len = self.kept().0.len() + bytes.len();
         if len == 0 {
-            self.kept = Vec::new();
-        } else if len > self.kept.capacity() {
-            let room = self.needed.min(len.saturating_mul(2)).max(len);
-            self.kept.reserve_exact(room - self.kept.len());
+            self.kept = None;
+            return;
         }
-        self.kept.extend_from_slice(bytes);
+        let kept = self.kept.get_or_insert_default();
+        kept.needed = needed;
+        if len > kept.bytes.capacity() {
+            let room = needed.min(len.saturating_mul(2)).max(len);
+            kept.bytes.reserve_exact(room - kept.bytes.len());
+        }
+        kept.bytes.extend_from_slice(bytes);
     }
 
-    /// Arranges the next wake. A read that filled the buffer probably left something.
-    fn readable(&self, cx: &mut Context<'_>, is_full: bool) -> Next {
-        let is_more = is_full || self.phase == Phase::Broken;
-        if is_more || self.transport.poll_readable(cx).is_ready() {
-            Next::Again
-        } else {
-            Next::Wait
+    /// Reads, unless it is known that there is nothing.
+    fn read(&mut self, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        if !self.flags.has(Flags::READABLE) {
+            return Poll::Pending;
         }
+        let result = self.transport.read(buffer);
+        match &result {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.flags.remove(Flags::READABLE);
+                return Poll::Pending;
+            }
+            // The end may have come together with these bytes, and is not told of again.
+            Ok(read) if LESS_IS_ALL && *read < buffer.len() && !self.flags.has(Flags::ENDING) => {
+                self.flags.remove(Flags::READABLE);
+            }
+            _ => {}
+        }
+        Poll::Ready(result)
+    }
+
+    /// After a read that gave something. The others come first.
+    fn read_on(&self) -> Next {
+        let is_more = self.flags.has(Flags::READABLE) || self.phase == Phase::Broken;
+        if is_more { Next::Again } else { Next::Wait }
     }
 
     /// Reads and throws away, until the peer's end.
-    fn discard(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Next {
-        if self.peer_ended {
+    fn discard(&mut self, buffer: &mut [u8]) -> Next {
+        if self.flags.has(Flags::PEER_ENDED) {
             return Next::Wait;
         }
-        match self.transport.poll_read(cx, buffer) {
+        match self.read(buffer) {
             Poll::Pending => Next::Wait,
             Poll::Ready(Ok(0)) if self.phase == Phase::Closing => {
-                self.peer_ended = true;
+                self.flags.add(Flags::PEER_ENDED);
                 Next::Wait
             }
             Poll::Ready(Err(_) | Ok(0)) => Next::End,
-            Poll::Ready(Ok(read)) => self.readable(cx, read == buffer.len()),
+            Poll::Ready(Ok(_)) => self.read_on(),
         }
     }
 
     /// Writes both; what is not taken is kept in `unsent`. False: it blocks or is broken.
-    fn write(&mut self, cx: &mut Context<'_>, first: &[u8], second: &[u8]) -> bool {
+    fn write(&mut self, sockets: &Sockets, first: &[u8], second: &[u8]) -> bool {
         let total = first.len() + second.len();
-        let written = match self.transport.poll_write(cx, first, second) {
-            Poll::Ready(Ok(written)) if written == total => return true,
-            Poll::Ready(Ok(written)) if written > 0 => written,
-            Poll::Pending => 0,
-            Poll::Ready(_) => {
+        let written = match self.transport.write(first, second) {
+            Ok(written) if written == total => return true,
+            Ok(written) if written > 0 => written,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+            _ => {
                 self.phase = Phase::Broken;
                 return false;
             }
         };
+        if written == 0 || LESS_IS_ALL {
+            self.flags.remove(Flags::WRITABLE);
+        }
         let mut bytes = Vec::with_capacity(total - written);
         bytes.extend_from_slice(&first[written.min(first.len())..]);
         bytes.extend_from_slice(&second[written.saturating_sub(first.len())..]);
         self.unsent = Some(Box::new(Unsent { bytes, sent: 0 }));
-        self.flush(cx)
+        if self.flags.add(Flags::WATCHED) {
+            let slot = self.handle.index();
+            if sockets.watch_writing(self.transport.socket(), slot).is_err() {
+                self.phase = Phase::Broken;
+                self.unsent = None;
+                return false;
+            }
+        }
+        self.flush()
     }
 
-    /// Writes what is left of `unsent`. False: it blocks, with a wake arranged, or is broken.
-    fn flush(&mut self, cx: &mut Context<'_>) -> bool {
+    /// Writes what is left of `unsent`. False: it blocks, and the system will tell, or is broken.
+    fn flush(&mut self) -> bool {
         let Some(unsent) = &mut self.unsent else { return true };
         while unsent.sent < unsent.bytes.len() {
-            match self.transport.poll_write(cx, &unsent.bytes[unsent.sent..], &[]) {
-                Poll::Ready(Ok(written)) if written > 0 => unsent.sent += written,
-                Poll::Pending => return false,
-                Poll::Ready(_) => {
+            if !self.flags.has(Flags::WRITABLE) {
+                return false;
+            }
+            let rest = &unsent.bytes[unsent.sent..];
+            match self.transport.write(rest, &[]) {
+                Ok(written) if written > 0 => {
+                    if LESS_IS_ALL && written < rest.len() {
+                        self.flags.remove(Flags::WRITABLE);
+                    }
+                    unsent.sent += written;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.flags.remove(Flags::WRITABLE);
+                }
+                _ => {
                     self.phase = Phase::Broken;
                     break;
                 }
@@ -323,17 +380,19 @@ impl Connection {
     }
 
     /// After a write that took everything.
-    fn written(&mut self, cx: &mut Context<'_>) -> Next {
-        if self.has_output {
+    fn written(&mut self) -> Next {
+        if self.flags.has(Flags::OUTPUT) {
             return Next::Again;
         }
         if self.phase != Phase::Closing {
             return Next::Wait;
         }
-        // A transport that needs more than one poll for this does it while it lingers.
-        let shut = self.transport.poll_shutdown(cx);
         self.phase = Phase::Lingering;
-        if self.peer_ended || matches!(shut, Poll::Ready(Err(_))) { Next::End } else { Next::Again }
+        let is_broken = match self.transport.shut_down() {
+            Ok(()) => false,
+            Err(error) => error.kind() != io::ErrorKind::WouldBlock,
+        };
+        if self.flags.has(Flags::PEER_ENDED) || is_broken { Next::End } else { Next::Again }
     }
 
     /// After a write that took less.

@@ -11,9 +11,9 @@ use std::thread::{self, JoinHandle};
 
 use mqtt_broker_core::{Broker, Config, Instant, Lsn};
 
+use crate::calls::{Call, Calls};
 use crate::command::Reply;
 use crate::error::Error;
-use crate::ready::{ReadyList, Source};
 use crate::store::{Batch, Store};
 
 /// How long a full disk is left alone.
@@ -63,7 +63,7 @@ struct Shared {
     state: Mutex<State>,
     /// There is something for the thread to do.
     changed: Condvar,
-    ready: Arc<ReadyList>,
+    calls: Arc<Calls>,
 }
 
 #[derive(Default)]
@@ -79,11 +79,11 @@ struct State {
 
 impl Journal {
     /// Starts the store's thread.
-    pub(crate) fn start(recovered: Recovered, ready: Arc<ReadyList>) -> io::Result<Self> {
+    pub(crate) fn start(recovered: Recovered, calls: Arc<Calls>) -> io::Result<Self> {
         let Recovered { store, bytes } = recovered;
         let snapshot_after = store.snapshot_after();
         let (state, changed) = (Mutex::default(), Condvar::new());
-        let shared = Arc::new(Shared { state, changed, ready });
+        let shared = Arc::new(Shared { state, changed, calls });
         let of_thread = Arc::clone(&shared);
         let thread = thread::Builder::new()
             .name("journal".to_owned())
@@ -203,7 +203,7 @@ impl Shared {
                 Err(error) => state.failed = Some(error),
             }
             drop(state);
-            self.ready.push(Source::Journal);
+            self.calls.call(Call::Journal);
             if failed {
                 return;
             }

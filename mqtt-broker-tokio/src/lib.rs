@@ -22,7 +22,7 @@
 //! ```
 //!
 //! [`Server::builder`] takes addresses, a [`Config`], a [`Policy`] that says who may do what, and
-//! hooks. [`serve`](Server::serve) starts one thread with a current-thread runtime of its own, which
+//! hooks. [`serve`](Server::serve) starts one thread, which
 //! owns the sockets and the broker. A program that has a runtime already, of whatever kind, keeps it
 //! to itself; a program that has none needs none:
 //!
@@ -34,11 +34,16 @@
 //!
 //! # How it works
 //!
-//! One task polls every socket. Each turn of its loop reads once from each connection that has
+//! One thread waits for every socket. Each turn of its loop reads once from each connection that has
 //! something, into one buffer that all share; then each connection that has something to be sent gets
-//! one write, however many messages that is. A connection that is idle has no buffer and no task. A
-//! peer that reads slowly has its output kept by the broker, within the broker's limits, and slows
-//! nobody else.
+//! one write, however many messages that is. A connection that is idle has no buffer, no task and no
+//! waker. A peer that reads slowly has its output kept by the broker, within the broker's limits, and
+//! slows nobody else.
+//!
+//! What a program waits for is tokio's: the channels behind its handles and subscriptions, and the
+//! futures of [`decide`](Builder::decide), which run in a runtime of their own. The sockets are not, since
+//! a socket in tokio costs more memory than a Session: they are polled by `mio`, as tokio does below.
+//! So hooks that are called on the broker's thread are called outside of any runtime.
 //!
 //! What this crate does not know is MQTT: the rules are all in [`mqtt_broker_core`].
 
@@ -49,20 +54,22 @@
 
 mod blocking;
 mod builder;
+mod calls;
 mod client;
 mod clock;
 mod command;
 mod connection;
+mod decisions;
 mod error;
 mod handle;
 mod hooks;
 mod journal;
 mod listener;
 mod message;
-mod ready;
 mod server;
 mod shard;
 mod shutdown;
+mod sockets;
 mod store;
 mod subscription;
 mod transport;

@@ -1,13 +1,12 @@
-//! Listening: sockets that exist before there is a runtime, and accepting in batches.
+//! Listening: sockets that exist before the thread that serves them, and what accepting gives.
 
 use core::net::{IpAddr, SocketAddr};
-use core::task::{Context, Poll};
 use core::time::Duration;
 use std::io;
 use std::net::ToSocketAddrs;
 
+use mio::net::{TcpListener, TcpStream};
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::net::{TcpListener, TcpStream};
 
 use crate::error::Error;
 
@@ -82,7 +81,7 @@ fn bind_one(address: SocketAddr, all: &[SocketAddr]) -> io::Result<std::net::Tcp
 #[derive(Debug)]
 pub(crate) enum Accepted {
     Stream(TcpStream, SocketAddr),
-    /// Nobody waits; a wake is arranged.
+    /// Nobody waits; the system tells when somebody does.
     Nobody,
     /// One that gave up before it was accepted; there may be others.
     Gone,
@@ -90,11 +89,11 @@ pub(crate) enum Accepted {
     Exhausted(io::Error),
 }
 
-pub(crate) fn accept(listener: &TcpListener, cx: &mut Context<'_>) -> Accepted {
-    match listener.poll_accept(cx) {
-        Poll::Ready(Ok((stream, peer))) => Accepted::Stream(stream, canonical(peer)),
-        Poll::Pending => Accepted::Nobody,
-        Poll::Ready(Err(error)) => match error.kind() {
+pub(crate) fn accept(listener: &TcpListener) -> Accepted {
+    match listener.accept() {
+        Ok((stream, peer)) => Accepted::Stream(stream, canonical(peer)),
+        Err(error) => match error.kind() {
+            io::ErrorKind::WouldBlock => Accepted::Nobody,
             io::ErrorKind::ConnectionAborted
             | io::ErrorKind::ConnectionReset
             | io::ErrorKind::ConnectionRefused

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use tokio::sync::{oneshot, watch};
-use tokio::task::coop::unconstrained;
 
 use crate::builder::Builder;
 use crate::error::Error;
@@ -51,11 +50,11 @@ impl Server {
     /// A way to end it.
     #[must_use]
     pub fn shutdown_handle(&self) -> ShutdownHandle {
-        ShutdownHandle::new(Arc::clone(&self.parts.ready), self.done.subscribe())
+        ShutdownHandle::new(Arc::clone(&self.parts.calls), self.done.subscribe())
     }
 
-    /// Starts the broker's thread, which runs until [`shutdown`](ShutdownHandle::shutdown). It has a
-    /// runtime of its own and takes nothing from one that the program may have.
+    /// Starts the broker's thread, which runs until [`shutdown`](ShutdownHandle::shutdown). It takes
+    /// nothing from a runtime that the program may have.
     ///
     /// What is returned is for waiting: await it, or [`wait`](Serving::wait) without async code.
     /// Dropping it leaves the server running.
@@ -71,18 +70,9 @@ impl Server {
 
     fn run(self) -> Result<(), Error> {
         let Self { listeners, parts, done } = self;
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(Error::start)?;
-        runtime.block_on(async {
-            let shard = Shard::new(parts, listeners).map_err(Error::start)?;
-            // The one task polls every socket, which is more than tokio lets a task do at a time.
-            unconstrained(shard.run()).await
-        })?;
-        drop(runtime);
+        let ended = Shard::new(parts, listeners).map_err(Error::start).and_then(Shard::run);
         drop(done);
-        Ok(())
+        ended
     }
 }
 

@@ -1,33 +1,32 @@
-//! The loop: one thread that owns the sockets and the broker, and one task that polls them all.
+//! The loop: one thread that owns the sockets and the broker, and waits for all of them in one place.
 //!
-//! A turn: every source that woke is read, accepted or done; the broker's outputs are collected;
+//! A turn: every source that has something is read, accepted or done; the broker's outputs are collected;
 //! then each connection that has something to send gets one write. See
 //! [`Broker`](mqtt_broker_core::Broker) for the order of its verbs.
 
 mod accepting;
 mod commands;
 
-use core::future::poll_fn;
-use core::pin::Pin;
-use core::task::{Context, Waker};
+use core::task::Waker;
 use core::time::Duration;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use mio::net::TcpListener;
 use mqtt_broker_core::{
     Broker, ConnectionHandle, Instant, LocalSubscription, Output, Request, Ticket, Verdict,
 };
-use tokio::net::TcpListener;
 use tokio::sync::mpsc;
-use tokio::time::Sleep;
 
+use crate::calls::{Call, Calls};
 use crate::clock::Clock;
 use crate::command::Command;
-use crate::connection::{Connection, Next, Step};
+use crate::connection::{Connection, Flags, Next, Step};
+use crate::decisions::Decisions;
 use crate::error::Error;
 use crate::hooks::Hooks;
 use crate::journal::{Journal, Recovered};
-use crate::ready::{ReadyList, Source};
+use crate::sockets::{Event, Sockets};
 use crate::subscription::Receiver;
 
 /// Bytes of the one read buffer; also the most that one connection has read in one turn.
@@ -47,16 +46,26 @@ pub(crate) struct Parts {
     pub(crate) recovered: Option<Recovered>,
     pub(crate) hooks: Hooks,
     pub(crate) shutdown_grace: Duration,
-    pub(crate) ready: Arc<ReadyList>,
+    pub(crate) calls: Arc<Calls>,
     pub(crate) commands: mpsc::Receiver<Command>,
     /// For what the thread gives out: subscriptions and deferred decisions answer through it.
     pub(crate) command_sender: mpsc::Sender<Command>,
 }
 
+/// What can have something to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    /// The connection in this slot.
+    Connection(usize),
+    Listener(usize),
+    Call(Call),
+}
+
 pub(crate) struct Shard {
     parts: Parts,
     journal: Option<Journal>,
-    slots: Vec<Slot>,
+    sockets: Sockets,
+    slots: Vec<Option<Connection>>,
     /// Connections in `slots`.
     open: usize,
     listeners: Vec<Listening>,
@@ -65,59 +74,52 @@ pub(crate) struct Shard {
     receivers: HashMap<LocalSubscription, Receiver>,
     read_buffer: Vec<u8>,
     write_buffer: Vec<u8>,
-    /// What woke, in this turn.
-    sources: Vec<Source>,
-    /// What goes on in the next turn without a wake.
+    /// What is served in the next turn, whatever happens until then.
     again: Vec<Source>,
     /// Connections to transmit for.
     transmit: Vec<ConnectionHandle>,
     /// Connections being closed, in the order of their deadlines.
     expiring: VecDeque<(Instant, ConnectionHandle)>,
-    timer: Timer,
     commands_waker: Waker,
     /// When to stop whatever is left; set by shutdown.
     deadline: Option<Instant>,
-}
-
-/// A place for a connection. It outlives it, and so does its waker.
-struct Slot {
-    waker: Waker,
-    connection: Option<Connection>,
+    /// After `parts`, whose end of the commands' channel a decision may wait for.
+    decisions: Option<Decisions>,
 }
 
 struct Listening {
     listener: TcpListener,
-    waker: Waker,
+    /// It is among what is to be served.
+    is_listed: bool,
     is_resting: bool,
 }
 
-struct Timer {
-    sleep: Pin<Box<Sleep>>,
-    /// When it fires; `None` if it has or never was set.
-    armed: Option<Instant>,
-    waker: Waker,
-}
-
 impl Shard {
-    /// Call it in the context of the thread's runtime.
     pub(crate) fn new(
         mut parts: Parts,
-        sockets: Vec<std::net::TcpListener>,
+        listeners: Vec<std::net::TcpListener>,
     ) -> std::io::Result<Self> {
-        let ready = Arc::clone(&parts.ready);
-        let listening = |(index, socket)| {
-            let waker = ready.waker(Source::Listener(index));
-            let listener = TcpListener::from_std(socket)?;
-            Ok(Listening { listener, waker, is_resting: false })
+        let (sockets, waker) = Sockets::new()?;
+        let listening = |(index, listener)| {
+            let mut listener = TcpListener::from_std(listener);
+            sockets.watch_listener(&mut listener, index)?;
+            Ok(Listening { listener, is_listed: false, is_resting: false })
         };
-        let listeners =
-            sockets.into_iter().enumerate().map(listening).collect::<std::io::Result<Vec<_>>>()?;
-        let mut again: Vec<Source> = (0..listeners.len()).map(Source::Listener).collect();
-        again.push(Source::Commands);
+        let listeners = listeners
+            .into_iter()
+            .enumerate()
+            .map(listening)
+            .collect::<std::io::Result<Vec<_>>>()?;
+        parts.calls.begin(waker);
+        let mut again: Vec<Source> = parts.calls.take().map(Source::Call).collect();
+        again.push(Source::Call(Call::Commands));
         let recovered = parts.recovered.take();
-        let journal = recovered.map(|from| Journal::start(from, Arc::clone(&parts.ready)));
+        let journal = recovered.map(|from| Journal::start(from, Arc::clone(&parts.calls)));
+        let decide = parts.hooks.decide.take();
+        let decisions = decide.map(|hook| Decisions::start(hook, parts.command_sender.clone()));
         Ok(Self {
             journal: journal.transpose()?,
+            sockets,
             slots: Vec::new(),
             open: 0,
             listeners,
@@ -125,57 +127,70 @@ impl Shard {
             receivers: HashMap::new(),
             read_buffer: vec![0; READ_BUFFER],
             write_buffer: vec![0; WRITE_BUFFER],
-            sources: Vec::new(),
             again,
             transmit: Vec::new(),
             expiring: VecDeque::new(),
-            timer: Timer {
-                sleep: Box::pin(tokio::time::sleep(Duration::ZERO)),
-                armed: None,
-                waker: ready.waker(Source::Timer),
-            },
-            commands_waker: ready.waker(Source::Commands),
+            commands_waker: parts.calls.waker(Call::Commands),
             deadline: None,
+            decisions: decisions.transpose()?,
             parts,
         })
     }
 
     /// Runs until shutdown, or until the store fails.
-    pub(crate) async fn run(mut self) -> Result<(), Error> {
+    pub(crate) fn run(mut self) -> Result<(), Error> {
+        let mut sources = Vec::new();
+        let mut timeout = Some(Duration::ZERO);
         loop {
-            let is_busy = self.turn()?;
+            self.sockets.wait(timeout).map_err(Error::start)?;
+            self.gather(&mut sources);
+            timeout = self.turn(&mut sources)?;
             if self.is_finished() {
                 return self.finish();
-            }
-            if is_busy {
-                // Lets the runtime look at the sockets before the next turn.
-                tokio::task::yield_now().await;
-            } else {
-                poll_fn(|cx| self.parts.ready.poll_wait(cx)).await;
             }
         }
     }
 
-    /// One turn. True: there is more to do without waiting.
-    fn turn(&mut self) -> Result<bool, Error> {
+    /// Collects what is to be served in this turn, and what the system has told of it.
+    fn gather(&mut self, sources: &mut Vec<Source>) {
+        core::mem::swap(sources, &mut self.again);
+        for event in self.sockets.events() {
+            match event {
+                Event::Connection(index, flags) => {
+                    if let Some(Some(connection)) = self.slots.get_mut(index) {
+                        connection.flags.add(flags);
+                        if connection.flags.add(Flags::TO_SERVE) {
+                            sources.push(Source::Connection(index));
+                        }
+                    }
+                }
+                Event::Listener(index) => {
+                    if let Some(listening) = self.listeners.get_mut(index) {
+                        if !core::mem::replace(&mut listening.is_listed, true) {
+                            sources.push(Source::Listener(index));
+                        }
+                    }
+                }
+                Event::Called => sources.extend(self.parts.calls.take().map(Source::Call)),
+            }
+        }
+    }
+
+    /// One turn, and how long nothing is to be done after it.
+    fn turn(&mut self, sources: &mut Vec<Source>) -> Result<Option<Duration>, Error> {
         let now = self.parts.clock.now();
-        self.parts.ready.take(&mut self.sources);
-        self.sources.append(&mut self.again);
-        let mut sources = core::mem::take(&mut self.sources);
         for source in sources.drain(..) {
             match source {
                 Source::Connection(index) => self.serve_connection(now, index),
                 Source::Listener(index) => self.accept(now, index),
-                Source::Commands => {
+                Source::Call(Call::Commands) => {
                     self.serve_commands(now);
                 }
-                Source::Taken => self.note_taken(now),
-                Source::Journal => self.note_durable()?,
-                Source::Timer => self.timer.armed = None,
-                Source::Shutdown => self.shut_down(now),
+                Source::Call(Call::Taken) => self.note_taken(now),
+                Source::Call(Call::Journal) => self.note_durable()?,
+                Source::Call(Call::Shutdown) => self.shut_down(now),
             }
         }
-        self.sources = sources;
         self.expire(now);
         self.end_rest(now);
         if self.parts.broker.poll_timeout().is_some_and(|timeout| timeout <= now) {
@@ -192,17 +207,15 @@ impl Shard {
         }
         #[cfg(feature = "recording")]
         self.record();
-        Ok(!self.again.is_empty() || self.arm_timer(now))
+        Ok(self.rest(now))
     }
 
     fn serve_connection(&mut self, now: Instant, index: usize) {
-        let Some(Slot { waker, connection: Some(connection) }) = self.slots.get_mut(index) else {
-            return;
-        };
-        let mut cx = Context::from_waker(waker);
-        let sent = connection.send_unsent(&mut cx);
+        let Some(Some(connection)) = self.slots.get_mut(index) else { return };
+        connection.flags.remove(Flags::TO_SERVE);
+        let sent = connection.send_unsent();
         if connection.wants_transmit() {
-            connection.listed = true;
+            connection.flags.add(Flags::TO_TRANSMIT);
             self.transmit.push(connection.handle);
         }
         let mut step = Step {
@@ -210,10 +223,11 @@ impl Shard {
             broker: &mut self.parts.broker,
             policy: &mut *self.parts.hooks.policy,
             buffer: &mut self.read_buffer,
+            sockets: &self.sockets,
         };
         let next = match sent {
             Next::End => Next::End,
-            _ => connection.receive(&mut cx, &mut step),
+            _ => connection.receive(&mut step),
         };
         self.go_on(now, index, next);
     }
@@ -222,22 +236,16 @@ impl Shard {
     fn transmit(&mut self, now: Instant) {
         let mut transmit = core::mem::take(&mut self.transmit);
         for handle in transmit.drain(..) {
-            let index = handle.index();
-            let Some(Slot { waker, connection: Some(connection) }) = self.slots.get_mut(index)
-            else {
-                continue;
-            };
-            if connection.handle != handle {
-                continue;
-            }
+            let Some(connection) = connection(&mut self.slots, handle) else { continue };
             let mut step = Step {
                 now,
                 broker: &mut self.parts.broker,
                 policy: &mut *self.parts.hooks.policy,
                 buffer: &mut self.write_buffer,
+                sockets: &self.sockets,
             };
-            let next = connection.transmit(&mut Context::from_waker(waker), &mut step);
-            self.go_on(now, index, next);
+            let next = connection.transmit(&mut step);
+            self.go_on(now, handle.index(), next);
         }
         if self.transmit.is_empty() {
             self.transmit = transmit;
@@ -247,14 +255,22 @@ impl Shard {
     fn go_on(&mut self, now: Instant, index: usize, next: Next) {
         match next {
             Next::Wait => {}
-            Next::Again => self.again.push(Source::Connection(index)),
+            Next::Again => self.serve_again(index),
             Next::End => self.end(now, index),
         }
     }
 
+    /// Serves a connection in the next turn.
+    fn serve_again(&mut self, index: usize) {
+        if let Some(Some(connection)) = self.slots.get_mut(index) {
+            if connection.flags.add(Flags::TO_SERVE) {
+                self.again.push(Source::Connection(index));
+            }
+        }
+    }
+
     fn end(&mut self, now: Instant, index: usize) {
-        let connection = self.slots.get_mut(index).and_then(|slot| slot.connection.take());
-        if let Some(connection) = connection {
+        if let Some(connection) = self.slots.get_mut(index).and_then(Option::take) {
             self.open -= 1;
             self.parts.broker.handle_eof(now, connection.handle);
         }
@@ -266,7 +282,7 @@ impl Shard {
             match output {
                 Output::Transmit(handle) => {
                     if let Some(connection) = connection(&mut self.slots, handle) {
-                        connection.has_output = true;
+                        connection.flags.add(Flags::OUTPUT);
                         self.list(handle);
                     }
                 }
@@ -274,7 +290,7 @@ impl Shard {
                 Output::Resume(handle) => {
                     if let Some(connection) = connection(&mut self.slots, handle) {
                         connection.resume();
-                        self.again.push(Source::Connection(handle.index()));
+                        self.serve_again(handle.index());
                     }
                 }
                 Output::Decide(ticket, _, request) => self.decide(now, ticket, request),
@@ -303,7 +319,7 @@ impl Shard {
     fn list(&mut self, handle: ConnectionHandle) {
         match connection(&mut self.slots, handle) {
             Some(connection) if connection.wants_transmit() => {
-                connection.listed = true;
+                connection.flags.add(Flags::TO_TRANSMIT);
                 self.transmit.push(handle);
             }
             _ => {}
@@ -324,15 +340,9 @@ impl Shard {
 
     /// Puts a question of the policy to the hook, or says no if there is none.
     fn decide(&mut self, now: Instant, ticket: Ticket, request: Request) {
-        let Some(decide) = &mut self.parts.hooks.decide else {
-            return self.parts.broker.resolve(now, ticket, Verdict::DENY);
-        };
-        let verdict = decide(request);
-        let commands = self.parts.command_sender.clone();
-        tokio::spawn(async move {
-            // Closed: the server is shutting down, and nobody waits for the verdict.
-            let _ = commands.send(Command::Resolve(ticket, verdict.await)).await;
-        });
+        if !self.decisions.as_ref().is_some_and(|decisions| decisions.ask(ticket, request)) {
+            self.parts.broker.resolve(now, ticket, Verdict::DENY);
+        }
     }
 
     /// Ends connections being closed that had their time.
@@ -400,34 +410,26 @@ impl Shard {
         self.journal.map_or(Ok(()), Journal::finish)
     }
 
-    /// Sees to it that a turn begins when time alone asks for one. True: it does already.
-    fn arm_timer(&mut self, now: Instant) -> bool {
+    /// How long nothing is to be done; `None`: until something happens.
+    fn rest(&mut self, now: Instant) -> Option<Duration> {
+        if !self.again.is_empty() {
+            return Some(Duration::ZERO);
+        }
         let times = [
             self.parts.broker.poll_timeout(),
             self.expiring.front().map(|&(expires, _)| expires),
             self.rested,
             self.deadline,
         ];
-        let Some(next) = times.into_iter().flatten().min() else { return false };
-        if next <= now {
-            return true;
-        }
-        let Timer { sleep, armed, waker } = &mut self.timer;
-        // A timer that fires too early costs one turn; moving it each time would cost more.
-        if armed.is_none_or(|armed| next < armed) {
-            *armed = Some(next);
-            sleep.as_mut().reset(self.parts.clock.deadline(next));
-            if sleep.as_mut().poll(&mut Context::from_waker(waker)).is_ready() {
-                self.again.push(Source::Timer);
-                return true;
-            }
-        }
-        false
+        times.into_iter().flatten().min().map(|next| next.since(now))
     }
 }
 
 /// The connection that `handle` names, if it is still there.
-fn connection(slots: &mut [Slot], handle: ConnectionHandle) -> Option<&mut Connection> {
-    let connection = slots.get_mut(handle.index())?.connection.as_mut()?;
+fn connection(
+    slots: &mut [Option<Connection>],
+    handle: ConnectionHandle,
+) -> Option<&mut Connection> {
+    let connection = slots.get_mut(handle.index())?.as_mut()?;
     (connection.handle == handle).then_some(connection)
 }

@@ -5,26 +5,26 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use crate::blocking::block_on;
-use crate::ready::{ReadyList, Source};
+use crate::calls::{Call, Calls};
 
 /// Ends a server gracefully: it accepts nothing more, tells its clients, sends what is still to be
 /// sent within the [grace time](crate::Builder::shutdown_grace), closes everything and is done.
 /// Cheap to clone; works from any task or thread.
 #[derive(Clone, Debug)]
 pub struct ShutdownHandle {
-    ready: Arc<ReadyList>,
+    calls: Arc<Calls>,
     /// Closed when the server is gone.
     done: watch::Receiver<()>,
 }
 
 impl ShutdownHandle {
-    pub(crate) fn new(ready: Arc<ReadyList>, done: watch::Receiver<()>) -> Self {
-        Self { ready, done }
+    pub(crate) fn new(calls: Arc<Calls>, done: watch::Receiver<()>) -> Self {
+        Self { calls, done }
     }
 
     /// Begins the shutdown and returns at once. Further calls change nothing.
     pub fn shutdown(&self) {
-        self.ready.push(Source::Shutdown);
+        self.calls.call(Call::Shutdown);
     }
 
     /// Waits until the server has shut down, whoever asked for it.

@@ -13,9 +13,9 @@ use mqtt_codec::{QoS, RetainHandling, SubscriptionIdentifier, SubscriptionOption
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::blocking::block_on;
+use crate::calls::{Call, Calls};
 use crate::command::Command;
 use crate::message::Message;
-use crate::ready::{ReadyList, Source};
 
 /// A subscription to make with [`Handle::subscribe`](crate::Handle::subscribe): a Topic Filter, and
 /// what may be said about it. A plain string is one with the defaults.
@@ -132,7 +132,7 @@ pub struct Subscription {
     local: LocalSubscription,
     commands: mpsc::Sender<Command>,
     /// Whom to tell that there is room; those who wait for it look when half is free.
-    room: Option<(Arc<ReadyList>, usize)>,
+    room: Option<(Arc<Calls>, usize)>,
 }
 
 impl Subscription {
@@ -165,9 +165,9 @@ impl Subscription {
     }
 
     fn took(&self, message: Option<Message>) -> Option<Message> {
-        if let Some((ready, half)) = &self.room {
+        if let Some((calls, half)) = &self.room {
             if message.is_some() && self.messages.len() < *half {
-                ready.push(Source::Taken);
+                calls.call(Call::Taken);
             }
         }
         message
@@ -188,8 +188,8 @@ impl Drop for Subscription {
         // when it looks for room.
         if self.commands.try_send(Command::Unsubscribe(self.local)).is_err() {
             self.messages.close();
-            if let Some((ready, _)) = &self.room {
-                ready.push(Source::Taken);
+            if let Some((calls, _)) = &self.room {
+                calls.call(Call::Taken);
             }
         }
     }
@@ -213,14 +213,14 @@ impl Receiver {
         local: LocalSubscription,
         subscribe: &Subscribe,
         commands: mpsc::Sender<Command>,
-        ready: &Arc<ReadyList>,
+        calls: &Arc<Calls>,
     ) -> (Self, Subscription) {
         let (sender, messages) = mpsc::channel(subscribe.capacity);
         let lost = Arc::new(AtomicU64::new(0));
         let waits = subscribe.on_full == OnFull::Wait;
         let pending = waits.then_some(0);
         let receiver = Self { messages: sender, lost: Arc::clone(&lost), pending };
-        let room = waits.then(|| (Arc::clone(ready), subscribe.capacity.div_ceil(2)));
+        let room = waits.then(|| (Arc::clone(calls), subscribe.capacity.div_ceil(2)));
         (receiver, Subscription { messages, lost, local, commands, room })
     }
 

@@ -1,79 +1,63 @@
 //! What carries a Network Connection's bytes: the one place that knows which kind it is.
 
-use core::future::Future;
-use core::pin::{Pin, pin};
-use core::task::{Context, Poll};
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, Read, Write};
+use std::net::Shutdown;
 
-use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
-use tokio::net::TcpStream;
+use mio::net::TcpStream;
 
-/// A byte stream that is polled. Another kind (TLS, WebSocket) is another variant; plain TCP pays
-/// nothing for it.
+/// Whether a read or write of less than was asked for shows that there is no more, so that the system
+/// will tell when there is. Elsewhere (Windows, `poll`) it tells only of what has failed with
+/// `WouldBlock`.
+pub(crate) const LESS_IS_ALL: bool = cfg!(any(
+    target_os = "android",
+    target_os = "illumos",
+    target_os = "linux",
+    target_os = "redox",
+    target_os = "dragonfly",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd",
+    target_vendor = "apple",
+));
+
+/// A byte stream whose calls answer `WouldBlock` where they would have to wait. Another kind (TLS,
+/// WebSocket) is another variant; plain TCP pays nothing for it.
 #[derive(Debug)]
 pub(crate) enum Transport {
     Tcp(TcpStream),
 }
 
 impl Transport {
-    /// Reads into `buffer`; `Ok(0)` is the end. A read that does not fill the buffer has emptied
-    /// the source, as far as is known.
-    pub(crate) fn poll_read(
-        &mut self,
-        cx: &mut Context<'_>,
-        buffer: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
-        let mut buffer = ReadBuf::new(buffer);
-        let poll = match self {
-            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, &mut buffer),
-        };
-        poll.map_ok(|()| buffer.filled().len())
-    }
-
-    /// Arranges a wake for when there is something to read. Ready: there is already.
-    pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
+    /// The socket below, for the system to watch.
+    pub(crate) fn socket(&mut self) -> &mut TcpStream {
         match self {
-            Self::Tcp(stream) => stream.poll_read_ready(cx).map(drop),
+            Self::Tcp(stream) => stream,
         }
     }
 
-    /// Whether the peer has ended its side, as far as the system has told: what it sent before may
-    /// still wait to be read.
-    pub(crate) fn has_ended(&self, cx: &mut Context<'_>) -> bool {
+    /// Reads into `buffer`; `Ok(0)` is the end.
+    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
-            Self::Tcp(stream) => match pin!(stream.ready(Interest::READABLE)).poll(cx) {
-                Poll::Ready(Ok(ready)) => ready.is_read_closed(),
-                Poll::Ready(Err(_)) => true,
-                Poll::Pending => false,
-            },
+            Self::Tcp(stream) => stream.read(buffer),
         }
     }
 
     /// Writes as much as is taken of `first` followed by `second`.
-    pub(crate) fn poll_write(
-        &mut self,
-        cx: &mut Context<'_>,
-        first: &[u8],
-        second: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    pub(crate) fn write(&mut self, first: &[u8], second: &[u8]) -> io::Result<usize> {
         match self {
+            Self::Tcp(stream) if second.is_empty() => stream.write(first),
+            Self::Tcp(stream) if first.is_empty() => stream.write(second),
             Self::Tcp(stream) => {
-                let stream = Pin::new(stream);
-                if second.is_empty() {
-                    stream.poll_write(cx, first)
-                } else if first.is_empty() {
-                    stream.poll_write(cx, second)
-                } else {
-                    stream.poll_write_vectored(cx, &[IoSlice::new(first), IoSlice::new(second)])
-                }
+                stream.write_vectored(&[IoSlice::new(first), IoSlice::new(second)])
             }
         }
     }
 
-    /// Ends the sending side: the peer sees the end of the stream after what was written.
-    pub(crate) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// Ends the sending side: the peer sees the end of the stream after what was written. A kind
+    /// that needs more than one call for it answers `WouldBlock`.
+    pub(crate) fn shut_down(&mut self) -> io::Result<()> {
         match self {
-            Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Tcp(stream) => stream.shutdown(Shutdown::Write),
         }
     }
 }

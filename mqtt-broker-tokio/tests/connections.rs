@@ -35,7 +35,7 @@ fn a_message_goes_from_client_to_client_in_every_version() {
 }
 
 #[test]
-fn many_connections_share_the_one_task() {
+fn many_connections_share_the_one_thread() {
     const CLIENTS: usize = 400;
     let server = Running::start();
     let mut clients: Vec<Client> = (0..CLIENTS)
@@ -201,6 +201,51 @@ fn a_deferred_verdict_comes_from_the_hook() {
         other => panic!("no CONNACK but {other}"),
     });
     server.stop(first);
+}
+
+#[test]
+fn a_hook_that_panics_says_no_and_is_asked_again() {
+    let mut questions = 0;
+    let builder = Server::builder().policy(AskLater).decide(move |_| {
+        questions += 1;
+        assert_ne!(questions, 1, "the hook breaks");
+        async move {
+            assert_ne!(questions, 2, "its future breaks");
+            Verdict::Allow
+        }
+    });
+    let server = Running::start_with(builder);
+    for _ in 0..2 {
+        let mut client = Client::open(server.address, Version::V5);
+        client.send(&connect("c"));
+        client.expect(|packet| match packet {
+            Packet::Connack(connack) => assert_eq!(connack.reason_code, ReasonCode::NOT_AUTHORIZED),
+            other => panic!("no CONNACK but {other}"),
+        });
+    }
+    let client = Client::connect(server.address, Version::V5, "c");
+    server.stop(client);
+}
+
+#[test]
+fn a_hook_has_sockets_and_timers_of_tokio() {
+    let users = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = users.local_addr().unwrap();
+    let builder = Server::builder().policy(AskLater).decide(move |_| async move {
+        let answer = tokio::time::timeout(client::PATIENCE, async {
+            let users = tokio::net::TcpStream::connect(address).await.unwrap();
+            users.readable().await.unwrap();
+            let mut answer = [0; 1];
+            assert_eq!(users.try_read(&mut answer).unwrap(), 1);
+            answer
+        });
+        if answer.await == Ok(*b"y") { Verdict::Allow } else { Verdict::DENY }
+    });
+    let server = Running::start_with(builder);
+    let users = thread::spawn(move || users.accept().unwrap().0.write_all(b"y"));
+    let client = Client::connect(server.address, Version::V5, "c");
+    users.join().unwrap().unwrap();
+    server.stop(client);
 }
 
 /// Allows the first to connect at once, and puts off the others.

@@ -7,10 +7,12 @@ mod client;
 use core::error::Error as _;
 use core::time::Duration;
 use std::net::TcpListener;
+use std::sync::mpsc::TryRecvError;
 use std::time::Instant;
 
 use client::{Client, Running};
-use mqtt_broker_tokio::{Message, QoS, ReasonCode, Server, Version};
+use mqtt_broker_tokio::mqtt_broker_core::ConnectRequest;
+use mqtt_broker_tokio::{Message, Policy, QoS, ReasonCode, Server, Verdict, Version};
 use mqtt_codec::Packet;
 
 #[test]
@@ -65,6 +67,36 @@ fn a_client_that_does_not_read_holds_up_a_shutdown_for_the_grace_time_only() {
     server.stop(());
     let took = begun.elapsed();
     assert!(took >= grace && took < Duration::from_secs(2), "{took:?}");
+}
+
+/// Puts off everything that is asked.
+struct Later;
+
+impl Policy for Later {
+    fn connect(&mut self, _: &ConnectRequest<'_>) -> Verdict {
+        Verdict::Defer
+    }
+}
+
+#[test]
+fn a_verdict_that_never_comes_does_not_hold_up_a_shutdown() {
+    let (dropped, was_dropped) = std::sync::mpsc::channel::<()>();
+    let (ask, asked) = std::sync::mpsc::channel();
+    let builder = Server::builder().policy(Later).decide(move |_| {
+        let dropped = dropped.clone();
+        ask.send(()).unwrap();
+        async move {
+            let () = core::future::pending().await;
+            drop(dropped);
+            Verdict::Allow
+        }
+    });
+    let server = Running::start_with(builder);
+    let mut waits = Client::open(server.address, Version::V3_1_1);
+    waits.send_connect("waits");
+    asked.recv().unwrap();
+    server.stop(waits);
+    assert!(was_dropped.try_recv().is_err_and(|error| error == TryRecvError::Disconnected));
 }
 
 #[test]

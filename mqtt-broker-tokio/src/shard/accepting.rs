@@ -1,14 +1,11 @@
 //! New Network Connections.
 
-use core::task::Context;
-
+use mio::net::TcpStream;
 use mqtt_broker_core::{Instant, Peer};
-use tokio::net::TcpStream;
 
-use super::{Shard, Slot};
+use super::{Shard, Source};
 use crate::connection::Connection;
 use crate::listener::{self, Accepted};
-use crate::ready::Source;
 use crate::transport::Transport;
 
 /// Connections that one listener accepts in one turn.
@@ -19,8 +16,8 @@ impl Shard {
     pub(super) fn accept(&mut self, now: Instant, index: usize) {
         for _ in 0..BATCH {
             let Some(listening) = self.listeners.get_mut(index) else { return };
-            let mut cx = Context::from_waker(&listening.waker);
-            match listener::accept(&listening.listener, &mut cx) {
+            listening.is_listed = false;
+            match listener::accept(&listening.listener) {
                 Accepted::Stream(stream, peer) => self.open(now, stream, Peer::new(peer)),
                 Accepted::Nobody => return,
                 Accepted::Gone => {}
@@ -32,10 +29,19 @@ impl Shard {
                 }
             }
         }
-        self.again.push(Source::Listener(index));
+        self.accept_again(index);
     }
 
-    fn open(&mut self, now: Instant, stream: TcpStream, peer: Peer) {
+    /// Takes more of them in the next turn.
+    fn accept_again(&mut self, index: usize) {
+        if let Some(listening) = self.listeners.get_mut(index) {
+            if !core::mem::replace(&mut listening.is_listed, true) {
+                self.again.push(Source::Listener(index));
+            }
+        }
+    }
+
+    fn open(&mut self, now: Instant, mut stream: TcpStream, peer: Peer) {
         // Every write is already as large as it can be; waiting to fill a segment only delays it.
         let _ = stream.set_nodelay(true);
         let handle = match self.parts.broker.handle_accept(now, peer) {
@@ -43,13 +49,15 @@ impl Shard {
             Err(error) => return tracing::debug!(%peer, %error, "connection not accepted"),
         };
         let index = handle.index();
-        while self.slots.len() <= index {
-            let waker = self.parts.ready.waker(Source::Connection(self.slots.len()));
-            self.slots.push(Slot { waker, connection: None });
+        if let Err(error) = self.sockets.watch(&mut stream, index) {
+            tracing::warn!(%peer, %error, "connection not accepted");
+            return self.parts.broker.handle_eof(now, handle);
         }
-        self.slots[index].connection = Some(Connection::new(handle, Transport::Tcp(stream)));
+        if self.slots.len() <= index {
+            self.slots.resize_with(index + 1, || None);
+        }
+        self.slots[index] = Some(Connection::new(handle, Transport::Tcp(stream)));
         self.open += 1;
-        self.serve_connection(now, index);
     }
 
     /// Lets listeners that the system refused try again.
@@ -58,9 +66,9 @@ impl Shard {
             return;
         }
         self.rested = None;
-        for (index, listening) in self.listeners.iter_mut().enumerate() {
-            if core::mem::take(&mut listening.is_resting) {
-                self.again.push(Source::Listener(index));
+        for index in 0..self.listeners.len() {
+            if core::mem::take(&mut self.listeners[index].is_resting) {
+                self.accept_again(index);
             }
         }
     }

@@ -5,11 +5,11 @@ use core::task::{Context, Poll};
 use mqtt_broker_core::{Instant, LocalSubscription};
 use mqtt_codec::TopicFilter;
 
-use super::Shard;
+use super::{Shard, Source};
+use crate::calls::Call;
 use crate::command::{Command, Reply};
 use crate::error::Error;
 use crate::message::Message;
-use crate::ready::Source;
 use crate::subscription::{Closed, Receiver, Subscribe, Subscription};
 
 /// Commands that are done in one turn before the connections have theirs.
@@ -25,7 +25,7 @@ impl Shard {
                 Poll::Ready(None) | Poll::Pending => return false,
             }
         }
-        self.again.push(Source::Commands);
+        self.again.push(Source::Call(Call::Commands));
         true
     }
 
@@ -104,7 +104,7 @@ impl Shard {
         let local = made.map_err(Error::refused)?;
         let commands = self.parts.command_sender.clone();
         let (receiver, subscription) =
-            Receiver::pair(local, subscribe, commands, &self.parts.ready);
+            Receiver::pair(local, subscribe, commands, &self.parts.calls);
         self.receivers.insert(local, receiver);
         Ok(subscription)
     }

@@ -65,8 +65,18 @@ impl Client {
     /// A connected client.
     pub(crate) fn connect(address: SocketAddr, version: Version, client_identifier: &str) -> Self {
         let mut client = Self::open(address, version);
-        client.send(&Packet::Connect(Connect {
-            version,
+        client.send_connect(client_identifier);
+        client.expect(|packet| match packet {
+            Packet::Connack(connack) => assert_eq!(connack.reason_code, ReasonCode::SUCCESS),
+            other => panic!("no CONNACK but {other}"),
+        });
+        client
+    }
+
+    /// Asks to be connected.
+    pub(crate) fn send_connect(&mut self, client_identifier: &str) {
+        self.send(&Packet::Connect(Connect {
+            version: self.version,
             clean_start: true,
             keep_alive: 0,
             client_identifier: Utf8String::new(client_identifier).unwrap(),
@@ -75,11 +85,6 @@ impl Client {
             user_name: None,
             password: None,
         }));
-        client.expect(|packet| match packet {
-            Packet::Connack(connack) => assert_eq!(connack.reason_code, ReasonCode::SUCCESS),
-            other => panic!("no CONNACK but {other}"),
-        });
-        client
     }
 
     pub(crate) fn send(&mut self, packet: &Packet<'_>) {
