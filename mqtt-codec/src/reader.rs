@@ -62,6 +62,17 @@ impl<'a> Reader<'a> {
         self.take(usize::from(len))
     }
 
+    /// Binary Data, or the bytes of a UTF-8 Encoded String, and the byte after it.
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
+    pub(crate) fn binary_and_u8(&mut self) -> Result<(&'a [u8], u8), DecodeError> {
+        let len = self.u16()?;
+        let (last, bytes) = match self.take(usize::from(len) + 1)?.split_last() {
+            Some(parts) => parts,
+            None => return Err(DecodeError::FieldOverrun),
+        };
+        Ok((bytes, *last))
+    }
+
     #[cfg_attr(target_pointer_width = "64", inline(always))]
     pub(crate) fn packet_identifier(&mut self) -> Result<PacketIdentifier, DecodeError> {
         //= [MQTT-2.2.1-3]

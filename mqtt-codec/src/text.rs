@@ -8,6 +8,10 @@ use crate::{DecodeError, WIDE};
 
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
+/// The bits in which `#` and a space differ.
+const SWAP: u8 = b'#' ^ b' ';
+/// The bits in which `+` and `/` differ.
+const APART: u8 = b'+' ^ b'/';
 
 /// Checks a UTF-8 Encoded String: well-formed, and without U+0000.
 #[cfg_attr(target_pointer_width = "64", inline(always))]
@@ -40,16 +44,21 @@ pub(crate) fn is_plain_level(bytes: &[u8]) -> bool {
     none(bytes, |byte| is_odd(byte) | is_wildcard(byte))
 }
 
-/// Whether all bytes are ASCII and not NUL, and all wildcards are where a Topic Filter may have them.
+/// Whether all bytes are ASCII and no control characters, and all wildcards are where a Topic Filter
+/// may have them; `false` for no bytes.
 ///
-/// That is a rule about neighbours: a wildcard comes after `/` only, and after `+` comes `/` only, and
-/// after `#` nothing. So the filter is held against itself, moved by one byte.
+/// That is a rule about neighbours: beside a `+` there is `/` only, and only the last byte is a `#`,
+/// after a `/`. So the filter but for its end is held against itself, moved by one byte. Control
+/// characters may be in a filter; to refuse them here saves a comparison, and few filters have them.
 #[cfg_attr(target_pointer_width = "64", inline(always))]
 pub(crate) fn is_plain_filter(bytes: &[u8]) -> bool {
     let (Some((last, left)), Some((_, right))) = (bytes.split_last(), bytes.split_first()) else {
-        return true;
+        return false;
     };
-    let plain = if left.len() >= 16 {
+    if !is_inner(*last) && !matches!(bytes, [.., b'/', b'#'] | [b'#']) {
+        return false;
+    }
+    if left.len() >= 16 {
         are_neighbours(left, right)
     } else if let (Some(left), Some(right)) = (ends::<8>(left), ends::<8>(right)) {
         let [a, b, c, d] =
@@ -57,8 +66,14 @@ pub(crate) fn is_plain_filter(bytes: &[u8]) -> bool {
         (strangers(a, b) | strangers(c, d)) & HIGH_BITS == 0
     } else {
         strangers(short_word(left), short_word(right)) & HIGH_BITS == 0
-    };
-    plain && !is_odd(*last)
+    }
+}
+
+/// Whether a byte may be in a plain filter at another place than the end: the bytes of signed numbers up
+/// to 0x1F may not, nor may `#`, and an exclusive or with 3 has `#` trade places with 0x20, a space.
+#[inline(always)]
+const fn is_inner(byte: u8) -> bool {
+    (byte ^ SWAP).cast_signed() > 0x20
 }
 
 /// Whether a byte is NUL or not ASCII: as a signed number, it is not above 0.
@@ -145,13 +160,13 @@ fn are_neighbours_in_parts(mut left: &[u8], mut right: &[u8]) -> bool {
     true
 }
 
-/// Whether a byte of `left` is NUL or not ASCII, or may not come before the one of `right`.
+/// Whether a byte of `left` may only be at the end, or may not come before the one of `right`.
 #[inline(always)]
 fn any_strangers(left: &[u8; 16], right: &[u8; 16]) -> bool {
     let mut found = false;
     for (&left, &right) in left.iter().zip(right) {
-        let placed = (left == b'/') | ((left == b'+') & (right == b'/'));
-        found |= is_odd(left) | ((is_wildcard(left) | is_wildcard(right)) & !placed);
+        let plus = (left == b'+') | (right == b'+');
+        found |= !is_inner(left) | (plus & (left ^ right != APART));
     }
     found
 }
@@ -171,13 +186,14 @@ fn short_word(bytes: &[u8]) -> u64 {
     })
 }
 
-/// As [`any_strangers`] for the bytes of a word: the answers are the high bits. After a NUL or what is
-/// not ASCII, they may be wrong.
+/// As [`any_strangers`] for the bytes of a word: the answers are the high bits. Where a byte is not
+/// ASCII, those of its neighbours may be wrong; its own says that it is a stranger.
 #[inline(always)]
 const fn strangers(left: u64, right: u64) -> u64 {
-    let wildcards = !(differs(left | (ONES * 0x08), b'+') & differs(right | (ONES * 0x08), b'+'));
-    let placed = !(differs(left, b'/') & (differs(left, b'+') | differs(right, b'/')));
-    (left.wrapping_sub(ONES) | left) | (wildcards & !placed)
+    // No byte borrows from the next: each is at least 0x80 before the subtraction.
+    let inner = ((left ^ (ONES * SWAP as u64)) | HIGH_BITS) - ONES * 0x21;
+    let plus = !(differs(left, b'+') & differs(right, b'+'));
+    left | !inner | (plus & differs(left ^ right, APART))
 }
 
 /// The high bit of each ASCII byte that is not `byte`.

@@ -6,7 +6,7 @@ use crate::topic_name::Levels;
 use crate::{DecodeError, TopicName, Version, WIDE, display, text};
 
 /// The first level of the Topic Filter of a Shared Subscription, with its separator.
-const SHARE: &[u8] = b"$share/";
+const SHARE: &[u8; 7] = b"$share/";
 
 /// A Topic Filter: a string of at least one character, at most 65,535 bytes, with wildcards only
 /// where they may be, and with a whole Share Name when it is that of a Shared Subscription.
@@ -52,18 +52,34 @@ impl<'a> TopicFilter<'a> {
     /// A Topic Filter from bytes with a two byte length.
     #[cfg_attr(target_pointer_width = "64", inline(always))]
     pub(crate) fn check(bytes: &'a [u8], version: Version) -> Result<Self, DecodeError> {
-        //= [MQTT-4.7.3-1]
-        if bytes.is_empty() {
-            return Err(DecodeError::EmptyTopic);
-        }
-        if version == Version::V5 && matches!(bytes, [b'$', ..]) {
-            check_share(bytes)?;
-        }
-        if !(WIDE && text::is_plain_filter(bytes)) {
-            text::check_string(bytes)?;
-            check_wildcards(bytes)?;
+        if !Self::is_plain(bytes) {
+            Self(bytes).check_closely(version)?;
         }
         Ok(Self(bytes))
+    }
+
+    /// Checks a filter that is not plain.
+    #[inline(never)]
+    fn check_closely(self, version: Version) -> Result<(), DecodeError> {
+        //= [MQTT-4.7.3-1]
+        if self.0.is_empty() {
+            return Err(DecodeError::EmptyTopic);
+        }
+        if version == Version::V5 {
+            self.check_share()?;
+        }
+        if !(WIDE && text::is_plain_filter(self.0)) {
+            text::check_string(self.0)?;
+            check_wildcards(self.0)?;
+        }
+        Ok(())
+    }
+
+    /// Whether bytes are seen at first sight to be a Topic Filter, in every version.
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
+    pub(crate) fn is_plain(bytes: &[u8]) -> bool {
+        WIDE && text::is_plain_filter(bytes)
+            && (!matches!(bytes, [b'$', ..]) || has_plain_share(bytes))
     }
 
     /// Takes back bytes that came out of [`as_bytes`](Self::as_bytes) before.
@@ -193,14 +209,29 @@ const fn check_share(bytes: &[u8]) -> Result<(), DecodeError> {
         return Err(DecodeError::EmptyShareName);
     }
     let mut rest = name;
-    loop {
-        //= [MQTT-4.8.2-2]
-        rest = match rest {
-            [b'+' | b'#', ..] => return Err(DecodeError::WildcardInShareName),
-            [] | [b'/'] => return Err(DecodeError::EmptySharedFilter),
-            [b'/', ..] => return Ok(()),
-            [_, tail @ ..] => tail,
-        };
+    while let [byte, tail @ ..] = rest {
+        match byte {
+            b'/' if tail.is_empty() => break,
+            b'/' => return Ok(()),
+            //= [MQTT-4.8.2-2]
+            b'+' | b'#' => return Err(DecodeError::WildcardInShareName),
+            _ => rest = tail,
+        }
+    }
+    Err(DecodeError::EmptySharedFilter)
+}
+
+/// Whether [`check_share`] takes a plain filter. A wildcard has its level to itself there, so it is in
+/// the Share Name only if that begins with it.
+#[inline(never)]
+fn has_plain_share(filter: &[u8]) -> bool {
+    match filter.split_first_chunk() {
+        Some((share, name)) if share == SHARE => match name {
+            [b'/' | b'+', ..] => false,
+            [_, rest @ .., _] => rest.contains(&b'/'),
+            _ => false,
+        },
+        _ => true,
     }
 }
 

@@ -8,7 +8,7 @@ use crate::reader::Reader;
 use crate::writer::Writer;
 use crate::{
     DecodeError, EncodeError, Frame, Packet, PacketIdentifier, PacketType, Properties, QoS,
-    TopicFilter, Version,
+    TopicFilter, Version, WIDE,
 };
 
 const QOS: u8 = 0b0000_0011;
@@ -147,18 +147,7 @@ impl<'a> Subscriptions<'a> {
     }
 
     fn decode(bytes: &'a [u8], version: Version) -> Result<Self, DecodeError> {
-        let mut reader = Reader::new(bytes);
-        let (mut len, mut refused) = (0, None);
-        while !reader.is_empty() {
-            //= [MQTT-3.8.3-1]
-            let filter = TopicFilter::check(reader.binary()?, version)?;
-            // 3.x takes what 5.0 refuses.
-            if version < Version::V5 {
-                refused = refused.or(filter.check_share().err());
-            }
-            check_options(reader.u8()?, filter, version)?;
-            len += 1;
-        }
+        let (len, refused) = check_all(bytes, version)?;
         //= [MQTT-3.8.3-2]
         if len == 0 {
             return Err(DecodeError::NoTopicFilter);
@@ -216,6 +205,36 @@ impl<'a> Subscriptions<'a> {
         }
         Ok(())
     }
+}
+
+/// Checks all Subscriptions, and gives how many there are and what 5.0 would refuse of those of 3.x. Out
+/// of line, so that the loop has all registers.
+#[inline(never)]
+fn check_all(bytes: &[u8], version: Version) -> Result<(usize, Option<DecodeError>), DecodeError> {
+    let mut reader = Reader::new(bytes);
+    let (mut len, mut refused) = (0, None);
+    while !reader.is_empty() {
+        let (filter, options) = reader.binary_and_u8()?;
+        // A QoS alone is right in every version.
+        if !(WIDE && options <= QoS::ExactlyOnce as u8 && TopicFilter::is_plain(filter)) {
+            refused = refused.or(check_closely(filter, options, version)?);
+        }
+        len += 1;
+    }
+    Ok((len, refused))
+}
+
+/// Checks a Subscription of any kind, and gives what 5.0 would refuse of one of 3.x.
+#[inline(never)]
+fn check_closely(
+    filter: &[u8],
+    options: u8,
+    version: Version,
+) -> Result<Option<DecodeError>, DecodeError> {
+    //= [MQTT-3.8.3-1]
+    let filter = TopicFilter::check(filter, version)?;
+    check_options(options, filter, version)?;
+    Ok(if version < Version::V5 { filter.check_share().err() } else { None })
 }
 
 /// Whether a byte is the options of a Subscription: the reserved bits are 0, and neither the QoS nor

@@ -7,11 +7,11 @@ use super::allowed::{
     DUPLICATE, INVALID_MAXIMUM_QOS, PASS_THROUGH, SUBSCRIPTION_IDENTIFIER_REPEATED, TOO_LONG, bit,
 };
 use super::pass_through::PassThroughRuns;
-use super::{Property, SubscriptionIdentifier, Unencodable, id, validate};
+use super::{Allowed, Property, SubscriptionIdentifier, Unencodable, id, validate};
 use crate::reader::Reader;
 use crate::variable_byte_integer;
 use crate::writer::Writer;
-use crate::{DecodeError, EncodeError, QoS, TopicName, Utf8String};
+use crate::{DecodeError, EncodeError, QoS, TopicName, Utf8String, WIDE};
 
 /// The properties of one packet, in order.
 ///
@@ -89,6 +89,12 @@ impl<'a> Properties<'a> {
             return Ok(Self::EMPTY);
         }
         let bytes = reader.take(len as usize)?;
+        // All that most SUBSCRIBE have, if they have any.
+        let identifier = matches!(bytes, [id::SUBSCRIPTION_IDENTIFIER, 1..0x80]);
+        if WIDE && allowed == Allowed::SUBSCRIBE && identifier {
+            let set = bit(id::SUBSCRIPTION_IDENTIFIER);
+            return Ok(Self { set, source: Source::Bytes(bytes) });
+        }
         match validate::validate(bytes, allowed) {
             (set, None) => Ok(Self { set, source: Source::Bytes(bytes) }),
             (_, Some(error)) => Err(error),
@@ -204,7 +210,7 @@ impl<'a> Properties<'a> {
     /// # Errors
     /// [`EncodeError::BufferTooSmall`], and what encoding a PUBLISH with them would answer.
     pub fn encode_pass_through(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
-        self.check(super::Allowed::PUBLISH | super::Allowed::WILL)?;
+        self.check(Allowed::PUBLISH | Allowed::WILL)?;
         let len = self.pass_through_len();
         let out = out.get_mut(..len).ok_or(EncodeError::BufferTooSmall { needed: len })?;
         let mut writer = Writer::new(out);

@@ -59,11 +59,38 @@ fn a_byte_order_mark_is_a_character() {
 
 /// [`is_plain_filter`], by its words.
 fn is_plain(bytes: &[u8]) -> bool {
-    bytes.iter().all(|byte| (1..0x80).contains(byte))
+    !bytes.is_empty()
+        && bytes.iter().all(|byte| (0x20..0x80).contains(byte))
         && bytes.split(|&byte| byte == b'/').all(|level| {
             level == b"+" || level == b"#" || !level.iter().any(|byte| b"+#".contains(byte))
         })
         && !bytes.windows(2).any(|pair| pair[0] == b'#')
+}
+
+/// Every byte at every place of every short length, and every pair of bytes in parts of each size.
+//= [MQTT-4.7.1-1] type=test
+//= [MQTT-4.7.1-2] type=test
+//= [MQTT-4.7.3-2] type=test
+#[test]
+fn every_byte_of_a_filter_is_judged_wherever_it_is() {
+    for filler in *b"a/" {
+        for len in (1..40).chain([50]) {
+            for at in 0..len {
+                for byte in 0..=255 {
+                    let mut bytes = vec![filler; len];
+                    bytes[at] = byte;
+                    assert_eq!(is_plain_filter(&bytes), is_plain(&bytes), "{bytes:?}");
+                }
+            }
+        }
+    }
+    for (len, at) in [(2, 0), (4, 1), (7, 2), (9, 7), (12, 5), (17, 15), (33, 16), (40, 30)] {
+        let mut bytes = vec![b'/'; len];
+        for pair in 0..=u16::MAX {
+            bytes[at..at + 2].copy_from_slice(&pair.to_be_bytes());
+            assert_eq!(is_plain_filter(&bytes), is_plain(&bytes), "{bytes:?}");
+        }
+    }
 }
 
 //= [MQTT-4.7.1-1] type=test

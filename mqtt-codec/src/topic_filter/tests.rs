@@ -1,7 +1,7 @@
 //! What a Topic Filter takes, and what it matches.
 
-use super::check_wildcards;
-use crate::{DecodeError, TopicFilter, TopicName, Version};
+use super::{check_share, check_wildcards, has_plain_share};
+use crate::{DecodeError, TopicFilter, TopicName, Version, text};
 
 fn refused(filter: &str) -> DecodeError {
     TopicFilter::new(filter).expect_err(filter)
@@ -54,6 +54,33 @@ fn a_share_name_is_whole() {
     let plain = TopicFilter::new("$shared/g/x").unwrap();
     assert_eq!((plain.share_name(), plain.filter()), (None, &b"$shared/g/x"[..]));
     assert!(!TopicFilter::new("$share").unwrap().is_shared());
+}
+
+/// All short strings after `$share/` and what is like it, in two ways.
+//= [MQTT-4.8.2-1] type=test
+//= [MQTT-4.8.2-2] type=test
+#[test]
+fn every_short_share_name_is_judged_alike() {
+    for prefix in ["$", "$share", "$share/", "$shared/", "$SYS/", "$share/ab"] {
+        for len in 0..=5 {
+            for number in 0..4_u32.pow(len) {
+                let mut filter = prefix.as_bytes().to_vec();
+                filter.extend((0..len).map(|at| b"a/+#"[(number >> (2 * at) & 3) as usize]));
+                if text::is_plain_filter(&filter) {
+                    assert_eq!(
+                        has_plain_share(&filter),
+                        check_share(&filter).is_ok(),
+                        "{filter:?}"
+                    );
+                }
+                let (v4, v5) = [Version::V3_1_1, Version::V5]
+                    .map(|version| TopicFilter::in_version(&filter, version))
+                    .into();
+                let share = check_share(&filter);
+                assert_eq!(v5, share.and(v4), "{filter:?}");
+            }
+        }
+    }
 }
 
 #[test]
