@@ -251,9 +251,14 @@ impl Client {
         let (qos, message) = (publish.delivery.qos(), messages.identify(publish.payload));
         let mut is_new = true;
         if let Some(identifier) = publish.delivery.packet_identifier() {
-            let ack = Ack::success(identifier);
+            let mut ack = Ack::success(identifier);
+            let is_known = self.inbound.contains(&identifier.get());
+            if self.refuses() && !is_known {
+                ack.reason_code = ReasonCode::QUOTA_EXCEEDED;
+                is_new = false;
+            }
             if qos == QoS::ExactlyOnce {
-                is_new = self.inbound.insert(identifier.get());
+                is_new = is_new && self.inbound.insert(identifier.get());
                 self.answer(&Packet::Pubrec(ack));
             } else {
                 self.answer(&Packet::Puback(ack));
@@ -262,6 +267,13 @@ impl Client {
         if is_new {
             heard.push(Heard { message, topic, qos });
         }
+    }
+
+    /// Whether it will not have a message that it is sent.
+    fn refuses(&mut self) -> bool {
+        let chance = self.profile.refuse_per_mille;
+        let may = self.profile.version == Version::V5 && !self.is_healed && chance > 0;
+        may && self.random.chance(chance)
     }
 
     fn recorded(&mut self, ack: &Ack<'_>) {
@@ -313,12 +325,13 @@ impl Client {
         messages: &Messages,
     ) {
         let Some(message) = messages.get(id) else { return };
-        let payload = messages.payload(id);
+        let (payload, along) = (messages.payload(id), messages.along(id));
         let is_v5 = self.profile.version == Version::V5;
         let mut properties = Vec::new();
         let mut topic = TopicName::new(&message.topic).ok();
         if is_v5 {
             properties.extend(message.expiry.map(Property::MessageExpiryInterval));
+            properties.extend(along.properties());
             if self.aliases_allowed > 0 && self.random.chance(400) {
                 let known = self.aliases.iter().position(|known| *known == message.topic);
                 let place = known.unwrap_or(self.aliases.len());

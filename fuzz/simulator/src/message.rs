@@ -1,6 +1,6 @@
 //! [`Messages`]: every Application Message that anyone in a world publishes, known by its payload.
 
-use mqtt_codec::QoS;
+use mqtt_codec::{Property, QoS, TopicName, Utf8String};
 
 /// Names one message of a world.
 pub type MessageId = u32;
@@ -18,6 +18,50 @@ pub struct Message {
     pub expiry: Option<u32>,
     /// How many bytes its payload has, at least [`HEAD`].
     pub len: usize,
+    /// It has properties: its publisher speaks 5.0.
+    pub has_along: bool,
+}
+
+/// What goes along with a message from its publisher to whoever gets it.
+#[derive(Clone, Debug, Default)]
+pub struct Along {
+    is_bytes: bool,
+    content_type: Option<String>,
+    response_topic: Option<String>,
+    correlation: Option<[u8; 4]>,
+    user: Vec<(&'static str, String)>,
+}
+
+impl Along {
+    /// What goes along with the message of this number.
+    #[must_use]
+    pub fn of(id: MessageId) -> Self {
+        Self {
+            is_bytes: id % 7 == 1,
+            content_type: (id % 2 == 1).then(|| format!("c/{id}")),
+            response_topic: (id % 3 == 1).then(|| format!("r/{id}")),
+            correlation: (id % 5 == 1).then(|| id.to_le_bytes()),
+            // The same name more than once, and an order that is nobody's but the publisher's.
+            user: (0..id % 4).map(|n| (["k", "j"][n as usize % 2], (id ^ n).to_string())).collect(),
+        }
+    }
+
+    /// As properties.
+    #[must_use]
+    pub fn properties(&self) -> Vec<Property<'_>> {
+        let mut list = Vec::new();
+        list.extend(self.is_bytes.then_some(Property::PayloadFormatIndicator(false)));
+        let content_type = self.content_type.as_deref().map(Utf8String::new);
+        list.extend(content_type.and_then(Result::ok).map(Property::ContentType));
+        let response_topic = self.response_topic.as_deref().map(TopicName::new);
+        list.extend(response_topic.and_then(Result::ok).map(Property::ResponseTopic));
+        list.extend(self.correlation.as_ref().map(|data| Property::CorrelationData(data)));
+        for (name, value) in &self.user {
+            let pair = Utf8String::new(name).ok().zip(Utf8String::new(value).ok());
+            list.extend(pair.map(|(name, value)| Property::UserProperty(name, value)));
+        }
+        list
+    }
 }
 
 /// All messages, in the order they were made.
@@ -40,6 +84,13 @@ impl Messages {
     #[must_use]
     pub fn get(&self, id: MessageId) -> Option<&Message> {
         self.0.get(id as usize)
+    }
+
+    /// What goes along with a message.
+    #[must_use]
+    pub fn along(&self, id: MessageId) -> Along {
+        let has_along = self.get(id).is_some_and(|message| message.has_along);
+        if has_along { Along::of(id) } else { Along::default() }
     }
 
     /// The payload of a message.

@@ -14,7 +14,7 @@ use mqtt_broker_core::Instant;
 use mqtt_codec::{QoS, Version};
 
 pub use self::copies::{Accepted, Copies, Kept, SharedCopies};
-pub use self::sessions::{Session, Subscription, WillKept};
+pub use self::sessions::{Membership, Session, Subscription, WillKept};
 pub use self::step::{ConnectNote, Fate, Moment, PublishNote, Step, Timed};
 use crate::link::LinkId;
 use crate::message::MessageId;

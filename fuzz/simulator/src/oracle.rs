@@ -7,6 +7,7 @@
 pub mod answers;
 pub mod authority;
 pub mod conduct;
+pub mod content;
 pub mod delivery;
 pub mod determinism;
 pub mod durable;
@@ -266,6 +267,8 @@ impl Oracles {
                     let qos = publish.delivery.qos();
                     let right = self.order.given(&self.model, link, &found, qos);
                     self.judge("order", right);
+                    let right = content::given(&self.model, messages, given, &found, publish);
+                    self.judge("content", right);
                     if self.config.ask_deliver {
                         let right = authority::given(&self.model, found.session, &found.topic);
                         self.judge("authority", right);

@@ -63,6 +63,8 @@ pub struct Profile {
     pub retain_per_mille: u64,
     /// How many of a thousand messages expire.
     pub expiry_per_mille: u64,
+    /// How many of a thousand messages that it is sent it will not have.
+    pub refuse_per_mille: u64,
     /// How many of a thousand messages are of several kilobytes.
     pub large_per_mille: u64,
     /// What it does, and how often.
@@ -169,7 +171,7 @@ impl Profile {
                 *random.pick(&[0, 100, 1000])
             },
             expiry: *random.pick(&[0, 2, 60, 3600, u32::MAX]),
-            keep_alive: *random.pick(&[0, 0, 10, 60]),
+            keep_alive: *random.pick(&[0, 0, 4, 10, 60]),
             receive_maximum: window,
             maximum_packet_size: None,
             alias_maximum: *random.pick(&[0, 0, 2]),
@@ -180,6 +182,7 @@ impl Profile {
             burst: *random.pick(&[1, 1, 4]),
             retain_per_mille: *random.pick(&[0, 100, 500]),
             expiry_per_mille: *random.pick(&[0, 100, 500]),
+            refuse_per_mille: *random.pick(&[0, 0, 0, 100]),
             large_per_mille: *random.pick(&[0, 0, 100]),
             deeds: vec![
                 (Deed::Publish, 50),

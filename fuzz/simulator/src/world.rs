@@ -315,7 +315,10 @@ impl World {
         for link in 0..self.links.len() {
             let id = LinkId::try_from(link).unwrap_or(LinkId::MAX);
             let link = &mut self.links[link];
-            link.up.stalled_until = Instant::default();
+            // What comes before its connection does would be lost.
+            if link.handle.is_some() {
+                link.up.stalled_until = Instant::default();
+            }
             link.down.stalled_until = Instant::default();
             if link.abandoned && link.handle.is_some() {
                 self.agenda.put(self.now, Happening::Eof(id));

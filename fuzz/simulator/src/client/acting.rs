@@ -129,6 +129,7 @@ impl Client {
         let will = profile.will.filter(|_| !resume && self.random.chance(700));
         let will = will.map(|will| (self.will_message(&will, messages), will));
         let payload = will.as_ref().map(|(id, _)| messages.payload(*id));
+        let along = will.as_ref().map(|(id, _)| messages.along(*id)).unwrap_or_default();
         let mut will_properties = Vec::new();
         if let Some((id, will)) = will.as_ref().filter(|_| is_v5) {
             if will.delay > 0 {
@@ -136,6 +137,7 @@ impl Client {
             }
             let expiry = messages.get(*id).and_then(|message| message.expiry);
             will_properties.extend(expiry.map(Property::MessageExpiryInterval));
+            will_properties.extend(along.properties());
         }
         let will = will.as_ref().zip(payload.as_ref()).and_then(|((_, will), payload)| {
             Some(Will {
@@ -167,6 +169,7 @@ impl Client {
             retain: will.retain,
             expiry: will.expiry.filter(|_| self.profile.version == Version::V5),
             len: HEAD + self.random.index(20),
+            has_along: self.profile.version == Version::V5,
         })
     }
 
@@ -193,13 +196,22 @@ impl Client {
                 topic,
                 qos,
                 retain,
-                expiry: expires.then(|| u32::try_from(self.random.between(1, 20)).unwrap_or(1)),
+                expiry: expires.then(|| self.interval()),
                 len: HEAD + usize::try_from(len).unwrap_or(0),
+                has_along: is_v5,
             });
             self.send_publish(id, identifier, false, messages);
             if let Some(identifier) = identifier {
                 self.outbound.push(Outbound { identifier, message: id, released: false });
             }
+        }
+    }
+
+    /// A Message Expiry Interval: short as a rule.
+    fn interval(&mut self) -> u32 {
+        match self.random.below(10) {
+            0 => *self.random.pick(&[100, u32::MAX]),
+            _ => u32::try_from(self.random.between(1, 20)).unwrap_or(1),
         }
     }
 
@@ -274,7 +286,7 @@ impl Client {
         };
         let mut properties = Vec::new();
         if is_v5 && self.profile.expiry > 0 && self.random.chance(200) {
-            let interval = u32::try_from(self.random.below(5)).unwrap_or(0);
+            let interval = *self.random.pick(&[0, 1, 2, 4, 100, u32::MAX]);
             properties.push(Property::SessionExpiryInterval(interval));
             self.is_persistent = interval > 0;
         }

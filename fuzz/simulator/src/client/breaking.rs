@@ -1,6 +1,10 @@
 //! How a client breaks the rules.
 
-use mqtt_codec::{Ack, Packet, PacketIdentifier, QoS};
+use std::num::NonZero;
+
+use mqtt_codec::{
+    Ack, Delivery, Packet, PacketIdentifier, Properties, Property, Publish, QoS, Version,
+};
 
 use super::{Client, Wish};
 use crate::message::{HEAD, Message, Messages};
@@ -13,7 +17,7 @@ impl Client {
     pub(super) fn break_a_rule(&mut self, messages: &mut Messages) -> Option<Wish> {
         let stranger = STRANGE + u16::try_from(self.random.below(20_000)).unwrap_or(0);
         let strange = Ack::success(PacketIdentifier::new(stranger)?);
-        match self.random.below(11) {
+        match self.random.below(13) {
             0 => {
                 self.is_spoiled = true;
                 let len = self.random.between(1, 20);
@@ -41,9 +45,39 @@ impl Client {
                 self.outbox.extend_from_slice(b"\x30\x20\0\x03t/");
                 return Some(Wish::Abandon);
             }
+            10 | 11 => self.use_an_alias(messages),
             _ => self.flood(stranger, messages),
         }
         None
+    }
+
+    /// A Topic Alias that stands for nothing on this connection, whatever it stood for on another,
+    /// or one more than there may be.
+    fn use_an_alias(&mut self, messages: &mut Messages) {
+        if self.profile.version != Version::V5 {
+            return;
+        }
+        let known = u16::try_from(self.aliases.len()).unwrap_or(u16::MAX);
+        let beyond = self.aliases_allowed.saturating_add(1);
+        let number = if self.random.chance(300) { beyond } else { known.saturating_add(1) };
+        let topic = self.random.pick(&self.profile.topics).clone();
+        let id = messages.add(Message {
+            topic,
+            qos: QoS::AtMostOnce,
+            retain: false,
+            expiry: None,
+            len: HEAD,
+            has_along: false,
+        });
+        let payload = messages.payload(id);
+        let alias = NonZero::new(number).map(Property::TopicAlias);
+        self.send(&Packet::Publish(Publish {
+            delivery: Delivery::AtMostOnce,
+            retain: false,
+            topic: None,
+            properties: Properties::new(alias.as_slice()),
+            payload: &payload,
+        }));
     }
 
     /// More QoS 2 messages at once than the broker said it takes.
@@ -57,6 +91,7 @@ impl Client {
                 retain: false,
                 expiry: None,
                 len: HEAD,
+                has_along: self.profile.version == Version::V5,
             });
             self.send_publish(id, PacketIdentifier::new(number), false, messages);
         }

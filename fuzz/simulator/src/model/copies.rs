@@ -84,12 +84,31 @@ pub struct SharedCopies {
     pub is_due: bool,
     /// The Qualities of Service it may come with, as bits.
     pub qos: u8,
+    /// So many groups have members for QoS 0 alone, of whom somebody was connected.
+    pub live: u32,
+    /// The connections of those members.
+    pub live_via: BTreeSet<LinkId>,
+}
+
+/// The members of a group when a message comes.
+struct Members {
+    /// All are to have it with QoS 1 or 2.
+    keep: bool,
+    /// None has ever had a subscription but of QoS 0.
+    are_live: bool,
+    links: BTreeSet<LinkId>,
+}
+
+impl Members {
+    const fn nobody() -> Self {
+        Self { keep: true, are_live: true, links: BTreeSet::new() }
+    }
 }
 
 impl SharedCopies {
     /// A member with these filters has gone.
-    pub(super) fn member_gone(&mut self, filters: &BTreeSet<String>, with_session: bool) {
-        for (_, count) in self.groups.iter().filter(|(group, _)| filters.contains(*group)) {
+    pub(super) fn member_gone(&mut self, is_of: impl Fn(&str) -> bool, with_session: bool) {
+        for (_, count) in self.groups.iter().filter(|(group, _)| is_of(group)) {
             self.is_due = false;
             self.spare += u32::from(with_session) * count;
         }
@@ -184,7 +203,7 @@ impl Model {
         is_certain: bool,
     ) -> bool {
         let mut matched = false;
-        let mut groups: BTreeMap<String, bool> = BTreeMap::new();
+        let mut groups: BTreeMap<String, Members> = BTreeMap::new();
         for session in self.sessions.values() {
             let mut own = Own::default();
             for (filter, subscription) in &session.subscriptions {
@@ -195,8 +214,10 @@ impl Model {
                 let options = subscription.options;
                 let qos = publish.qos.min(options.maximum_qos);
                 if filter.starts_with("$share/") {
-                    let all = groups.entry(filter.clone()).or_insert(true);
-                    *all &= qos > QoS::AtMostOnce;
+                    let members = groups.entry(filter.clone()).or_insert_with(Members::nobody);
+                    members.keep &= qos > QoS::AtMostOnce;
+                    members.are_live &= session.is_live;
+                    members.links.extend(session.link);
                     continue;
                 }
                 if options.no_local && origin == Some(session.number) {
@@ -223,8 +244,12 @@ impl Model {
         }
         if let (Some(message), false) = (publish.message, groups.is_empty()) {
             let shared = self.shared.entry(message).or_default();
-            shared.is_due = is_certain && groups.values().all(|all| *all);
+            shared.is_due = is_certain && groups.values().all(|members| members.keep);
             shared.qos = 0b111;
+            for members in groups.values().filter(|members| is_certain && members.are_live) {
+                shared.live += u32::from(!members.links.is_empty());
+                shared.live_via.extend(&members.links);
+            }
             for group in groups.into_keys() {
                 *shared.groups.entry(group).or_default() += 1;
             }
@@ -244,7 +269,7 @@ impl Model {
         let shared = self.shared.get(&message).map_or(0, |shared| match member {
             Some(session) => {
                 let of = |(group, count): (&String, &u32)| {
-                    if session.shared.contains(group) { *count } else { 0 }
+                    if session.shared.contains_key(group) { *count } else { 0 }
                 };
                 shared.groups.iter().map(of).sum()
             }

@@ -20,10 +20,16 @@ impl Model {
             .filter(|(_, session)| unknown(session))
             .map(|(name, _)| name.clone())
             .collect();
+        // The journal has nothing of what waited for those that were not to outlive their connection.
+        for session in self.sessions.values().filter(|session| !session.lasts) {
+            for shared in self.shared.values_mut() {
+                shared.member_gone(|group| session.shared.contains_key(group), false);
+            }
+        }
         for name in gone {
             let Some(session) = self.sessions.remove(&name) else { continue };
             for shared in self.shared.values_mut() {
-                shared.member_gone(&session.shared, true);
+                shared.member_gone(|group| session.shared.contains_key(group), true);
             }
         }
         let back = |deadline| earlier(deadline, set_back);

@@ -38,7 +38,18 @@ pub struct Session {
     /// Its subscriptions, by Topic Filter.
     pub subscriptions: BTreeMap<String, Subscription>,
     /// Every shared filter it has ever had.
-    pub shared: BTreeSet<String>,
+    pub shared: BTreeMap<String, Membership>,
+    /// It has had no subscription but of QoS 0.
+    pub is_live: bool,
+}
+
+/// What a Session has ever asked for as the member of a group.
+#[derive(Clone, Debug, Default)]
+pub struct Membership {
+    /// The Qualities of Service.
+    pub levels: BTreeSet<QoS>,
+    /// The Subscription Identifiers.
+    pub identifiers: BTreeSet<Option<u32>>,
 }
 
 /// One subscription.
@@ -105,7 +116,8 @@ impl Model {
             will: None,
             received: BTreeMap::new(),
             subscriptions: BTreeMap::new(),
-            shared: BTreeSet::new(),
+            shared: BTreeMap::new(),
+            is_live: true,
         });
         session.client = client;
         session.expiry = connect.expiry;
@@ -138,8 +150,18 @@ impl Model {
 
     pub(super) fn ended(&mut self, moment: &Moment, name: &str) {
         let Some(mut session) = self.sessions.remove(name) else { return };
+        // Whom a group chose, and who is gone before it was sent anything, has a successor, if there
+        // is anybody left.
+        let mut left = BTreeSet::new();
+        for other in self.sessions.values() {
+            let groups =
+                other.subscriptions.keys().filter(|filter| session.shared.contains_key(*filter));
+            left.extend(groups.cloned());
+        }
         for shared in self.shared.values_mut() {
-            shared.member_gone(&session.shared, true);
+            let is_due = shared.is_due && shared.groups.keys().all(|group| left.contains(group));
+            shared.member_gone(|group| session.shared.contains_key(group), true);
+            shared.is_due |= is_due;
         }
         if let Some(will) = session.will.take() {
             self.publish_will(moment, &will, None);
@@ -190,8 +212,11 @@ impl Model {
         wanted.options.maximum_qos = qos;
         let is_new = session.subscriptions.insert(filter.to_string(), wanted).is_none();
         let is_shared = filter.starts_with("$share/");
+        session.is_live &= qos == QoS::AtMostOnce;
         if is_shared {
-            session.shared.insert(filter.to_string());
+            let membership = session.shared.entry(filter.to_string()).or_default();
+            membership.levels.insert(qos);
+            membership.identifiers.insert(wanted.identifier);
         }
         let replays = !is_shared
             && match wanted.options.retain_handling {
@@ -231,9 +256,8 @@ impl Model {
                 copies.live_via = None;
             }
         }
-        let gone = BTreeSet::from([filter.to_string()]);
         for shared in self.shared.values_mut() {
-            shared.member_gone(&gone, false);
+            shared.member_gone(|group| group == filter, false);
         }
     }
 }

@@ -16,6 +16,8 @@ use crate::reach::reached;
 pub struct Delivery {
     /// What each Session was sent of each message.
     given: BTreeMap<(SessionNumber, MessageId), Sent>,
+    /// What was sent to Sessions that a crash has ended, or that had ended before it.
+    given_before: BTreeSet<MessageId>,
     /// QoS 1 and 2 messages under way to each Session, by Packet Identifier.
     flights: BTreeMap<(SessionNumber, u16), Flight>,
     /// What the program behind each client got: by client and message.
@@ -368,6 +370,8 @@ impl Delivery {
             flight.recorded = flight.recorded.filter(|lsn| lsn.is_none_or(|lsn| lsn <= kept));
             flight.released = false;
         }
+        let over = self.given.keys().filter(|(session, _)| !sessions.contains(session));
+        self.given_before.extend(over.map(|(_, message)| message));
         self.given.retain(|(session, _), _| sessions.contains(session));
         for sent in self.given.values_mut() {
             let (firsts, replays) = std::mem::take(&mut sent.loose);
@@ -452,7 +456,8 @@ impl Delivery {
             }
             let excused = self.dropped.keys().any(|(_, topic)| *topic == accepted.topic);
             // What was cut off the first time comes as a duplicate.
-            let arrived = self.heard.keys().any(|(_, of)| of == message);
+            let arrived = self.heard.keys().any(|(_, of)| of == message)
+                || self.given_before.contains(message);
             if shared.is_due
                 && all_settled
                 && own == 0
@@ -462,6 +467,11 @@ impl Delivery {
                 && accepted.times == 1
             {
                 return Err(format!("message {message} went to no member of {shared:?}"));
+            }
+            let is_here = |link: &LinkId| model.bonds.get(link).is_some_and(|bond| bond.is_open);
+            let is_live = own == 0 && accepted.times == 1 && shared.live_via.iter().all(is_here);
+            if is_live && seen < shared.live && !excused {
+                return Err(format!("message {message} went to nobody who is here: {shared:?}"));
             }
         }
         Ok(())

@@ -4,10 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mqtt_broker_core::{ApplicationMessage, Config, ConnectionHandle, Instant};
-use mqtt_codec::{QoS, TopicFilter, TopicName};
+use mqtt_codec::{Properties, QoS, TopicFilter, TopicName};
 
 use crate::disk::Store;
 use crate::link::LinkId;
+use crate::message::{Along, MessageId};
 use crate::node::Node;
 use crate::rules::Rules;
 
@@ -29,7 +30,7 @@ pub enum Recorded {
     /// Bytes were asked for, by way of a buffer of this size, and so many came.
     Transmit(LinkId, usize, usize),
     /// The host published.
-    Publish(String, Vec<u8>, QoS, bool),
+    Publish(MessageId, String, Vec<u8>, QoS, bool),
     /// The host disconnected a client.
     Kick(String),
     /// The host ended a Session.
@@ -144,10 +145,13 @@ impl Host {
             }
             Recorded::Timeout => self.node.timeout(at),
             Recorded::Transmit(link, size, len) => self.transmit(*link, *size, *len),
-            Recorded::Publish(topic, payload, qos, retain) => {
+            Recorded::Publish(id, topic, payload, qos, retain) => {
                 let Ok(topic) = TopicName::new(topic) else { return };
                 let mut message = ApplicationMessage::new(topic, payload);
                 (message.qos, message.retain) = (*qos, *retain);
+                let along = Along::of(*id);
+                let properties = along.properties();
+                message.properties = Properties::new(&properties);
                 self.node.publish(at, &message);
             }
             Recorded::Kick(name) => {

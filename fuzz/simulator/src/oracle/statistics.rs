@@ -25,9 +25,12 @@ pub struct Statistics {
     /// Connections that ended within a packet.
     pub partial: u64,
     dropped: [u64; 4],
+    dropped_refused: u64,
     denied_deliver: u64,
     /// PUBLISH packets that the policy did not allow.
     pub denied_publish: u64,
+    /// Those of which that is not known, since their connection ended as well.
+    pub perhaps_denied: u64,
 }
 
 impl Statistics {
@@ -41,6 +44,7 @@ impl Statistics {
                 DropCause::QueueFull => self.dropped[1] += 1,
                 DropCause::TooLarge => self.dropped[2] += 1,
                 DropCause::BrokerFull => self.dropped[3] += 1,
+                DropCause::Refused => self.dropped_refused += 1,
                 DropCause::Denied => self.denied_deliver += 1,
                 _ => {}
             },
@@ -76,7 +80,9 @@ impl Statistics {
             ("subscriptions", stats.subscriptions.into(), subscriptions, subscriptions + 1),
             ("wills", stats.wills.into(), wills, wills),
             ("offline_bytes", stats.offline_bytes as u64, 0, offline),
-            ("denied_publish", stats.denied_publish, self.denied_publish, self.denied_publish),
+            ("denied_publish", stats.denied_publish, self.denied_publish, {
+                self.denied_publish + self.perhaps_denied
+            }),
             ("accepted", stats.accepted, self.accepted, self.accepted),
             ("connected", stats.connected, self.connected, self.connected),
             ("refused", stats.refused, self.refused, self.refused),
@@ -100,6 +106,7 @@ impl Statistics {
             ("dropped_queue_full", stats.dropped_queue_full, self.dropped[1], u64::MAX),
             ("dropped_too_large", stats.dropped_too_large, self.dropped[2], u64::MAX),
             ("dropped_broker_full", stats.dropped_broker_full, self.dropped[3], u64::MAX),
+            ("dropped_refused", stats.dropped_refused, self.dropped_refused, u64::MAX),
             ("denied_deliver", stats.denied_deliver, self.denied_deliver, u64::MAX),
             ("dropped_outputs", stats.dropped_outputs, 0, 0),
         ];

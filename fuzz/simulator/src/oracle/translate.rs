@@ -197,6 +197,7 @@ impl Oracles {
         self.step(moment, Step::Publish { link, publish: note.clone(), fate });
         let fate = self.model.last_fate;
         self.statistics.denied_publish += u64::from(fate == Fate::Denied && !is_twice);
+        self.statistics.perhaps_denied += u64::from(full && !is_allowed);
         let is_v5 = self.model.bonds.get(&link).is_some_and(Bond::is_v5);
         if is_v5 && !is_twice && fate == Fate::Accepted && note.qos == QoS::ExactlyOnce {
             let right = self.conduct.received(&self.config, link, identifier);

@@ -98,10 +98,15 @@ fn takeover(random: &mut Random) -> Workload {
 /// Groups that share subscriptions.
 fn shared(random: &mut Random) -> Workload {
     let mut clients = Vec::new();
+    let is_live = random.chance(300);
     for number in 0..random.between(3, 6) {
         let mut profile = Profile::any(as_index(number), random);
-        let qos = *random.pick(&[QoS::AtLeastOnce, QoS::ExactlyOnce]);
+        let some = *random.pick(&[QoS::AtLeastOnce, QoS::ExactlyOnce]);
+        let qos = if is_live { QoS::AtMostOnce } else { some };
         profile.filters = vec![wanted("$share/g/t/#", qos), wanted("$share/h/t/+", qos)];
+        for (wanted, identifier) in profile.filters.iter_mut().zip(1..) {
+            wanted.identifier = random.chance(500).then_some(identifier);
+        }
         profile.topics = vec!["t/0".into(), "t/1".into(), "t/0/a".into()];
         profile.expiry_per_mille = 0;
         clients.push(profile);

@@ -324,16 +324,25 @@ impl World {
         let retain = self.host.chance(300);
         let expiry = (!self.workload.is_calm && self.host.chance(200)).then_some(3);
         let len = HEAD + self.host.index(40);
-        let id = self.messages.add(Message { topic: topic.clone(), qos, retain, expiry, len });
+        let id = self.messages.add(Message {
+            topic: topic.clone(),
+            qos,
+            retain,
+            expiry,
+            len,
+            has_along: true,
+        });
         let payload = self.messages.payload(id);
-        let properties = expiry.map(Property::MessageExpiryInterval);
+        let along = self.messages.along(id);
+        let mut properties = along.properties();
+        properties.extend(expiry.map(Property::MessageExpiryInterval));
         let Ok(name) = TopicName::new(&topic) else { return };
         let mut message = ApplicationMessage::new(name, &payload);
         (message.qos, message.retain) = (qos, retain);
-        message.properties = Properties::new(properties.as_slice());
+        message.properties = Properties::new(&properties);
         let now = self.nodes[node].clock(self.now);
         let taken = self.nodes[node].publish(now, &message);
-        self.record(|| Recorded::Publish(topic.clone(), payload.clone(), qos, retain));
+        self.record(|| Recorded::Publish(id, topic.clone(), payload.clone(), qos, retain));
         let note = PublishNote {
             message: Some(id),
             topic: Some(topic),
