@@ -11,6 +11,7 @@ pub mod content;
 pub mod delivery;
 pub mod determinism;
 pub mod durable;
+pub mod group;
 pub mod late;
 pub mod limits;
 pub mod order;
@@ -20,6 +21,7 @@ pub mod retained;
 pub mod session_present;
 pub mod statistics;
 mod translate;
+pub mod views;
 pub mod will;
 
 use std::collections::BTreeSet;
@@ -32,6 +34,8 @@ use mqtt_codec::{Packet, Version};
 use self::answers::Answers;
 use self::conduct::Conduct;
 use self::delivery::Delivery;
+use self::durable::Ends;
+use self::group::Groups;
 use self::order::Order;
 use self::statistics::Statistics;
 use self::will::Wills;
@@ -155,6 +159,8 @@ pub struct Oracles {
     /// What was seen of how connections are kept and ended.
     pub conduct: Conduct,
     order: Order,
+    groups: Groups,
+    ends: Ends,
     wills: Wills,
     /// What was counted.
     pub statistics: Statistics,
@@ -183,6 +189,8 @@ impl Oracles {
             answers: Answers::default(),
             conduct: Conduct::default(),
             order: Order::default(),
+            groups: Groups::default(),
+            ends: Ends::default(),
             wills: Wills::default(),
             statistics: Statistics::default(),
             failure: None,
@@ -248,7 +256,7 @@ impl Oracles {
         let (_, stats) = call.stats;
         let right = session_present::count(&self.model, stats.sessions);
         self.judge("session_present", right);
-        let right = limits::held(&self.config, stats);
+        let right = limits::held(&self.config, &self.model, stats);
         self.judge("limits", right);
     }
 
@@ -267,6 +275,8 @@ impl Oracles {
                     let qos = publish.delivery.qos();
                     let right = self.order.given(&self.model, link, &found, qos);
                     self.judge("order", right);
+                    let right = self.groups.given(&self.model, &found, qos);
+                    self.judge("delivery", right);
                     let right = content::given(&self.model, messages, given, &found, publish);
                     self.judge("content", right);
                     if self.config.ask_deliver {
@@ -294,6 +304,7 @@ impl Oracles {
             }
             Packet::Connack(connack) => {
                 self.greeted.insert(link);
+                promised = self.ends.promised_by(link, connack);
                 let right = session_present::given(&self.model, link, connack);
                 self.judge("session_present", right);
                 let right = parameters::given(&self.config, &self.model, link, connack);
@@ -357,12 +368,22 @@ impl Oracles {
         self.judge("delivery", right);
     }
 
-    /// Compares numbers, now that the broker is between two calls.
-    pub fn compare(&mut self, broker: &Broker, stats: &Stats, partial: u64) {
-        let right = self.statistics.compare(&self.model, stats, partial);
-        self.judge("statistics", right);
+    /// The host looks at what the broker shows, between two calls.
+    pub fn look(&mut self, broker: &Broker) {
+        let right = views::sessions(&self.config, &self.model, broker);
+        self.judge("views", right);
         let right = limits::queued(&self.config, broker);
         self.judge("limits", right);
+    }
+
+    /// Compares numbers, now that the broker is between two calls.
+    pub fn compare(&mut self, broker: &Broker, messages: &Messages, partial: u64) {
+        let stats = broker.stats();
+        let right = self.statistics.compare(&self.model, &stats, partial);
+        self.judge("statistics", right);
+        let right = retained::bytes(&self.model, messages, &stats);
+        self.judge("retained", right);
+        self.look(broker);
     }
 
     /// The world has come to rest; `settled` clients are connected and have nothing left to do,
@@ -382,6 +403,12 @@ impl Oracles {
         let open = self.model.bonds.iter().filter(|(_, bond)| bond.is_open);
         let missing = open.filter_map(|(link, _)| self.answers.missing(*link)).next();
         self.judge("answers", missing.map_or(Ok(()), Err));
+    }
+
+    /// Nobody has come for longer than any interval can say.
+    pub fn outlived(&mut self, broker: &Broker) {
+        let right = session_present::outlived(&self.model, broker);
+        self.judge("session_present", right);
     }
 
     /// The Session that a connection has, or had when its node died.
@@ -410,6 +437,8 @@ impl Oracles {
         self.delivery.crashed(&self.model, rise.kept);
         self.answers = Answers::default();
         self.conduct.crashed();
+        self.groups.crashed();
+        self.ends = Ends::default();
         self.statistics = Statistics::default();
     }
 

@@ -7,6 +7,7 @@ mod network;
 mod trace;
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use mqtt_broker_core::{Instant, Lsn, Ticket};
 use mqtt_codec::ReasonCode;
@@ -367,9 +368,27 @@ impl World {
         let shown = self.retained();
         let partial = self.links.iter().filter(|link| !link.given.is_empty()).count() as u64;
         let node = &self.nodes[0];
-        self.oracles.compare(&node.broker, &node.stats(), partial);
+        self.oracles.compare(&node.broker, &self.messages, partial);
         let now = node.clock(self.now);
         self.oracles.finish(now, &settled, &shown);
+        self.outlive(now);
+    }
+
+    /// Everybody leaves, and nobody comes for longer than any interval can say: what lasts for ever is
+    /// still there.
+    fn outlive(&mut self, now: Instant) {
+        let node = &mut self.nodes[0];
+        for handle in std::mem::take(&mut node.handles).into_keys() {
+            node.eof(now, handle);
+        }
+        let then = now + Duration::from_secs(u64::from(u32::MAX) * 2);
+        while node.broker.poll_timeout().is_some_and(|due| due <= then) {
+            node.timeout(then);
+            while node.output(|_| {}) {}
+            node.journal(then);
+            node.durable(node.broker.newest_record());
+        }
+        self.oracles.outlived(&node.broker);
     }
 
     /// When a client has its next turn.

@@ -17,7 +17,7 @@ impl Client {
     pub(super) fn break_a_rule(&mut self, messages: &mut Messages) -> Option<Wish> {
         let stranger = STRANGE + u16::try_from(self.random.below(20_000)).unwrap_or(0);
         let strange = Ack::success(PacketIdentifier::new(stranger)?);
-        match self.random.below(13) {
+        match self.random.below(14) {
             0 => {
                 self.is_spoiled = true;
                 let len = self.random.between(1, 20);
@@ -46,6 +46,12 @@ impl Client {
                 return Some(Wish::Abandon);
             }
             10 | 11 => self.use_an_alias(messages),
+            12 => {
+                // Once more what is under way, on the connection that it is under way on.
+                for outbound in self.outbound.clone() {
+                    self.send_outbound(&outbound, true, messages);
+                }
+            }
             _ => self.flood(stranger, messages),
         }
         None

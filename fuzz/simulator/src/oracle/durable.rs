@@ -1,9 +1,9 @@
 //! An acknowledgement is a promise: what it stands for is on disk before it leaves.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mqtt_broker_core::Lsn;
-use mqtt_codec::Packet;
+use mqtt_codec::{Connack, Packet, ReasonCode};
 
 use super::delivery::Delivery;
 use crate::link::LinkId;
@@ -29,6 +29,34 @@ pub fn given(
             ))
         }
         _ => Ok(()),
+    }
+}
+
+/// How Sessions began and ended, as far as records tell of it.
+#[derive(Debug, Default)]
+pub struct Ends {
+    promised: BTreeMap<LinkId, Lsn>,
+    ended: BTreeMap<String, Lsn>,
+}
+
+impl Ends {
+    /// A connection has its Session, in this record; another one of this name is gone for good, if
+    /// it is a new one.
+    pub fn begun(&mut self, link: LinkId, lsn: Option<Lsn>, name: &str, is_new: bool) {
+        let ended = self.ended.get(name).copied().filter(|_| is_new);
+        self.promised.extend(lsn.max(ended).map(|lsn| (link, lsn)));
+    }
+
+    /// A Session that was in the journal ended, in this record.
+    pub fn ended(&mut self, name: &str, lsn: Option<Lsn>) {
+        self.ended.extend(lsn.map(|lsn| (name.to_owned(), lsn)));
+    }
+
+    /// The record that a CONNACK promises.
+    #[must_use]
+    pub fn promised_by(&self, link: LinkId, connack: &Connack<'_>) -> Option<Lsn> {
+        let is_welcome = connack.reason_code == ReasonCode::SUCCESS;
+        self.promised.get(&link).copied().filter(|_| is_welcome)
     }
 }
 

@@ -13,8 +13,10 @@ use crate::reach::reached;
 /// # Errors
 ///
 /// One is above its limit.
-pub fn held(config: &Config, stats: &Stats) -> Result<(), String> {
+pub fn held(config: &Config, model: &Model, stats: &Stats) -> Result<(), String> {
     let limits = &config.limits;
+    let away = model.sessions.values().filter(|session| session.link.is_none()).count() as u64;
+    let subscriptions = model.sessions.values().map(|session| session.subscriptions.len()).max();
     let pairs = [
         ("connections", stats.connections.into(), u64::from(limits.connections)),
         ("sessions", stats.sessions.into(), limits.sessions.into()),
@@ -26,6 +28,10 @@ pub fn held(config: &Config, stats: &Stats) -> Result<(), String> {
         ("retained", stats.retained.into(), limits.retained.into()),
         ("publications", stats.publications.into(), limits.publications.into()),
         ("publication_bytes", stats.publication_bytes as u64, limits.publication_bytes as u64),
+        ("offline_bytes", stats.offline_bytes as u64, away * u64::from(config.queue_bytes)),
+        ("subscriptions of one client", subscriptions.unwrap_or(0) as u64, {
+            limits.subscriptions_per_client.into()
+        }),
         ("entries", stats.entries.into(), limits.entries.into()),
     ];
     match pairs.iter().find(|(_, held, limit)| held > limit) {

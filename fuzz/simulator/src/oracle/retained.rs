@@ -1,8 +1,9 @@
 //! The retained message of a topic is the last one that was accepted.
 
-use mqtt_broker_core::Instant;
+use mqtt_broker_core::{Instant, Stats};
+use mqtt_codec::Properties;
 
-use crate::message::MessageId;
+use crate::message::{MessageId, Messages};
 use crate::model::Model;
 use crate::reach::reached;
 
@@ -32,6 +33,25 @@ pub fn held(
         if known && !is_shown {
             return Err(format!("{topic} retains nothing, and message {} came last", kept.message));
         }
+    }
+    Ok(())
+}
+
+/// The bytes of what is retained.
+///
+/// # Errors
+///
+/// There cannot be as many.
+pub fn bytes(model: &Model, messages: &Messages, stats: &Stats) -> Result<(), String> {
+    let len = |(topic, kept): (&String, &crate::model::Kept)| {
+        let along = messages.along(kept.message);
+        let properties = Properties::new(&along.properties()).pass_through_len();
+        topic.len() + properties + messages.payload(kept.message).len()
+    };
+    // What has expired may be forgotten or not.
+    let most: usize = model.retained.iter().map(len).sum();
+    if model.retained_unknown.is_empty() && stats.retained_bytes > most {
+        return Err(format!("{} bytes are retained, of {most}", stats.retained_bytes));
     }
     Ok(())
 }

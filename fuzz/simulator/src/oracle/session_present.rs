@@ -1,6 +1,8 @@
 //! Session Present tells the truth, and Sessions last as long as they should and no longer.
 
-use mqtt_broker_core::Instant;
+use std::collections::BTreeSet;
+
+use mqtt_broker_core::{Broker, Instant};
 use mqtt_codec::{Connack, ReasonCode, Version};
 
 use super::Cause;
@@ -123,6 +125,18 @@ pub fn due(model: &Model, now: Instant) -> Result<(), String> {
             Ok(())
         }
     }
+}
+
+/// Everybody left, and long after that these are there.
+///
+/// # Errors
+///
+/// One that lasts for ever is not, or another one is.
+pub fn outlived(model: &Model, broker: &Broker) -> Result<(), String> {
+    let lasting = model.sessions.iter().filter(|(_, session)| session.expiry == u32::MAX);
+    let lasting: BTreeSet<&str> = lasting.map(|(name, _)| name.as_str()).collect();
+    let left: BTreeSet<&str> = broker.sessions().map(|view| view.client_identifier).collect();
+    if lasting == left { Ok(()) } else { Err(format!("{left:?} outlive all, not {lasting:?}")) }
 }
 
 /// As many Sessions are held as there should be.

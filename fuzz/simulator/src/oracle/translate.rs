@@ -217,7 +217,9 @@ impl Oracles {
             (Fate::Accepted, Some(false)) => Expected::Code(ReasonCode::NO_MATCHING_SUBSCRIBERS),
             _ => Expected::Anything,
         };
-        let owed = Owed { identifier, lsn: self.promise, expected };
+        let first = note.message.and_then(|message| self.model.accepted.get(&message)?.lsn);
+        let again = first.filter(|_| is_twice && self.lasts(link));
+        let owed = Owed { identifier, lsn: self.promise.max(again), expected };
         match publish.delivery.qos() {
             _ if closed.is_some() && !full => {}
             QoS::AtMostOnce => {}
@@ -271,6 +273,8 @@ impl Oracles {
                 let right = session_present::connected(&self.model, link, name, *session_present);
                 self.judge("session_present", right);
                 self.step(moment, Step::Connected { link, name: name.clone() });
+                let promise = self.promise.filter(|_| self.lasts(link));
+                self.ends.begun(link, promise, name, !session_present);
             }
             Event::Disconnected { .. } => {
                 if let Some(link) = link {
@@ -297,6 +301,9 @@ impl Oracles {
                 };
                 let right = session_present::ended(&self.model, call.at, name, asked);
                 self.judge("session_present", right);
+                let is_known =
+                    self.model.sessions.get(name).is_some_and(|session| session.is_known);
+                self.ends.ended(name, call.lsn.filter(|_| is_known));
                 self.step(moment, Step::Ended { name: name.clone() });
             }
             Event::Dropped { client_identifier: name, topic, cause } => {

@@ -260,7 +260,7 @@ fn workload(clients: Vec<Profile>, random: &mut Random) -> Workload {
     config.ask_deliver = random.chance(200);
     config.session_expiry_maximum = *random.pick(&[u32::MAX, u32::MAX, 30]);
     config.message_expiry_maximum = *random.pick(&[u32::MAX, u32::MAX, 60]);
-    config.server_keep_alive = *random.pick(&[0, 0, 20]);
+    config.server_keep_alive = *random.pick(&[0, 0, 5, 20]);
     config.limits.connect_packet_size = 8192;
     let deeds = vec![
         (HostDeed::Publish, 10),

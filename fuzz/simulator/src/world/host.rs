@@ -263,6 +263,7 @@ impl World {
             return;
         }
         if self.nodes[node].is_up {
+            self.oracles.look(&self.nodes[node].broker);
             self.host_acts(node);
         }
         let (low, high) = self.workload.host.gap;

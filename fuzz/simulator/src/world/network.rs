@@ -75,7 +75,8 @@ impl World {
         let own = |link: &Link| link.client == client && !link.abandoned;
         for (id, link) in (0..).zip(&mut self.links).filter(|(_, link)| own(link)) {
             link.abandoned = true;
-            let after_ms = self.network.magnitude(1, 20_000);
+            let longest = if self.network.chance(100) { 100_000 } else { 20_000 };
+            let after_ms = self.network.magnitude(1, longest);
             self.agenda.put(after(self.now, after_ms), Happening::Eof(id));
         }
         self.clients[client].lost();
