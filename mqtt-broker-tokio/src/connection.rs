@@ -387,12 +387,15 @@ impl Connection {
         if self.phase != Phase::Closing {
             return Next::Wait;
         }
+        if self.flags.has(Flags::PEER_ENDED) {
+            return Next::End;
+        }
         self.phase = Phase::Lingering;
         let is_broken = match self.transport.shut_down() {
             Ok(()) => false,
             Err(error) => error.kind() != io::ErrorKind::WouldBlock,
         };
-        if self.flags.has(Flags::PEER_ENDED) || is_broken { Next::End } else { Next::Again }
+        if is_broken { Next::End } else { Next::Again }
     }
 
     /// After a write that took less.

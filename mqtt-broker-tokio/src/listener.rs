@@ -71,6 +71,8 @@ fn bind_one(address: SocketAddr, all: &[SocketAddr]) -> io::Result<std::net::Tcp
         };
         socket.set_only_v6(!address.ip().is_unspecified() || all.iter().any(beside))?;
     }
+    // For what will be accepted. A system that does not take it is told of each connection.
+    let _ = socket.set_tcp_nodelay(true);
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     socket.set_nonblocking(true)?;
@@ -89,22 +91,56 @@ pub(crate) enum Accepted {
     Exhausted(io::Error),
 }
 
-pub(crate) fn accept(listener: &TcpListener) -> Accepted {
-    match listener.accept() {
-        Ok((stream, peer)) => Accepted::Stream(stream, canonical(peer)),
-        Err(error) => match error.kind() {
-            io::ErrorKind::WouldBlock => Accepted::Nobody,
-            io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::ConnectionReset
-            | io::ErrorKind::ConnectionRefused
-            | io::ErrorKind::HostUnreachable
-            | io::ErrorKind::Interrupted
-            | io::ErrorKind::NetworkDown
-            | io::ErrorKind::NetworkUnreachable
-            | io::ErrorKind::PermissionDenied
-            | io::ErrorKind::TimedOut => Accepted::Gone,
-            _ => Accepted::Exhausted(error),
-        },
+/// A bound address that is served.
+pub(crate) struct Listener {
+    socket: TcpListener,
+    /// Whether what is accepted has the options of the listener, as it does on most systems; `None`
+    /// before the first was looked at. It saves a call for each connection.
+    hands_on: Option<bool>,
+}
+
+impl Listener {
+    pub(crate) fn new(socket: std::net::TcpListener) -> Self {
+        Self { socket: TcpListener::from_std(socket), hands_on: None }
+    }
+
+    /// The socket, for the system to watch.
+    pub(crate) fn socket(&mut self) -> &mut TcpListener {
+        &mut self.socket
+    }
+
+    /// Takes one connection that waits.
+    pub(crate) fn accept(&mut self) -> Accepted {
+        match self.socket.accept() {
+            Ok((stream, peer)) => {
+                self.send_at_once(&stream);
+                Accepted::Stream(stream, canonical(peer))
+            }
+            Err(error) => match error.kind() {
+                io::ErrorKind::WouldBlock => Accepted::Nobody,
+                io::ErrorKind::ConnectionAborted
+                | io::ErrorKind::ConnectionReset
+                | io::ErrorKind::ConnectionRefused
+                | io::ErrorKind::HostUnreachable
+                | io::ErrorKind::Interrupted
+                | io::ErrorKind::NetworkDown
+                | io::ErrorKind::NetworkUnreachable
+                | io::ErrorKind::PermissionDenied
+                | io::ErrorKind::TimedOut => Accepted::Gone,
+                _ => Accepted::Exhausted(error),
+            },
+        }
+    }
+
+    /// Every write is already as large as it can be; waiting to fill a segment only delays it.
+    fn send_at_once(&mut self, stream: &TcpStream) {
+        if self.hands_on.is_none() {
+            self.hands_on = stream.nodelay().ok();
+        }
+        if self.hands_on != Some(true) {
+            // A connection that is gone already shows it when it is read.
+            let _ = stream.set_nodelay(true);
+        }
     }
 }
 
@@ -115,3 +151,6 @@ fn canonical(peer: SocketAddr) -> SocketAddr {
         IpAddr::V6(_) => peer,
     }
 }
+
+#[cfg(test)]
+mod tests;

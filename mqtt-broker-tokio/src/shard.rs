@@ -12,7 +12,6 @@ use core::time::Duration;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use mio::net::TcpListener;
 use mqtt_broker_core::{
     Broker, ConnectionHandle, Instant, LocalSubscription, Output, Request, Ticket, Verdict,
 };
@@ -26,6 +25,7 @@ use crate::decisions::Decisions;
 use crate::error::Error;
 use crate::hooks::Hooks;
 use crate::journal::{Journal, Recovered};
+use crate::listener::Listener;
 use crate::sockets::{Event, Sockets};
 use crate::subscription::Receiver;
 
@@ -88,7 +88,7 @@ pub(crate) struct Shard {
 }
 
 struct Listening {
-    listener: TcpListener,
+    listener: Listener,
     /// It is among what is to be served.
     is_listed: bool,
     is_resting: bool,
@@ -101,8 +101,8 @@ impl Shard {
     ) -> std::io::Result<Self> {
         let (sockets, waker) = Sockets::new()?;
         let listening = |(index, listener)| {
-            let mut listener = TcpListener::from_std(listener);
-            sockets.watch_listener(&mut listener, index)?;
+            let mut listener = Listener::new(listener);
+            sockets.watch_listener(listener.socket(), index)?;
             Ok(Listening { listener, is_listed: false, is_resting: false })
         };
         let listeners = listeners

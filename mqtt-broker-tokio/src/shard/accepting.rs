@@ -17,7 +17,7 @@ impl Shard {
         for _ in 0..BATCH {
             let Some(listening) = self.listeners.get_mut(index) else { return };
             listening.is_listed = false;
-            match listener::accept(&listening.listener) {
+            match listening.listener.accept() {
                 Accepted::Stream(stream, peer) => self.open(now, stream, Peer::new(peer)),
                 Accepted::Nobody => return,
                 Accepted::Gone => {}
@@ -42,8 +42,6 @@ impl Shard {
     }
 
     fn open(&mut self, now: Instant, mut stream: TcpStream, peer: Peer) {
-        // Every write is already as large as it can be; waiting to fill a segment only delays it.
-        let _ = stream.set_nodelay(true);
         let handle = match self.parts.broker.handle_accept(now, peer) {
             Ok(handle) => handle,
             Err(error) => return tracing::debug!(%peer, %error, "connection not accepted"),
