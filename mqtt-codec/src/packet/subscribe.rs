@@ -79,6 +79,15 @@ impl SubscriptionOptions {
             | (self.retain_handling as u8) << 4
     }
 
+    /// The byte after the Topic Filter: 3.x has the QoS alone.
+    #[inline(always)]
+    const fn in_version(self, version: Version) -> u8 {
+        match version {
+            Version::V5 => self.as_u8(),
+            _ => self.maximum_qos as u8,
+        }
+    }
+
     /// The options in one byte of 5.0.
     ///
     /// # Errors
@@ -116,6 +125,8 @@ pub struct Subscriptions<'a> {
     encoded_len: usize,
     /// What 5.0 refuses of them, looked for when they are made: encoding happens more than once.
     refused: Option<DecodeError>,
+    /// Whether more than the QoS is set in the options of a list.
+    has_options: bool,
     source: Source<'a>,
 }
 
@@ -134,6 +145,7 @@ impl<'a> Subscriptions<'a> {
     #[must_use]
     pub const fn new(list: &'a [(TopicFilter<'a>, SubscriptionOptions)]) -> Self {
         let (mut encoded_len, mut refused, mut rest) = (0_usize, None, list);
+        let mut has_options = false;
         while let [(filter, options), tail @ ..] = rest {
             encoded_len = encoded_len.saturating_add(3 + filter.as_bytes().len());
             if let Err(error) = filter.check_share() {
@@ -141,9 +153,10 @@ impl<'a> Subscriptions<'a> {
             } else if let Err(error) = check_no_local(options.no_local, *filter) {
                 refused = Some(error);
             }
+            has_options |= options.as_u8() & !QOS != 0;
             rest = tail;
         }
-        Self { len: list.len(), encoded_len, refused, source: Source::List(list) }
+        Self { len: list.len(), encoded_len, refused, has_options, source: Source::List(list) }
     }
 
     fn decode(bytes: &'a [u8], version: Version) -> Result<Self, DecodeError> {
@@ -153,7 +166,7 @@ impl<'a> Subscriptions<'a> {
             return Err(DecodeError::NoTopicFilter);
         }
         let source = Source::Bytes { mask: options_mask(version), bytes };
-        Ok(Self { len, encoded_len: bytes.len(), refused, source })
+        Ok(Self { len, encoded_len: bytes.len(), refused, has_options: false, source })
     }
 
     /// The Subscriptions in order.
@@ -177,19 +190,25 @@ impl<'a> Subscriptions<'a> {
         self.len == 0
     }
 
-    /// Writes them, of the options what is in `mask`. A loop for each source, where the iterator would
-    /// ask for it at every step.
+    /// Writes them with their options, or with the QoS alone as 3.x has it. A loop for each source, where
+    /// the iterator would ask for it at every step, and one for a list of nothing but QoS.
     #[inline(always)]
-    fn write<'w>(&self, mut writer: Writer<'w>, mask: u8) -> Writer<'w> {
+    fn write<'w>(&self, mut writer: Writer<'w>, version: Version) -> Writer<'w> {
+        let whole = version == Version::V5;
         match self.source {
+            Source::List(list) if WIDE && !(whole && self.has_options) => {
+                for (filter, options) in list {
+                    writer.binary_and(filter.as_bytes(), options.maximum_qos as u8);
+                }
+            }
             Source::List(list) => {
                 for (filter, options) in list {
-                    writer.binary_and(filter.as_bytes(), options.as_u8() & mask);
+                    writer.binary_and(filter.as_bytes(), options.in_version(version));
                 }
             }
             Source::Bytes { .. } => {
                 for (filter, options) in self {
-                    writer.binary_and(filter.as_bytes(), options.as_u8() & mask);
+                    writer.binary_and(filter.as_bytes(), options.in_version(version));
                 }
             }
         }
@@ -391,14 +410,10 @@ impl<'a> Subscribe<'a> {
         }
         let (remaining, id) = (self.remaining_len(version), self.packet_identifier.get());
         let (len, mut writer) = start_with_u16(PacketType::Subscribe, remaining, id, out)?;
-        let mask = match version {
-            Version::V5 => {
-                writer = self.properties.write(writer);
-                u8::MAX
-            }
-            _ => QOS,
-        };
-        writer = self.subscriptions.write(writer, mask);
+        if version == Version::V5 {
+            writer = self.properties.write(writer);
+        }
+        writer = self.subscriptions.write(writer, version);
         debug_assert_eq!(writer.remaining(), 0);
         Ok(len)
     }
