@@ -47,6 +47,22 @@ pub enum Defect {
     ReceivedBeforeSync,
     /// What is kept for a peer is not sent again on a new link.
     ForgottenForward,
+    /// A client is heard for twice as long as its Keep Alive allows.
+    PatientKeepAlive,
+    /// The Keep Alive that is imposed on a client is not told.
+    UntoldKeepAlive,
+    /// What goes along with a message is lost.
+    LostProperties,
+    /// RETAIN is not kept for those who ask for it.
+    LostRetainFlag,
+    /// A QoS 2 message that is released counts for the Receive Maximum as before.
+    ForgottenQuota,
+    /// Whoever loses its Session to a newer connection is not told.
+    ForgottenGoodbye,
+    /// Nobody succeeds the member of a group that goes before it was sent what it was chosen for.
+    ForgottenSuccessor,
+    /// A Session that is never to end does so after 136 years.
+    EndlessEnds,
 }
 
 #[cfg(feature = "planted-defects")]
@@ -71,6 +87,14 @@ impl Defect {
         Self::SubackBeforePeers,
         Self::ReceivedBeforeSync,
         Self::ForgottenForward,
+        Self::PatientKeepAlive,
+        Self::UntoldKeepAlive,
+        Self::LostProperties,
+        Self::LostRetainFlag,
+        Self::ForgottenQuota,
+        Self::ForgottenGoodbye,
+        Self::ForgottenSuccessor,
+        Self::EndlessEnds,
     ];
 }
 

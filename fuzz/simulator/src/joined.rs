@@ -138,7 +138,7 @@ fn compare(
         ("indistinguishable", format!("{what}: one broker has {one:?}, several have {many:?}"))
     };
     for nodes in [&*one, &*many] {
-        nodes.lie().map_or(Ok(()), |lie| Err(("session_present", lie)))?;
+        nodes.lie().map_or(Ok(()), Err)?;
         let (_, wills) = nodes
             .all_heard()
             .find(|(name, _)| *name == WATCHER)

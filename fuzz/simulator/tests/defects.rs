@@ -22,7 +22,7 @@ fn is_found(defect: Defect, workload: &str, most: u64, oracles: &[&str]) {
 
 #[test]
 fn a_message_that_is_not_queued_is_missed() {
-    is_found(Defect::LostEnqueue, "exactly-once", 20, &["delivery"]);
+    is_found(Defect::LostEnqueue, "exactly-once", 20, &["delivery", "durable"]);
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn a_queue_without_a_bound_is_beyond_its_limit() {
 
 #[test]
 fn a_qos_2_message_that_came_before_a_crash_is_not_taken_twice() {
-    is_found(Defect::ForgottenReceived, "exactly-once", 100, &["delivery", "answers"]);
+    is_found(Defect::ForgottenReceived, "exactly-once", 100, &["delivery", "answers", "will"]);
 }
 
 #[test]
@@ -108,6 +108,46 @@ fn a_peer_that_is_told_too_early_forgets_too_early() {
 #[test]
 fn what_is_not_sent_again_on_a_new_link_is_missed() {
     is_found(Defect::ForgottenForward, "joined", 40, &["indistinguishable", "liveness", "will"]);
+}
+
+#[test]
+fn who_is_silent_for_too_long_and_stays_is_seen() {
+    is_found(Defect::PatientKeepAlive, "shared", 100, &["conduct"]);
+}
+
+#[test]
+fn a_keep_alive_that_is_not_told_is_missed_in_the_connack() {
+    is_found(Defect::UntoldKeepAlive, "mixed", 20, &["parameters"]);
+}
+
+#[test]
+fn a_message_without_its_properties_is_not_as_it_was_published() {
+    is_found(Defect::LostProperties, "mixed", 20, &["content"]);
+}
+
+#[test]
+fn a_retain_flag_that_was_asked_for_is_missed() {
+    is_found(Defect::LostRetainFlag, "retained", 20, &["content"]);
+}
+
+#[test]
+fn a_quota_that_is_not_given_back_has_clients_disconnected() {
+    is_found(Defect::ForgottenQuota, "exactly-once", 20, &["conduct", "liveness"]);
+}
+
+#[test]
+fn who_is_taken_over_from_without_a_word_is_seen() {
+    is_found(Defect::ForgottenGoodbye, "takeover", 20, &["conduct"]);
+}
+
+#[test]
+fn a_message_whose_member_is_gone_before_it_is_missed() {
+    is_found(Defect::ForgottenSuccessor, "shared", 60, &["delivery"]);
+}
+
+#[test]
+fn a_session_for_ever_outlives_everything() {
+    is_found(Defect::EndlessEnds, "sessions", 20, &["session_present"]);
 }
 
 #[test]

@@ -116,7 +116,9 @@ impl Broker {
         }
         if known {
             self.journal_session(key, SessionChange::Released(ack.packet_identifier));
-            if let Some(connection) = self.connections.get_mut(index) {
+            let forgotten = self.is_planted(Defect::ForgottenQuota);
+            let connection = self.connections.get_mut(index).filter(|_| !forgotten);
+            if let Some(connection) = connection {
                 connection.unreleased = connection.unreleased.saturating_sub(1);
             }
         }

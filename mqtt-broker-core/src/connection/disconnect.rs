@@ -14,6 +14,7 @@ use super::answers::Answerable;
 use super::inbound::{Flow, Handled};
 use crate::boundary::{CloseReason, DropCause, Event, Lsn};
 use crate::broker::Broker;
+use crate::defect::Defect;
 use crate::output::Pending;
 use crate::session::FOR_EVER;
 use crate::session::queue::{Flags, Item, List, NONE};
@@ -72,7 +73,9 @@ impl Broker {
             self.detach(now, index, reason);
             let greeted = self.connections.get(index).is_some_and(|connection| connection.greeted);
             //= [MQTT-3.14.0-1]
-            let told = greeted && !is_goodbye(reason);
+            let forgotten =
+                self.is_planted(Defect::ForgottenGoodbye) && reason == CloseReason::TakenOver;
+            let told = greeted && !is_goodbye(reason) && !forgotten;
             //= [MQTT-4.13.1-1]
             if told && version == Version::V5 {
                 self.send_disconnect(index, reason, server_reference);
@@ -161,12 +164,13 @@ impl Broker {
             connection.former = has_messages.then(|| Box::new(session.client_identifier.clone()));
         }
         self.recount_connection(index);
+        let ends = self.is_planted(Defect::EndlessEnds);
         let Some(session) = self.sessions.get_mut(key) else { return };
         session.connection = NONE;
         session.on_wire = 0;
         self.stats.offline_bytes += session.queued_bytes as usize;
         session.ends_at = match session.expiry_interval {
-            FOR_EVER => Instant::NEVER,
+            FOR_EVER if !ends => Instant::NEVER,
             seconds => now + core::time::Duration::from_secs(seconds.into()),
         };
         let client_identifier = session.client_identifier.to_string();

@@ -358,7 +358,7 @@ impl Broker {
             list.push(Property::SharedSubscriptionAvailable(false));
         }
         let keep_alive = self.keep_alive_in_force(connect);
-        if keep_alive != connect.keep_alive {
+        if keep_alive != connect.keep_alive && !self.is_planted(Defect::UntoldKeepAlive) {
             list.push(Property::ServerKeepAlive(keep_alive));
         }
     }

@@ -7,6 +7,7 @@ use super::State;
 use crate::boundary::CloseReason;
 use crate::broker::{Broker, Timer};
 use crate::config::Limit;
+use crate::defect::Defect;
 use crate::time::{Duration, Instant};
 
 impl Broker {
@@ -72,7 +73,8 @@ impl Broker {
                 Some(since + timeout)
             }
             State::Connected if connection.keep_alive > 0 => {
-                let grace = Duration::from_millis(u64::from(connection.keep_alive) * 1500);
+                let grace = if self.is_planted(Defect::PatientKeepAlive) { 3000 } else { 1500 };
+                let grace = Duration::from_millis(u64::from(connection.keep_alive) * grace);
                 // The broker itself has stopped reading: silence says nothing.
                 let heard = if connection.waiting { now } else { connection.last_received };
                 Some(heard + grace)

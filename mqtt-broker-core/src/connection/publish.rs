@@ -214,9 +214,10 @@ impl Broker {
         publish: &Publish<'_>,
         topic: TopicName<'_>,
     ) -> Result<ReasonCode, CloseReason> {
+        let lost = self.is_planted(Defect::LostProperties);
         let draft = Draft {
             topic,
-            properties: &publish.properties,
+            properties: if lost { &Properties::EMPTY } else { &publish.properties },
             payload: publish.payload,
             qos: publish.delivery.qos(),
             retain: publish.retain,

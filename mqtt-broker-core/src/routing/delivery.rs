@@ -44,6 +44,7 @@ impl Broker {
     ) {
         let Some(stored) = self.publications.get(publication) else { return };
         let (qos, retain, sequence) = (stored.qos, stored.retain, stored.sequence);
+        let retain = retain && !self.is_planted(Defect::LostRetainFlag);
         let size = queued_size(stored.len());
         let routed = Routed { publication, qos, retain, sequence, origin, size };
         let matches = core::mem::take(&mut self.matches);

@@ -273,7 +273,11 @@ impl Broker {
     /// again, unless the member may have begun to receive it with QoS 2.
     pub(crate) fn orphan(&mut self, copy: Copy) {
         //= [MQTT-4.8.2-5]
-        if copy.group != 0 && !(copy.flags.has(Flags::SENT) && copy.qos == QoS::ExactlyOnce) {
+        let forgotten = self.is_planted(Defect::ForgottenSuccessor);
+        if copy.group != 0
+            && !forgotten
+            && !(copy.flags.has(Flags::SENT) && copy.qos == QoS::ExactlyOnce)
+        {
             self.publications.hold(copy.publication);
             self.orphans.push_back((copy.publication, copy.group));
         }

@@ -179,7 +179,7 @@ impl Client {
             let topic = self.random.pick(&self.profile.topics).clone();
             let qos = *self.random.pick(&self.profile.qos);
             let retain = self.random.chance(self.profile.retain_per_mille);
-            if retain && self.random.chance(100) {
+            if retain && self.random.chance(200) {
                 self.clear(&topic);
                 continue;
             }

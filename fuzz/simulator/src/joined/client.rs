@@ -16,6 +16,14 @@ use crate::reach::reached;
 /// The level above the topics of Will Messages.
 pub(super) const WILLS: &str = "w";
 
+/// What a message that expires says of that, in seconds: longer than any world lasts.
+const EXPIRY: u32 = 1_000_000;
+
+/// Whether a message expires.
+fn expires(payload: &str) -> bool {
+    payload.parse::<u64>().is_ok_and(|number| number % 3 == 0)
+}
+
 /// Something that a client does.
 #[derive(Clone, Debug)]
 pub(super) enum Deed {
@@ -59,7 +67,7 @@ pub(super) struct Client {
     /// A CONNACK has told it that it has a Session.
     has_session: bool,
     /// What it was told and cannot be.
-    pub(super) lie: Option<String>,
+    pub(super) lie: Option<(&'static str, String)>,
     pub(super) handle: Option<ConnectionHandle>,
     pub(super) is_welcome: bool,
     pub(super) waiting: bool,
@@ -72,6 +80,15 @@ pub(super) struct Client {
     is_received: bool,
     last: u16,
     exactly_once: BTreeSet<PacketIdentifier>,
+}
+
+/// What goes along with a message: the same name twice, in an order that means something.
+fn along(payload: &str) -> Vec<Property<'_>> {
+    let pair = |name, value| {
+        let pair = Utf8String::new(name).ok().zip(Utf8String::new(value).ok());
+        pair.map(|(name, value)| Property::UserProperty(name, value))
+    };
+    [pair("k", payload), pair("j", ""), pair("k", "last")].into_iter().flatten().collect()
 }
 
 impl Client {
@@ -104,7 +121,7 @@ impl Client {
                 retain: false,
                 topic,
                 payload: payload.as_bytes(),
-                properties: Properties::EMPTY,
+                properties: Properties::new(&along(&payload)),
             }),
             user_name: None,
             password: None,
@@ -148,11 +165,14 @@ impl Client {
                 let (Some(delivery), topic) = (delivery, TopicName::new(topic).ok()) else {
                     return;
                 };
+                let mut properties = along(payload);
+                properties
+                    .extend(expires(payload).then_some(Property::MessageExpiryInterval(EXPIRY)));
                 self.send(&Packet::Publish(Publish {
                     delivery,
                     retain: *retain,
                     topic,
-                    properties: Properties::EMPTY,
+                    properties: Properties::new(&properties),
                     payload: payload.as_bytes(),
                 }));
             }
@@ -202,7 +222,8 @@ impl Client {
             Packet::Connack(connack) => {
                 reached("MQTT-3.2.2-3");
                 if self.has_session && !connack.session_present {
-                    self.lie = Some(format!("connection {} is told {packet}", self.number));
+                    let lie = format!("connection {} is told {packet}", self.number);
+                    self.lie = Some(("session_present", lie));
                 }
                 (self.is_welcome, self.has_session) = (true, true);
                 self.go_on(true);
@@ -246,16 +267,35 @@ impl Client {
             }
             _ => {}
         }
+        let payload = String::from_utf8_lossy(publish.payload).into_owned();
+        self.look_at(publish, &payload);
         let identifiers = publish.properties.subscription_identifiers();
         let mut identifiers: Vec<u32> = identifiers.map(SubscriptionIdentifier::get).collect();
         identifiers.sort_unstable();
         self.heard.push(Heard {
             topic: publish.topic.map_or_else(String::new, |topic| topic.as_str().into()),
-            payload: String::from_utf8_lossy(publish.payload).into_owned(),
+            payload,
             qos,
             retain: publish.retain,
             identifiers,
         });
+    }
+
+    /// What came with a message is what was published with it.
+    fn look_at(&mut self, publish: &Publish<'_>, payload: &str) {
+        let told = publish.properties.user_properties();
+        let told: Vec<_> = told.map(|(name, value)| Property::UserProperty(name, value)).collect();
+        let is_along = told == along(payload);
+        let left = publish.properties.message_expiry_interval();
+        let in_time = match left {
+            Some(left) => expires(payload) && left <= EXPIRY && left > EXPIRY / 2,
+            None => !expires(payload),
+        };
+        reached("MQTT-3.3.2-18");
+        if !is_along || !in_time {
+            let lie = format!("{payload} comes with {told:?} and {left:?} seconds left");
+            self.lie = Some(("content", lie));
+        }
     }
 
     fn send(&mut self, packet: &Packet<'_>) {

@@ -215,10 +215,10 @@ impl Nodes {
     }
 
     /// What a client was told that cannot be.
-    pub(super) fn lie(&self) -> Option<String> {
+    pub(super) fn lie(&self) -> Option<(&'static str, String)> {
         let told =
             self.clients.iter().find_map(|(name, client)| Some((name, client.lie.as_ref()?)));
-        told.map(|(name, lie)| format!("{name}: {lie}"))
+        told.map(|(name, (oracle, lie))| (*oracle, format!("{name}: {lie}")))
     }
 
     /// Nothing goes wrong any more; everybody comes and takes what is theirs.

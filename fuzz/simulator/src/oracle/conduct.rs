@@ -28,8 +28,8 @@ pub struct Conduct {
     reasons: BTreeMap<LinkId, CloseReason>,
     /// Who was sent a DISCONNECT.
     told: BTreeSet<LinkId>,
-    /// QoS 2 messages that a connection has brought and not released.
-    unreleased: BTreeMap<LinkId, BTreeSet<u16>>,
+    /// How many QoS 2 messages a connection has brought, less those released on it.
+    unreleased: BTreeMap<LinkId, usize>,
 }
 
 /// The Keep Alive in force: the client's, or the server's where that is shorter and can be told.
@@ -56,20 +56,22 @@ impl Conduct {
     /// # Errors
     ///
     /// It is one more than the client was allowed to send.
-    pub fn received(&mut self, config: &Config, link: LinkId, number: u16) -> Result<(), String> {
+    pub fn received(&mut self, config: &Config, link: LinkId) -> Result<(), String> {
         let unreleased = self.unreleased.entry(link).or_default();
-        unreleased.insert(number);
+        *unreleased += 1;
         reached("MQTT-3.3.4-7");
         let most = usize::from(config.receive_maximum);
-        if unreleased.len() > most {
+        if *unreleased > most {
             return Err(format!("link {link} may have {most} unreleased, and one more is taken"));
         }
         Ok(())
     }
 
-    /// PUBREL was taken.
-    pub fn released(&mut self, link: LinkId, number: u16) {
-        self.unreleased.entry(link).or_default().remove(&number);
+    /// PUBREL was taken: its PUBCOMP lets the client send one more, whichever connection the message
+    /// came on.
+    pub fn released(&mut self, link: LinkId) {
+        let unreleased = self.unreleased.entry(link).or_default();
+        *unreleased = unreleased.saturating_sub(1);
     }
 
     /// The broker closes a connection.

@@ -29,7 +29,7 @@ pub struct Statistics {
     denied_deliver: u64,
     /// PUBLISH packets that the policy did not allow.
     pub denied_publish: u64,
-    /// Those of which that is not known, since their connection ended as well.
+    /// Those of which that is not known.
     pub perhaps_denied: u64,
 }
 

@@ -125,7 +125,7 @@ impl Oracles {
                 let identifier = ack.packet_identifier.get();
                 let owed = owed(identifier, self.pubcomp(link, identifier));
                 self.answers.owe(link, PacketType::Pubcomp, owed);
-                self.conduct.released(link, identifier);
+                self.conduct.released(link);
                 self.step(moment, Step::Release { link, identifier });
             }
             Packet::Subscribe(subscribe) => {
@@ -192,15 +192,18 @@ impl Oracles {
             self.statistics.publish_received += 1;
         }
         let identifier = note.identifier.unwrap_or(0);
-        let is_twice = publish.delivery.qos() == QoS::ExactlyOnce
-            && self.received(link, identifier) == Some(true);
+        let before = self.received(link, identifier);
+        let before = before.filter(|_| publish.delivery.qos() == QoS::ExactlyOnce);
+        let is_twice = before == Some(true);
         self.step(moment, Step::Publish { link, publish: note.clone(), fate });
         let fate = self.model.last_fate;
-        self.statistics.denied_publish += u64::from(fate == Fate::Denied && !is_twice);
-        self.statistics.perhaps_denied += u64::from(full && !is_allowed);
+        let is_denied = fate == Fate::Denied && !is_twice;
+        let is_known = before.is_none();
+        self.statistics.denied_publish += u64::from(is_denied && is_known);
+        self.statistics.perhaps_denied += u64::from(is_denied && !is_known || full && !is_allowed);
         let is_v5 = self.model.bonds.get(&link).is_some_and(Bond::is_v5);
         if is_v5 && !is_twice && fate == Fate::Accepted && note.qos == QoS::ExactlyOnce {
-            let right = self.conduct.received(&self.config, link, identifier);
+            let right = self.conduct.received(&self.config, link);
             self.judge("conduct", right);
         }
         let is_told = call.told.iter().any(|told| matches!(told, Told::Event(..)));

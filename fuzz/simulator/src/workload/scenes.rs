@@ -219,6 +219,7 @@ fn calm(random: &mut Random) -> Workload {
     workload.config.journal = false;
     workload.config.ask_deliver = false;
     workload.config.message_expiry_maximum = u32::MAX;
+    workload.config.server_keep_alive = 0;
     workload.config.queue_messages = 100_000;
     workload.config.limits.outgoing = 1 << 20;
     workload.defer_every = 0;
