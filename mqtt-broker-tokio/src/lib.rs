@@ -43,7 +43,8 @@
 //! What a program waits for is tokio's: the channels behind its handles and subscriptions, and the
 //! futures of [`decide`](Builder::decide), which run in a runtime of their own. The sockets are not, since
 //! a socket in tokio costs more memory than a Session: they are polled by `mio`, as tokio does below.
-//! So hooks that are called on the broker's thread are called outside of any runtime.
+//! Hooks that are called on the broker's thread may use the runtime in which [`serve`](Server::serve) was
+//! called, if there was one.
 //!
 //! What this crate does not know is MQTT: the rules are all in [`mqtt_broker_core`].
 

@@ -7,6 +7,7 @@ use core::task::{Context, Poll};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
+use tokio::runtime;
 use tokio::sync::{oneshot, watch};
 
 use crate::builder::Builder;
@@ -53,16 +54,19 @@ impl Server {
         ShutdownHandle::new(Arc::clone(&self.parts.calls), self.done.subscribe())
     }
 
-    /// Starts the broker's thread, which runs until [`shutdown`](ShutdownHandle::shutdown). It takes
-    /// nothing from a runtime that the program may have.
+    /// Starts the broker's thread, which runs until [`shutdown`](ShutdownHandle::shutdown). It needs no
+    /// runtime. Called in one of tokio's, it lets the hooks on that thread use it, so that they can
+    /// `tokio::spawn` what takes time.
     ///
     /// What is returned is for waiting: await it, or [`wait`](Serving::wait) without async code.
     /// Dropping it leaves the server running.
     pub fn serve(self) -> Serving {
         let (ended, end) = oneshot::channel();
+        let runtime = runtime::Handle::try_current().ok();
         let thread = thread::Builder::new().name("mqtt-broker".to_owned()).spawn(move || {
             // Dropped last, also by a panic: whoever waits finds the thread at its end.
             let _ended: oneshot::Sender<()> = ended;
+            let _entered = runtime.as_ref().map(runtime::Handle::enter);
             self.run()
         });
         Serving { end, thread: Some(thread.map_err(Error::start)) }

@@ -145,3 +145,18 @@ fn several_addresses_are_served() {
     shutdown.shutdown();
     serving.wait().unwrap();
 }
+
+#[test]
+fn a_hook_may_spawn_in_the_runtime_that_the_program_serves_in() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+    let (told, tell) = std::sync::mpsc::channel();
+    let builder = Server::builder().events(move |_| {
+        let told = told.clone();
+        drop(tokio::spawn(async move { told.send(()) }));
+    });
+    let entered = runtime.enter();
+    let server = Running::start_with(builder);
+    drop(entered);
+    let _client = Client::connect(server.address, Version::V5, "c");
+    tell.recv_timeout(Duration::from_secs(10)).unwrap();
+}
