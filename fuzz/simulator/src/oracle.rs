@@ -316,6 +316,8 @@ impl Oracles {
             }
             _ => {}
         }
+        let right = parameters::words(&self.model, link, packet);
+        self.judge("parameters", right);
         let right = durable::given(link, packet, promised, given.durable);
         self.judge("durable", right);
         let right = limits::given(&self.config, &self.model, &self.delivery, given);
@@ -342,6 +344,10 @@ impl Oracles {
         let idle = idle & &self.greeted;
         let right = durable::flows(&self.model, &self.delivery, from, &idle);
         self.judge("durable", right);
+        if let Some(link) = idle.iter().find(|link| self.answers.owes_pingresp(**link)) {
+            let words = format!("the PINGRESP of link {link} waits for a disk that is full");
+            self.judge::<()>("durable", Err(words));
+        }
     }
 
     /// A connection has been given a part of a packet, or all of it.

@@ -69,6 +69,8 @@ pub struct Profile {
     pub large_per_mille: u64,
     /// What it does, and how often.
     pub deeds: Vec<(Deed, u64)>,
+    /// It does not want to be told more of a problem than its reason code.
+    pub is_terse: bool,
     /// It acknowledges at its next turn, not at once.
     pub is_lazy: bool,
     /// How it reads.
@@ -193,6 +195,7 @@ impl Profile {
                 (Deed::Close, 3),
                 (Deed::TakeOver, 3),
             ],
+            is_terse: random.chance(200),
             is_lazy: random.chance(200),
             reading: *random.pick(&[Reading::Fast, Reading::Fast, Reading::Fast, Reading::Slow]),
             gap: *random.pick(&[(1, 100), (10, 2000), (100, 20_000)]),

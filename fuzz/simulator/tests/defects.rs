@@ -92,7 +92,7 @@ fn what_was_acknowledged_before_a_crash_does_not_come_again() {
 
 #[test]
 fn a_message_that_overtakes_is_out_of_order() {
-    is_found(Defect::Overtaken, "exactly-once", 20, &["order", "recovery"]);
+    is_found(Defect::Overtaken, "exactly-once", 20, &["order", "recovery", "delivery"]);
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn what_is_not_sent_again_on_a_new_link_is_missed() {
 
 #[test]
 fn who_is_silent_for_too_long_and_stays_is_seen() {
-    is_found(Defect::PatientKeepAlive, "shared", 100, &["conduct"]);
+    is_found(Defect::PatientKeepAlive, "wills", 100, &["conduct"]);
 }
 
 #[test]
@@ -152,7 +152,9 @@ fn a_session_for_ever_outlives_everything() {
 
 #[test]
 fn a_failure_is_made_small_and_can_be_played_again() {
-    let plan = Plan { defect: Some(Defect::SkippedWill), ..Plan::new(3) };
+    let plans = (0..50).map(|seed| Plan { defect: Some(Defect::SkippedWill), ..Plan::new(seed) });
+    let fails = |plan: &Plan| trial::run(plan).failure.is_some_and(|found| found.oracle == "will");
+    let plan = plans.into_iter().find(fails).expect("a Will Message is missed");
     let whole = trial::run(&plan).failure.expect("a Will Message is missed");
     let shrunk = shrink(&plan, whole.oracle);
     assert!(shrunk.turns < plan.turns && shrunk.clients < plan.clients);

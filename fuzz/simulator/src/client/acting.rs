@@ -120,6 +120,9 @@ impl Client {
             }
             let maximum = profile.receive_maximum.and_then(std::num::NonZero::new);
             properties.extend(maximum.map(Property::ReceiveMaximum));
+            if profile.is_terse {
+                properties.push(Property::RequestProblemInformation(false));
+            }
             if profile.alias_maximum > 0 {
                 properties.push(Property::TopicAliasMaximum(profile.alias_maximum));
             }
@@ -265,14 +268,20 @@ impl Client {
         if filters.is_empty() {
             return;
         }
-        let wanted = self.random.pick(&filters).clone();
-        let Ok(filter) = TopicFilter::new(&wanted.filter) else { return };
+        let count = 1 + self.random.index(2);
+        let chosen: Vec<_> = (0..count).map(|_| self.random.pick(&filters).clone()).collect();
+        let mut list: Vec<TopicFilter<'_>> = Vec::new();
+        for filter in chosen.iter().filter_map(|wanted| TopicFilter::new(&wanted.filter).ok()) {
+            if !list.contains(&filter) {
+                list.push(filter);
+            }
+        }
         let packet_identifier = self.identifier();
         self.pending.insert(packet_identifier.get());
         self.send(&Packet::Unsubscribe(Unsubscribe {
             packet_identifier,
             properties: Properties::EMPTY,
-            filters: TopicFilters::new(&[filter]),
+            filters: TopicFilters::new(&list),
         }));
     }
 

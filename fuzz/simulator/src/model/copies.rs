@@ -84,6 +84,10 @@ pub struct SharedCopies {
     pub is_due: bool,
     /// The Qualities of Service it may come with, as bits.
     pub qos: u8,
+    /// A member has gone that may have been chosen, and another is to have it instead.
+    pub has_successor: bool,
+    /// The broker has died since: of what was about to be sent, it does not know whether it was.
+    pub is_restored: bool,
     /// So many groups have members for QoS 0 alone, of whom somebody was connected.
     pub live: u32,
     /// The connections of those members.

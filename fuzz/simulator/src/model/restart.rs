@@ -20,8 +20,13 @@ impl Model {
             .filter(|(_, session)| unknown(session))
             .map(|(name, _)| name.clone())
             .collect();
-        // The journal has nothing of what waited for those that were not to outlive their connection.
-        for session in self.sessions.values().filter(|session| !session.lasts) {
+        for shared in self.shared.values_mut() {
+            shared.is_restored = true;
+        }
+        // The journal has nothing of what waited for those that were not to outlive their connection,
+        // nor of what they subscribed to.
+        for session in self.sessions.values_mut().filter(|session| !session.lasts) {
+            session.subscriptions.clear();
             for shared in self.shared.values_mut() {
                 shared.member_gone(|group| session.shared.contains_key(group), false);
             }

@@ -159,8 +159,11 @@ impl Model {
             left.extend(groups.cloned());
         }
         for shared in self.shared.values_mut() {
-            let is_due = shared.is_due && shared.groups.keys().all(|group| left.contains(group));
+            let is_due = shared.is_due
+                && !shared.is_restored
+                && shared.groups.keys().all(|group| left.contains(group));
             shared.member_gone(|group| session.shared.contains_key(group), true);
+            shared.has_successor |= is_due && !shared.is_due;
             shared.is_due |= is_due;
         }
         if let Some(will) = session.will.take() {

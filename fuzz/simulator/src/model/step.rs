@@ -152,6 +152,8 @@ pub struct ConnectNote {
     pub maximum_packet_size: Option<u32>,
     /// Its Topic Alias Maximum.
     pub alias_maximum: u16,
+    /// It wants to be told of a problem in words.
+    pub wants_words: bool,
     /// Its Will Message.
     pub will: Option<WillKept>,
 }

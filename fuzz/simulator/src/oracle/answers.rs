@@ -80,6 +80,13 @@ impl Answers {
         Ok(owed.lsn)
     }
 
+    /// Whether a connection waits for a PINGRESP.
+    #[must_use]
+    pub fn owes_pingresp(&self, link: LinkId) -> bool {
+        let owed = self.owed.get(&(link, PacketType::Pingresp as u8));
+        owed.is_some_and(|queue| !queue.is_empty())
+    }
+
     /// What a connection that is still open has not been answered.
     #[must_use]
     pub fn missing(&self, link: LinkId) -> Option<String> {

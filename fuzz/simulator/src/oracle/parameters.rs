@@ -1,12 +1,36 @@
 //! What is in force on a connection is what its CONNACK says.
 
 use mqtt_broker_core::Config;
-use mqtt_codec::{Connack, QoS, ReasonCode, Version};
+use mqtt_codec::{Connack, Packet, QoS, ReasonCode, Version};
 
 use super::conduct::keep_alive;
 use crate::link::LinkId;
 use crate::model::Model;
 use crate::reach::reached;
+
+/// A packet was given that may have words beside a reason code.
+///
+/// # Errors
+///
+/// Its client does not want any.
+pub fn words(model: &Model, link: LinkId, packet: &Packet<'_>) -> Result<(), String> {
+    let properties = match packet {
+        Packet::Puback(ack) | Packet::Pubrec(ack) | Packet::Pubrel(ack) | Packet::Pubcomp(ack) => {
+            &ack.properties
+        }
+        Packet::Suback(ack) => &ack.properties,
+        Packet::Unsuback(ack) => &ack.properties,
+        // CONNACK and DISCONNECT may.
+        _ => return Ok(()),
+    };
+    let connect = model.bonds.get(&link).and_then(|bond| bond.connect.as_ref());
+    let Some(connect) = connect.filter(|connect| !connect.wants_words) else { return Ok(()) };
+    reached("MQTT-3.1.2-29");
+    if properties.reason_string().is_none() {
+        return Ok(());
+    }
+    Err(format!("link {link} of {} does not want to hear: {packet}", connect.name))
+}
 
 /// A CONNACK was given.
 ///

@@ -396,6 +396,7 @@ fn connect_note(connect: &Connect<'_>, maximum: u32, messages: &Messages) -> Con
         receive_maximum: properties.receive_maximum().map(std::num::NonZero::get),
         maximum_packet_size: properties.maximum_packet_size().map(std::num::NonZero::get),
         alias_maximum: properties.topic_alias_maximum().unwrap_or(0),
+        wants_words: properties.request_problem_information() != Some(false),
         will,
     }
 }

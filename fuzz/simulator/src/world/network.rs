@@ -75,8 +75,12 @@ impl World {
         let own = |link: &Link| link.client == client && !link.abandoned;
         for (id, link) in (0..).zip(&mut self.links).filter(|(_, link)| own(link)) {
             link.abandoned = true;
-            let longest = if self.network.chance(100) { 100_000 } else { 20_000 };
-            let after_ms = self.network.magnitude(1, longest);
+            let is_long = self.network.chance(200);
+            let after_ms = if is_long {
+                self.network.between(10_000, 100_000)
+            } else {
+                self.network.magnitude(1, 20_000)
+            };
             self.agenda.put(after(self.now, after_ms), Happening::Eof(id));
         }
         self.clients[client].lost();
