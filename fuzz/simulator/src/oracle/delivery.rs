@@ -401,7 +401,9 @@ impl Delivery {
         settled: &BTreeSet<usize>,
     ) -> Result<(), String> {
         let mut missing: BTreeMap<(&str, &str), (usize, MessageId)> = BTreeMap::new();
-        let settled = |session: &&Session| settled.contains(&session.client);
+        // A client whose identifiers the broker chooses may have left Sessions that it does not come back to.
+        let settled =
+            |session: &&Session| session.link.is_some() && settled.contains(&session.client);
         for (name, session) in model.sessions.iter().filter(|(_, session)| settled(session)) {
             let all = (session.number, 0)..=(session.number, MessageId::MAX);
             for ((_, message), copies) in model.copies.range(all) {
