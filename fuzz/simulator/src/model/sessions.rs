@@ -151,17 +151,22 @@ impl Model {
     pub(super) fn ended(&mut self, moment: &Moment, name: &str) {
         let Some(mut session) = self.sessions.remove(name) else { return };
         // Whom a group chose, and who is gone before it was sent anything, has a successor, if there
-        // is anybody left.
-        let mut left = BTreeSet::new();
+        // is anybody left. It is bound to get the message only if all who are left asked for QoS 1
+        // or 2: to a member for QoS 0 the copy goes at most once. It is lost with the connection, or
+        // missed if there is none, and after a crash nobody knows that it was sent.
+        let mut left: BTreeMap<String, bool> = BTreeMap::new();
         for other in self.sessions.values() {
-            let groups =
-                other.subscriptions.keys().filter(|filter| session.shared.contains_key(*filter));
-            left.extend(groups.cloned());
+            for (filter, subscription) in &other.subscriptions {
+                if session.shared.contains_key(filter) {
+                    let keep = left.entry(filter.clone()).or_insert(true);
+                    *keep &= subscription.options.maximum_qos > QoS::AtMostOnce;
+                }
+            }
         }
         for shared in self.shared.values_mut() {
             let is_due = shared.is_due
                 && !shared.is_restored
-                && shared.groups.keys().all(|group| left.contains(group));
+                && shared.groups.keys().all(|group| left.get(group) == Some(&true));
             shared.member_gone(|group| session.shared.contains_key(group), true);
             shared.has_successor |= is_due && !shared.is_due;
             shared.is_due |= is_due;

@@ -31,6 +31,8 @@ pub struct Delivery {
     /// Connections that have been given a part of a packet, with their Session: it may come again
     /// elsewhere, as a duplicate of something that nobody saw.
     in_part: BTreeMap<LinkId, SessionNumber>,
+    /// There were such connections when the broker died.
+    in_part_before: bool,
     /// Flights that are over, with the record that says so.
     landed: Vec<((SessionNumber, u16), Flight, Lsn)>,
     /// Sessions that have outlived their broker, and the identifiers that have come again since: of
@@ -379,7 +381,7 @@ impl Delivery {
             sent.replays -= replays;
         }
         self.aliases.clear();
-        self.in_part.clear();
+        self.in_part_before |= !std::mem::take(&mut self.in_part).is_empty();
         self.restored = sessions.into_iter().map(|session| (session, BTreeSet::new())).collect();
     }
 
@@ -461,7 +463,8 @@ impl Delivery {
             let arrived = self.heard.keys().any(|(_, of)| of == message)
                 || self.given_before.contains(message);
             // What a connection was given in part when it ended counts as sent.
-            let may_be_sent = shared.has_successor && !self.in_part.is_empty();
+            let in_part = !self.in_part.is_empty() || (self.in_part_before && shared.is_restored);
+            let may_be_sent = shared.has_successor && in_part;
             if shared.is_due
                 && all_settled
                 && own == 0
