@@ -67,7 +67,7 @@ impl Builder {
 
     /// The broker's configuration. This binding fills in `seed` if it is 0 and turns `events` off
     /// without [`events`](Self::events). `journal` is on with a [`store`](Self::store) and off
-    /// without, and `recording` is what [`record`](Self::record) says.
+    /// without, and `recording` is what `record` says (feature `recording`).
     #[must_use]
     pub fn config(mut self, config: Config) -> Self {
         self.config = config;
