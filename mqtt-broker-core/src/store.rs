@@ -5,6 +5,7 @@ mod chunks;
 mod index;
 mod key;
 mod lists;
+mod rooms;
 mod roomy;
 mod slab;
 

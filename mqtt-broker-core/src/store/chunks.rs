@@ -127,14 +127,34 @@ impl<T> Chunks<T> {
 
 /// Makes room for `more` values. While they are copied there are two of them.
 pub(crate) fn grow<T>(vec: &mut Vec<T>, more: usize, account: &Account) -> Result<(), Full> {
-    let (before, after) = (vec.capacity(), vec.len() + more);
-    account.take(after * size_of::<T>())?;
-    if vec.try_reserve_exact(more).is_err() {
-        account.give(after * size_of::<T>());
-        return Err(Full);
+    let growth = Growth { before: vec.capacity(), after: vec.len() + more, size: size_of::<T>() };
+    growth.begin(account)?;
+    let _ = vec.try_reserve_exact(more);
+    growth.end(account, vec.capacity())
+}
+
+/// What [`grow`] counts, whatever the values are.
+struct Growth {
+    before: usize,
+    after: usize,
+    /// Of one value.
+    size: usize,
+}
+
+impl Growth {
+    fn begin(&self, account: &Account) -> Result<(), Full> {
+        account.take(self.after * self.size)
     }
-    account.give(before * size_of::<T>());
-    // An allocator may have given more than it was asked for.
-    account.change(after * size_of::<T>(), vec.capacity() * size_of::<T>());
-    Ok(())
+
+    /// What there is room for in the end: an allocator may have given more than it was asked for, or
+    /// nothing.
+    fn end(&self, account: &Account, capacity: usize) -> Result<(), Full> {
+        let Self { before, after, size } = *self;
+        if capacity < after {
+            account.give(after * size);
+            return Err(Full);
+        }
+        account.change((before + after) * size, capacity * size);
+        Ok(())
+    }
 }
