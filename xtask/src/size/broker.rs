@@ -96,17 +96,24 @@ fn wish(broker: &mut Broker, now: Instant, payload: &[u8; 64]) -> Option<()> {
     Some(())
 }
 
-/// The entry: nothing is known of its arguments, so nothing of the core can be left out.
+/// The entry: nothing is known of its arguments, so nothing of the core can be left out. As on any
+/// microcontroller, it serves until the power goes.
 #[unsafe(no_mangle)]
-pub extern "C" fn _start(buffer: &'static mut [u8; 512], payload: &'static [u8; 64], number: u32) {
+pub extern "C" fn _start(
+    buffer: &'static mut [u8; 512],
+    payload: &'static [u8; 64],
+    number: u32,
+) -> ! {
     let mut config = Config::default();
     config.events = false;
     config.limits.memory = HEAP;
     let mut broker = Broker::new(config);
     let now = Instant(number.into());
-    look(turn(&mut broker, buffer, number as usize, now).is_some().into());
-    look(wish(&mut broker, now, payload).is_some().into());
-    broker.shutdown(now);
+    loop {
+        look(turn(&mut broker, buffer, number as usize, now).is_some().into());
+        look(wish(&mut broker, now, payload).is_some().into());
+        broker.shutdown(now);
+    }
 }
 
 #[panic_handler]
