@@ -1,11 +1,13 @@
 //! Several brokers joined by the forward seam, and the oracle `indistinguishable`: what their clients
 //! get is what those of one broker get, up to the order between different publishers.
 //!
-//! Clients act one after the other, each until it is answered; everything else goes on meanwhile:
-//! frames are on their way, disks sync, links between the brokers are cut and brokers die, in the
-//! middle of what a client does too. The one broker knows none of that.
+//! Clients act, one or several at the same time, until all are answered; everything else goes on
+//! meanwhile: frames are on their way, disks sync, links between the brokers are cut and brokers die, in
+//! the middle of what a client does too. Some clients are older than 5.0, and some break rules. The one
+//! broker knows nothing of links and deaths.
 
 mod client;
+mod deeds;
 mod live;
 mod nodes;
 mod wills;
@@ -15,9 +17,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use mqtt_broker_core::Instant;
 use mqtt_codec::QoS;
 
-use self::client::{Deed, Heard, WILLS};
+use self::client::{Heard, WILLS};
+use self::deeds::{Deed, Deeds, MEMBERS, OWN, is_member, place, receiver_by};
 use self::live::Live;
-use self::nodes::Nodes;
+use self::nodes::{Nodes, Wrong};
 use crate::faults::FaultSet;
 use crate::oracle::Failure;
 use crate::plan::Plan;
@@ -35,40 +38,38 @@ const TURNS_PER_DEED: u32 = 5;
 /// Who sees every Will Message, and by what Subscription Identifier.
 const WATCHER: &str = "watcher";
 const WATCHING: u32 = 100;
-const TOPICS: [&str; 4] = ["a", "a/b", "b", "$own/a"];
-const FILTERS: [&str; 8] = ["a", "#", "a/#", "+", "a/b", "$own/#", "$share/g/a/#", "$share/h/+"];
-/// Those that are not shared: whom a group chooses is nobody's business.
-const OWN: usize = 6;
+/// Everything published: at which place, by whom.
+type Published = BTreeMap<String, (usize, String)>;
 
 /// Lives such a world, and the same with one broker.
 #[must_use]
 pub fn run(plan: &Plan) -> Outcome {
     let random = Random::new(plan.seed);
     let shards = 2 + u16::try_from(plan.seed / EVERY % 3).unwrap_or(0);
-    let names: Vec<String> =
-        (0..plan.clients.clamp(1, 8)).map(|number| format!("client-{number}")).collect();
-    let mut chance = random.fork(1);
+    let mut deeds = Deeds::new(random.fork(1), plan.clients);
     let mut one = Nodes::new(1, FaultSet::NONE, None, random.fork(2));
     let mut many = Nodes::new(shards, FaultSet::NONE, plan.defect, random.fork(3));
-    let mut failure = None;
-    let (mut published, mut live) = (BTreeMap::new(), Live::default());
-    let watch = Deed::Subscribe { filter: "w/#", identifier: WATCHING };
-    if let Err(words) = one.act(WATCHER, &watch).and_then(|()| many.act(WATCHER, &watch)) {
-        failure = Some(("liveness", words));
+    let (mut failure, mut live) = (None, Live::default());
+    let mut published = BTreeMap::new();
+    let qos = QoS::ExactlyOnce;
+    let watch = Deed::Subscribe { filter: "w/#", identifier: WATCHING, qos };
+    let watch = [(WATCHER.to_string(), watch)];
+    if let Err(wrong) = one.act(&watch).and_then(|()| many.act(&watch)) {
+        failure = Some(wrong);
     }
     many.faults = plan.faults;
-    for number in 0..u64::from(plan.turns / TURNS_PER_DEED).max(1) {
-        let name = chance.pick(&names).clone();
-        let deed = deed(&mut chance, number);
-        if let Deed::Publish { .. } = deed {
-            published.insert(number.to_string(), (number, name.clone()));
+    let mut left = usize::try_from(plan.turns / TURNS_PER_DEED).unwrap_or(1).max(1);
+    while left > 0 && failure.is_none() {
+        let next = deeds.next();
+        left = left.saturating_sub(next.len());
+        for (name, payload) in
+            next.iter().flat_map(|(name, deed)| deed.payloads().iter().map(move |p| (name, p)))
+        {
+            let number = published.len();
+            published.insert(payload.clone(), (number, name.clone()));
         }
-        let done = one.act(&name, &deed).and_then(|()| many.act(&name, &deed));
-        if let Err(words) = done {
-            failure = Some(("liveness", words));
-            break;
-        }
-        live.note(&name, &deed);
+        live.note(&next);
+        failure = one.act(&next).and_then(|()| many.act(&next)).err();
     }
     if failure.is_none() {
         failure = compare(&mut one, &mut many, &published, &live).err();
@@ -91,48 +92,15 @@ pub fn run(plan: &Plan) -> Outcome {
     }
 }
 
-fn deed(chance: &mut Random, number: u64) -> Deed {
-    let filter = FILTERS[chance.index(FILTERS.len())];
-    match chance.below(20) {
-        0..11 => {
-            const LEVELS: [QoS; 3] = [QoS::AtLeastOnce, QoS::ExactlyOnce, QoS::ExactlyOnce];
-            Deed::Publish {
-                topic: TOPICS[chance.index(TOPICS.len())],
-                payload: number.to_string(),
-                qos: *chance.pick(&LEVELS),
-                retain: chance.chance(200),
-            }
-        }
-        // Nobody knows whether it came: it is not retained.
-        11 => Deed::Publish {
-            topic: TOPICS[chance.index(TOPICS.len())],
-            payload: number.to_string(),
-            qos: QoS::AtMostOnce,
-            retain: false,
-        },
-        12..15 => Deed::Subscribe { filter, identifier: place(filter) },
-        15..17 => Deed::Unsubscribe { filter },
-        17 => Deed::HangUp,
-        18 => Deed::Leave,
-        _ => Deed::TakeOver,
-    }
-}
-
-/// The Subscription Identifier of a filter.
-fn place(filter: &str) -> u32 {
-    let place = FILTERS.iter().position(|known| *known == filter);
-    place.map_or(0, |place| u32::try_from(place + 1).unwrap_or(0))
-}
-
 /// Lets both worlds come to rest, and compares them.
 fn compare(
     one: &mut Nodes,
     many: &mut Nodes,
-    published: &BTreeMap<String, (u64, String)>,
+    published: &Published,
     live: &Live,
-) -> Result<(), (&'static str, String)> {
-    one.rest().map_err(|words| ("liveness", words))?;
-    many.rest().map_err(|words| ("liveness", words))?;
+) -> Result<(), Wrong> {
+    one.rest()?;
+    many.rest()?;
     in_order(many, published).map_err(|words| ("order", words))?;
     let differs = |what: &str, one: &dyn std::fmt::Debug, many: &dyn std::fmt::Debug| {
         ("indistinguishable", format!("{what}: one broker has {one:?}, several have {many:?}"))
@@ -145,7 +113,7 @@ fn compare(
             .ok_or(("will", "nobody watches".into()))?;
         nodes.wills.check(wills).map_err(|words| ("will", words))?;
     }
-    let (alone, together) = (deliveries(one), deliveries(many));
+    let (alone, together) = (deliveries(one, live), deliveries(many, live));
     for nodes in [&*one, &*many] {
         live.check(nodes).map_err(|words| ("delivery", words))?;
     }
@@ -155,11 +123,15 @@ fn compare(
             return Err(differs(who, &alone, &together));
         }
     }
-    let retained = one.retained(0);
+    let alone = one.retained(0);
+    live.check_retained(&alone).map_err(|words| ("retained", words))?;
+    let retained = many.retained(0);
+    live.check_retained(&retained).map_err(|words| ("retained", words))?;
     for node in 0..many.len() {
         let there = many.retained(node);
         if there != retained {
-            return Err(differs(&format!("retained on shard {node}"), &retained, &there));
+            let words = format!("shard 0 retains {retained:?}, and shard {node} {there:?}");
+            return Err(("indistinguishable", words));
         }
         let kept = many.kept(node);
         if kept > 0 {
@@ -171,12 +143,14 @@ fn compare(
 
 /// Who got what: by client, and for groups by group. QoS 1 may come more than once. What is sent
 /// because it is retained may, too, and is what the table says.
-fn deliveries(nodes: &Nodes) -> BTreeMap<String, Vec<Heard>> {
+fn deliveries(nodes: &Nodes, live: &Live) -> BTreeMap<String, Vec<Heard>> {
     let mut all = by_receiver(nodes, |heard| heard.qos > QoS::AtMostOnce as u8);
-    for heard in all.values_mut() {
+    for (who, heard) in &mut all {
+        heard.retain(|heard| !live.is_loose(who, &heard.payload));
         heard.sort();
         heard.dedup_by(|one, other| one == other && one.qos == QoS::AtLeastOnce as u8);
     }
+    all.retain(|_, heard| !heard.is_empty());
     all
 }
 
@@ -186,11 +160,13 @@ fn by_receiver(nodes: &Nodes, wanted: impl Fn(&Heard) -> bool) -> BTreeMap<Strin
     for (name, heard) in nodes.all_heard() {
         let heard = heard.iter().filter(|heard| !heard.retain && !is_will(heard));
         for heard in heard.filter(|heard| wanted(heard)) {
-            let group = match *heard.identifiers {
-                [identifier] if identifier as usize > OWN => FILTERS[identifier as usize - 1],
-                _ => name,
-            };
-            all.entry(group.into()).or_default().push(heard.clone());
+            let mut heard = heard.clone();
+            if is_member(name) {
+                // As any other of its group.
+                (heard.identifiers, heard.is_old) = (vec![place(MEMBERS)], false);
+            }
+            let who = receiver_by(name, &heard.identifiers);
+            all.entry(who.into()).or_default().push(heard);
         }
     }
     all
@@ -202,9 +178,10 @@ fn is_will(heard: &Heard) -> bool {
 
 /// How they are published, the messages of one publisher, topic and QoS come in; those of QoS 1 the
 /// first time.
-fn in_order(nodes: &Nodes, published: &BTreeMap<String, (u64, String)>) -> Result<(), String> {
-    for (name, heard) in nodes.all_heard() {
-        let mut last: BTreeMap<(&str, &str, u8), u64> = BTreeMap::new();
+fn in_order(nodes: &Nodes, published: &Published) -> Result<(), String> {
+    // Who goes before it has acknowledged a group's messages leaves them to the next.
+    for (name, heard) in nodes.all_heard().filter(|(name, _)| !is_member(name)) {
+        let mut last: BTreeMap<(&str, &str, u8), usize> = BTreeMap::new();
         let mut seen: BTreeSet<&str> = BTreeSet::new();
         for heard in heard.iter().filter(|heard| {
             let own = |identifier: &u32| *identifier as usize <= OWN;

@@ -1,9 +1,11 @@
 //! A client that does one thing at a time and does not give up: if its connection is gone, it comes
 //! back and goes on where it was.
 
+pub(super) mod breaking;
+
 use std::collections::BTreeSet;
 
-use mqtt_broker_core::ConnectionHandle;
+use mqtt_broker_core::{CloseReason, ConnectionHandle};
 use mqtt_codec::{
     Ack, Connect, Delivery, Disconnect, Framed, Packet, PacketIdentifier, Properties, Property,
     Publish, QoS, ReasonCode, Sender, Subscribe, SubscriptionIdentifier, SubscriptionOptions,
@@ -11,6 +13,7 @@ use mqtt_codec::{
     frame,
 };
 
+use super::deeds::{self, Deed};
 use crate::reach::reached;
 
 /// The level above the topics of Will Messages.
@@ -24,30 +27,6 @@ fn expires(payload: &str) -> bool {
     payload.parse::<u64>().is_ok_and(|number| number % 3 == 0)
 }
 
-/// Something that a client does.
-#[derive(Clone, Debug)]
-pub(super) enum Deed {
-    Publish {
-        topic: &'static str,
-        payload: String,
-        qos: QoS,
-        retain: bool,
-    },
-    Subscribe {
-        filter: &'static str,
-        identifier: u32,
-    },
-    Unsubscribe {
-        filter: &'static str,
-    },
-    /// The transport ends without a word.
-    HangUp,
-    /// DISCONNECT, and the transport ends.
-    Leave,
-    /// Another connection takes the Session over.
-    TakeOver,
-}
-
 /// A message that its program has.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Heard {
@@ -56,10 +35,13 @@ pub(super) struct Heard {
     pub(super) qos: u8,
     pub(super) retain: bool,
     pub(super) identifiers: Vec<u32>,
+    /// It came to a client that is told no identifiers.
+    pub(super) is_old: bool,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Client {
+    version: Version,
     /// How many connections it has had.
     number: u32,
     /// The Will Message of the last one.
@@ -80,10 +62,22 @@ pub(super) struct Client {
     is_received: bool,
     last: u16,
     exactly_once: BTreeSet<PacketIdentifier>,
+    /// It has said goodbye, or has broken a rule, on this connection.
+    leaves: bool,
+    pub(super) breaks: bool,
+    /// Whatever it sent now would be taken for the rest of something else.
+    is_mute: bool,
+    /// QoS 2 messages that it sent beyond what it may, and that are not released.
+    flooded: BTreeSet<PacketIdentifier>,
+    strangers: u16,
 }
 
-/// What goes along with a message: the same name twice, in an order that means something.
+/// What goes along with a message: the same name twice, in an order that means something. Older
+/// clients send nothing along.
 fn along(payload: &str) -> Vec<Property<'_>> {
+    if deeds::is_old(payload) {
+        return Vec::new();
+    }
     let pair = |name, value| {
         let pair = Utf8String::new(name).ok().zip(Utf8String::new(value).ok());
         pair.map(|(name, value)| Property::UserProperty(name, value))
@@ -92,30 +86,59 @@ fn along(payload: &str) -> Vec<Property<'_>> {
 }
 
 impl Client {
-    /// It has no CONNACK yet.
-    pub(super) const fn is_away(&self) -> bool {
-        !self.is_welcome
+    /// The one of this name, which has never connected.
+    pub(super) fn new(name: &str) -> Self {
+        Self {
+            version: deeds::version(name),
+            number: 0,
+            will: String::new(),
+            has_session: false,
+            lie: None,
+            handle: None,
+            is_welcome: false,
+            waiting: false,
+            input: Vec::new(),
+            output: Vec::new(),
+            heard: Vec::new(),
+            doing: None,
+            is_received: false,
+            last: 0,
+            exactly_once: BTreeSet::new(),
+            leaves: false,
+            breaks: false,
+            is_mute: false,
+            flooded: BTreeSet::new(),
+            strangers: 0,
+        }
     }
 
+    /// Whether it waits to be answered, or to be read.
     pub(super) const fn is_busy(&self) -> bool {
-        self.doing.is_some()
+        self.doing.is_some() || !self.input.is_empty()
+    }
+
+    /// Whether its connection may be closed for this reason.
+    pub(super) const fn allows(&self, reason: CloseReason) -> bool {
+        self.breaks || self.leaves && matches!(reason, CloseReason::Disconnected(_))
     }
 
     pub(super) fn connect(&mut self, name: &str, handle: ConnectionHandle) {
         self.lose();
         self.handle = Some(handle);
         self.number += 1;
-        self.will = format!("{name}.{}", self.number);
+        self.will = deeds::payload(name, &format!("{name}.{}", self.number));
         let will_topic = format!("{WILLS}/{name}");
         let (name, topic) = (Utf8String::new(name), TopicName::new(&will_topic));
         let (Ok(client_identifier), Ok(topic)) = (name, topic) else { return };
         let payload = std::mem::take(&mut self.will);
+        let expiry = [Property::SessionExpiryInterval(u32::MAX)];
+        let is_v5 = self.version == Version::V5;
         self.send(&Packet::Connect(Connect {
-            version: Version::V5,
+            version: self.version,
             clean_start: false,
             keep_alive: 0,
             client_identifier,
-            properties: Properties::new(&[Property::SessionExpiryInterval(u32::MAX)]),
+            properties: Properties::new(if is_v5 { &expiry } else { &[] }),
             will: Some(Will {
                 qos: QoS::ExactlyOnce,
                 retain: false,
@@ -131,6 +154,7 @@ impl Client {
 
     /// Says goodbye.
     pub(super) fn leave(&mut self) {
+        self.leaves = true;
         self.send(&Packet::Disconnect(Disconnect {
             reason_code: ReasonCode::NORMAL_DISCONNECTION,
             properties: Properties::EMPTY,
@@ -141,6 +165,7 @@ impl Client {
     pub(super) fn lose(&mut self) {
         (self.handle, self.is_welcome, self.waiting) = (None, false, false);
         (self.input, self.output) = (Vec::new(), Vec::new());
+        (self.leaves, self.breaks, self.is_mute) = (false, false, false);
     }
 
     pub(super) fn begin(&mut self, deed: Deed) {
@@ -159,27 +184,21 @@ impl Client {
             Deed::Publish { .. } if self.is_received => {
                 self.send(&Packet::Pubrel(Ack::success(packet_identifier)));
             }
-            Deed::Publish { topic, payload, qos, retain } => {
+            Deed::Publish { topic, payload, qos, retain, twice } => {
                 let identifier = (*qos > QoS::AtMostOnce).then_some(packet_identifier);
-                let delivery = Delivery::new(*qos, again, identifier);
-                let (Some(delivery), topic) = (delivery, TopicName::new(topic).ok()) else {
-                    return;
-                };
-                let mut properties = along(payload);
-                properties
-                    .extend(expires(payload).then_some(Property::MessageExpiryInterval(EXPIRY)));
-                self.send(&Packet::Publish(Publish {
-                    delivery,
-                    retain: *retain,
-                    topic,
-                    properties: Properties::new(&properties),
-                    payload: payload.as_bytes(),
-                }));
+                let times = if *twice && !again { 2 } else { 1 };
+                for time in 0..times {
+                    let Some(delivery) = Delivery::new(*qos, again || time > 0, identifier) else {
+                        return;
+                    };
+                    self.send_publish(delivery, topic, payload, *retain);
+                }
             }
-            Deed::Subscribe { filter, identifier } => {
+            Deed::Subscribe { filter, identifier, qos } => {
                 let Ok(filter) = TopicFilter::new(filter) else { return };
-                let list = [(filter, SubscriptionOptions::new(QoS::ExactlyOnce))];
-                let identifier = SubscriptionIdentifier::new(*identifier);
+                let list = [(filter, SubscriptionOptions::new(*qos))];
+                let is_v5 = self.version == Version::V5;
+                let identifier = SubscriptionIdentifier::new(*identifier).filter(|_| is_v5);
                 let properties = identifier.map(Property::SubscriptionIdentifier);
                 self.send(&Packet::Subscribe(Subscribe {
                     packet_identifier,
@@ -195,7 +214,10 @@ impl Client {
                     filters: TopicFilters::new(&[filter]),
                 }));
             }
-            Deed::HangUp | Deed::Leave | Deed::TakeOver => return,
+            // These have no answer.
+            Deed::HangUp | Deed::Leave | Deed::TakeOver | Deed::Break(_) | Deed::Flood { .. } => {
+                return;
+            }
         }
         if matches!(deed, Deed::Publish { qos: QoS::AtMostOnce, .. }) {
             return;
@@ -203,12 +225,25 @@ impl Client {
         self.doing = Some((deed, packet_identifier));
     }
 
+    fn send_publish(&mut self, delivery: Delivery, topic: &str, payload: &str, retain: bool) {
+        let Ok(topic) = TopicName::new(topic) else { return };
+        let mut properties = along(payload);
+        properties.extend(expires(payload).then_some(Property::MessageExpiryInterval(EXPIRY)));
+        self.send(&Packet::Publish(Publish {
+            delivery,
+            retain,
+            topic: Some(topic),
+            properties: Properties::new(&properties),
+            payload: payload.as_bytes(),
+        }));
+    }
+
     /// Takes what came from the broker.
     pub(super) fn read(&mut self, sent: &mut [u64; 16]) {
         let output = std::mem::take(&mut self.output);
         let mut rest = &output[..];
         while let Ok(Framed::Complete(found)) = frame(rest, Sender::Server, u32::MAX) {
-            if let Ok(packet) = found.decode(Version::V5) {
+            if let Ok(packet) = found.decode(self.version) {
                 sent[packet.packet_type() as usize] += 1;
                 self.packet(&packet);
             }
@@ -221,11 +256,14 @@ impl Client {
         match packet {
             Packet::Connack(connack) => {
                 reached("MQTT-3.2.2-3");
-                if self.has_session && !connack.session_present {
+                // A client of 3.1 is not told.
+                let is_told = self.version != Version::V3_1;
+                if self.has_session && is_told && !connack.session_present {
                     let lie = format!("connection {} is told {packet}", self.number);
                     self.lie = Some(("session_present", lie));
                 }
                 (self.is_welcome, self.has_session) = (true, true);
+                self.release_the_flood();
                 self.go_on(true);
             }
             Packet::Publish(publish) => self.hear(publish),
@@ -237,7 +275,13 @@ impl Client {
                 self.is_received = true;
                 self.go_on(false);
             }
-            Packet::Puback(ack) | Packet::Pubcomp(ack) => self.is_done(ack.packet_identifier),
+            Packet::Pubrec(ack) if self.flooded.contains(&ack.packet_identifier) => {
+                self.send(&Packet::Pubrel(Ack::success(ack.packet_identifier)));
+            }
+            Packet::Puback(ack) | Packet::Pubcomp(ack) => {
+                self.flooded.remove(&ack.packet_identifier);
+                self.is_done(ack.packet_identifier);
+            }
             Packet::Suback(suback) => self.is_done(suback.packet_identifier),
             Packet::Unsuback(unsuback) => self.is_done(unsuback.packet_identifier),
             _ => {}
@@ -278,6 +322,7 @@ impl Client {
             qos,
             retain: publish.retain,
             identifiers,
+            is_old: self.version != Version::V5,
         });
     }
 
@@ -285,9 +330,11 @@ impl Client {
     fn look_at(&mut self, publish: &Publish<'_>, payload: &str) {
         let told = publish.properties.user_properties();
         let told: Vec<_> = told.map(|(name, value)| Property::UserProperty(name, value)).collect();
-        let is_along = told == along(payload);
+        let is_v5 = self.version == Version::V5;
+        let is_along = told == if is_v5 { along(payload) } else { Vec::new() };
         let left = publish.properties.message_expiry_interval();
         let in_time = match left {
+            _ if !is_v5 => left.is_none(),
             Some(left) => expires(payload) && left <= EXPIRY && left > EXPIRY / 2,
             None => !expires(payload),
         };
@@ -299,8 +346,11 @@ impl Client {
     }
 
     fn send(&mut self, packet: &Packet<'_>) {
-        let mut bytes = vec![0; packet.encoded_len(Version::V5)];
-        if packet.encode(Version::V5, &mut bytes).is_ok() {
+        if self.is_mute {
+            return;
+        }
+        let mut bytes = vec![0; packet.encoded_len(self.version)];
+        if packet.encode(self.version, &mut bytes).is_ok() {
             self.input.extend_from_slice(&bytes);
         }
     }

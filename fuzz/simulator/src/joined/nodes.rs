@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mqtt_broker_core::{Config, ConnectionHandle, Defect, Instant, Lsn, Output, Shard};
-use mqtt_codec::{Framed, QoS, Sender, TopicFilter, frame};
+use mqtt_codec::{Framed, Sender, TopicFilter, frame};
 
-use super::client::{Client, Deed, Heard};
+use self::acting::Calm;
+use super::client::{Client, Heard};
 use super::wills::Wills;
 use crate::disk::{Death, Store};
 use crate::faults::{Fault, FaultSet};
@@ -14,12 +15,11 @@ use crate::random::Random;
 use crate::rules::Rules;
 use crate::world::Counts;
 
+mod acting;
 mod leaving;
 mod trouble;
 
 pub(super) const BEGINNING: Instant = Instant::from_secs(1_000_000);
-/// How many things may happen until a client is answered.
-const PATIENCE: u32 = 50_000;
 
 /// Something that is to happen.
 #[derive(Debug)]
@@ -59,13 +59,12 @@ pub(super) struct Nodes {
     clients: BTreeMap<String, Client>,
     /// Connections whose Sessions have gone on without them.
     left_behind: Vec<(NodeId, ConnectionHandle)>,
-    /// A broker has not found what it should have.
-    broken: Option<String>,
+    /// A broker has not done what it should have.
+    broken: Option<Wrong>,
     pub(super) wills: Wills,
     pub(super) counts: Counts,
     pub(super) faults: FaultSet,
-    /// Only this node may die, and no link is cut.
-    quiet: Option<NodeId>,
+    calm: Calm,
     random: Random,
     hash: u64,
     account: Vec<String>,
@@ -103,7 +102,7 @@ impl Nodes {
             wills: Wills::default(),
             counts: Counts::default(),
             faults,
-            quiet: None,
+            calm: Calm::No,
             random,
             hash: 0,
             account: Vec::new(),
@@ -158,62 +157,6 @@ impl Nodes {
         all
     }
 
-    /// A client does something, until it is answered.
-    pub(super) fn act(&mut self, name: &str, deed: &Deed) -> Result<(), String> {
-        self.note(|| format!("{name} does {deed:?}"));
-        self.clients.entry(name.into()).or_default();
-        match deed {
-            Deed::HangUp => self.hang_up(name),
-            Deed::Leave => self.leave(name),
-            Deed::TakeOver => self.take_over(name),
-            _ => self.ask(name, deed)?,
-        }
-        if self.len() == 1 {
-            // Nobody hangs up with something unread.
-            let names: Vec<_> = self.clients.keys().cloned().collect();
-            names.iter().for_each(|name| self.exchange(name));
-        }
-        Ok(())
-    }
-
-    /// A client does something that is answered, or that it is connected for.
-    fn ask(&mut self, name: &str, deed: &Deed) -> Result<(), String> {
-        if let Deed::Publish { qos: QoS::AtMostOnce, .. } = deed {
-            self.wait_for(name, Client::is_away)?;
-        }
-        // A subscription that is made while a link is cut does not see what is beyond.
-        let alone = !matches!(deed, Deed::Publish { .. });
-        self.quiet = alone.then(|| self.home(name));
-        for node in (0..self.nodes.len()).filter(|_| alone) {
-            self.rise(node)?;
-        }
-        if let Some(client) = self.clients.get_mut(name) {
-            client.begin(deed.clone());
-        }
-        let done = self.wait_for(name, Client::is_busy);
-        self.quiet = None;
-        done.map_err(|words| format!("{words} to {deed:?}"))
-    }
-
-    /// Things happen as long as something is so of a client.
-    fn wait_for(&mut self, name: &str, waits: impl Fn(&Client) -> bool) -> Result<(), String> {
-        for _ in 0..PATIENCE {
-            if let Some(words) = self.broken.take() {
-                return Err(words);
-            }
-            if self.quiet.is_some() {
-                self.mend();
-            }
-            self.look_after(name);
-            self.exchange(name);
-            if !self.clients.get(name).is_some_and(&waits) {
-                return Ok(());
-            }
-            self.happen();
-        }
-        Err(format!("{name} waits for an answer"))
-    }
-
     /// What a client was told that cannot be.
     pub(super) fn lie(&self) -> Option<(&'static str, String)> {
         let told =
@@ -222,10 +165,10 @@ impl Nodes {
     }
 
     /// Nothing goes wrong any more; everybody comes and takes what is theirs.
-    pub(super) fn rest(&mut self) -> Result<(), String> {
+    pub(super) fn rest(&mut self) -> Result<(), Wrong> {
         self.faults = FaultSet::NONE;
         for node in 0..self.nodes.len() {
-            self.rise(node)?;
+            self.rise(node).map_err(|words| ("recovery", words))?;
         }
         self.mend();
         self.ease();
@@ -238,7 +181,7 @@ impl Nodes {
             }
             self.happen();
         }
-        Ok(())
+        self.broken.take().map_or(Ok(()), Err)
     }
 
     /// Brings a client back that has lost its connection.
@@ -295,15 +238,17 @@ impl Nodes {
             Event::Rise(node) => {
                 // Whoever waits for it says so.
                 if let Err(words) = self.rise(node) {
-                    self.broken = Some(words);
+                    self.broken = Some(("recovery", words));
                 }
             }
             Event::Join(one, other) => self.join(one, other),
             Event::Flow(from, to) => self.flow(from, to),
             Event::Room(node) => self.room(node),
             Event::Die(node, life) => {
-                let may_die = self.quiet.is_none_or(|quiet| quiet == node);
-                if may_die && self.nodes[node].is_up && self.nodes[node].life == life {
+                if self.calm.lets_die(node)
+                    && self.nodes[node].is_up
+                    && self.nodes[node].life == life
+                {
                     self.die(node, Death::Power);
                 }
             }
@@ -325,7 +270,7 @@ impl Nodes {
         let mut begun = None;
         while self.nodes[node].output(|output| match output {
             Output::Forward(peer) => peers.push(peer),
-            Output::Close(handle, _) => closed.push(handle),
+            Output::Close(handle, reason) => closed.push((handle, reason)),
             Output::Resume(handle) => resumed.push(handle),
             Output::Snapshot(lsn) => begun = Some(lsn),
             _ => {}
@@ -340,12 +285,16 @@ impl Nodes {
         for peer in peers {
             self.forward(node, peer);
         }
-        let names: Vec<_> = self.clients.keys().cloned().collect();
-        for name in names.iter().filter(|name| self.home(name) == node).collect::<Vec<_>>() {
-            let handle = self.clients.get(name).and_then(|client| client.handle);
-            if handle.is_some_and(|handle| closed.contains(&handle)) {
-                self.hang_up(name);
+        for (handle, reason) in closed {
+            let is_its = |client: &&Client| client.handle == Some(handle);
+            let mut at_home = self.clients.iter().filter(|(name, _)| self.home(name) == node);
+            let Some((name, client)) = at_home.find(|(_, client)| is_its(client)) else { continue };
+            let name = name.clone();
+            if !client.allows(reason) {
+                let words = format!("{name} is disconnected without cause: {reason}");
+                self.broken.get_or_insert(("conduct", words));
             }
+            self.hang_up(&name);
         }
     }
 
@@ -374,35 +323,36 @@ impl Nodes {
 
     /// Bytes go both ways between a client and its broker, as long as there are any.
     fn exchange(&mut self, name: &str) {
+        while self.exchange_some(name) {}
+    }
+
+    /// Some bytes go both ways between a client and its broker; whether there were any.
+    fn exchange_some(&mut self, name: &str) -> bool {
         let home = self.home(name);
-        loop {
-            let now = self.now;
-            let piece = self.struck(Fault::Split, 300).then(|| self.random.index(1 << 16));
-            let is_small = self.struck(Fault::SmallBuffer, 300);
-            let size = if is_small { 64 + self.random.index(236) } else { 4096 };
-            let Some(client) = self.clients.get_mut(name) else { return };
-            let Some(handle) = client.handle else { return };
-            let node = &mut self.nodes[home];
-            let mut busy = false;
-            if !client.waiting && !client.input.is_empty() {
-                let len = piece.map_or(usize::MAX, |chance| 1 + chance % client.input.len());
-                let bytes = &client.input[..len.min(client.input.len())];
-                let received = node.input(now, handle, bytes);
-                busy = received.consumed > 0 || len < client.input.len();
-                let taken: Vec<u8> = client.input.drain(..received.consumed).collect();
-                count(&taken, &mut self.counts.received);
-                client.waiting = received.waiting;
-            }
-            while let Some(bytes) = node.transmit(now, handle, size) {
-                client.output.extend_from_slice(&bytes);
-                busy = true;
-            }
-            client.read(&mut self.counts.sent);
-            self.after(home);
-            if !busy {
-                return;
-            }
+        let now = self.now;
+        let piece = self.struck(Fault::Split, 300).then(|| self.random.index(1 << 16));
+        let is_small = self.struck(Fault::SmallBuffer, 300);
+        let size = if is_small { 64 + self.random.index(236) } else { 4096 };
+        let Some(client) = self.clients.get_mut(name) else { return false };
+        let Some(handle) = client.handle else { return false };
+        let node = &mut self.nodes[home];
+        let mut busy = false;
+        if !client.waiting && !client.input.is_empty() {
+            let len = piece.map_or(usize::MAX, |chance| 1 + chance % client.input.len());
+            let bytes = &client.input[..len.min(client.input.len())];
+            let received = node.input(now, handle, bytes);
+            busy = received.consumed > 0 || len < client.input.len();
+            let taken: Vec<u8> = client.input.drain(..received.consumed).collect();
+            count(&taken, &mut self.counts.received);
+            client.waiting = received.waiting;
         }
+        while let Some(bytes) = node.transmit(now, handle, size) {
+            client.output.extend_from_slice(&bytes);
+            busy = true;
+        }
+        client.read(&mut self.counts.sent);
+        self.after(home);
+        busy
     }
 
     fn later(&mut self, microseconds: u64, event: Event) {
@@ -427,6 +377,9 @@ fn count(mut bytes: &[u8], counts: &mut [u64; 16]) {
         bytes = &bytes[found.encoded_len()..];
     }
 }
+
+/// A promise that was not kept: by the oracle that says so.
+pub(super) type Wrong = (&'static str, String);
 
 fn pair(one: NodeId, other: NodeId) -> (NodeId, NodeId) {
     (one.min(other), one.max(other))

@@ -1,6 +1,6 @@
 //! How connections end in a world of several brokers, and what becomes of their Will Messages.
 
-use mqtt_broker_core::ConnectionHandle;
+use mqtt_broker_core::{CloseReason, ConnectionHandle};
 
 use super::Nodes;
 use crate::node::NodeId;
@@ -54,9 +54,14 @@ impl Nodes {
     }
 
     /// Connections that nobody uses any more end when the broker closes them.
-    pub(super) fn end_left_behind(&mut self, node: NodeId, closed: &[ConnectionHandle]) {
-        let is_closed =
-            |&(at, handle): &(NodeId, ConnectionHandle)| at == node && closed.contains(&handle);
+    pub(super) fn end_left_behind(
+        &mut self,
+        node: NodeId,
+        closed: &[(ConnectionHandle, CloseReason)],
+    ) {
+        let is_closed = |&(at, handle): &(NodeId, ConnectionHandle)| {
+            at == node && closed.iter().any(|(closed, _)| *closed == handle)
+        };
         let ended: Vec<_> = self.left_behind.iter().copied().filter(is_closed).collect();
         self.left_behind.retain(|place| !is_closed(place));
         for (_, handle) in ended {

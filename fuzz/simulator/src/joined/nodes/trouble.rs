@@ -2,6 +2,7 @@
 
 use mqtt_broker_core::Lsn;
 
+use super::acting::Calm;
 use super::{Event, Nodes, pair, shard};
 use crate::disk::Death;
 use crate::faults::{Fault, FaultSet};
@@ -13,11 +14,11 @@ impl Nodes {
         let wait = self.random.magnitude(1000, 200_000);
         self.later(wait, Event::Trouble);
         let (any, other) = (self.random.index(self.len()), self.random.index(self.len()));
-        let one = self.quiet.unwrap_or(any);
+        let one = self.calm.around().unwrap_or(any);
         let down = self.random.magnitude(1000, 2_000_000);
         match self.random.below(10) {
             0..4 => {
-                if one != other && self.quiet.is_none() && self.struck(Fault::Cut, 1000) {
+                if one != other && self.calm == Calm::No && self.struck(Fault::Cut, 1000) {
                     self.cut(one, other);
                     self.later(down, Event::Join(one, other));
                 }
@@ -46,7 +47,8 @@ impl Nodes {
                 let is_power = self.random.chance(500);
                 let death = if is_power { Death::Power } else { Death::Process };
                 let fault = if is_power { Fault::PowerCut } else { Fault::Crash };
-                if self.nodes[one].is_up && self.struck(fault, 1000) {
+                let may_die = self.nodes[one].is_up && self.calm.lets_die(one);
+                if may_die && self.struck(fault, 1000) {
                     self.die(one, death);
                 }
             }
@@ -168,8 +170,7 @@ impl Nodes {
     }
 
     pub(super) fn synced(&mut self, node: NodeId, lsn: Lsn) {
-        let may_fail = self.quiet.is_none_or(|quiet| quiet == node);
-        if may_fail && self.struck(Fault::SyncFails, 2) {
+        if self.calm.lets_die(node) && self.struck(Fault::SyncFails, 2) {
             return self.die(node, Death::Power);
         }
         self.nodes[node].disk.sync(lsn);
