@@ -63,6 +63,10 @@ pub enum Defect {
     ForgottenSuccessor,
     /// A Session that is never to end does so after 136 years.
     EndlessEnds,
+    /// PUBREC for a PUBLISH that is sent again does not wait for the record of the first.
+    RepeatedTooEarly,
+    /// Whoever is silent for too long is not disconnected, and its deadline stays where it was.
+    EndlessKeepAlive,
 }
 
 #[cfg(feature = "planted-defects")]
@@ -95,6 +99,8 @@ impl Defect {
         Self::ForgottenGoodbye,
         Self::ForgottenSuccessor,
         Self::EndlessEnds,
+        Self::RepeatedTooEarly,
+        Self::EndlessKeepAlive,
     ];
 }
 

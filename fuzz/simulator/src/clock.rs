@@ -44,6 +44,33 @@ impl<T> Agenda<T> {
     }
 }
 
+/// How often a broker may ask for the time at one instant: what it puts off for a turn is done by then.
+const TELLINGS: u32 = 1000;
+
+/// How often the time was told without any going by.
+#[derive(Debug, Default)]
+pub struct Tellings {
+    at: Instant,
+    count: u32,
+}
+
+impl Tellings {
+    /// The time is told.
+    ///
+    /// # Errors
+    ///
+    /// It was told before, at this very instant, more often than any broker can have a use for: it
+    /// waits for something that it does not do when it is due.
+    pub fn tell(&mut self, now: Instant) -> Result<(), String> {
+        self.count = if self.at == now { self.count + 1 } else { 0 };
+        self.at = now;
+        if self.count > TELLINGS {
+            return Err(format!("the time was told {TELLINGS} times, and is asked for at once"));
+        }
+        Ok(())
+    }
+}
+
 impl<T> Ord for Entry<T> {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         (self.at, self.number).cmp(&(other.at, other.number))

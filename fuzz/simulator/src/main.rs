@@ -146,6 +146,8 @@ fn play_some(
         ledger.done += 1;
         ledger.counts.add(&outcome.counts);
         if let Some(failure) = outcome.failure {
+            // Whoever ends a long run knows of it all the same.
+            eprintln!("{}: {plan}", failure.oracle);
             ledger.failures.push((plan, failure.oracle));
         }
         if ledger.failures.len() >= arguments.failures {

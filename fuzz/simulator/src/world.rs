@@ -16,7 +16,7 @@ use self::trace::Trace;
 pub use self::trace::{Counts, Outcome};
 use crate::client::Client;
 use crate::client::acting::Deed;
-use crate::clock::{Agenda, after};
+use crate::clock::{Agenda, Tellings, after};
 use crate::disk::Death;
 use crate::faults::{Fault, Faults};
 use crate::link::{Link, LinkId};
@@ -50,6 +50,7 @@ const CRASHES: u64 = 6 << 32;
 pub struct World {
     now: Instant,
     agenda: Agenda<Happening>,
+    tellings: Tellings,
     workload: Workload,
     faults: Faults,
     /// Chance of links and of the host.
@@ -146,6 +147,7 @@ impl World {
         let mut world = Self {
             now: BEGINNING,
             agenda: Agenda::default(),
+            tellings: Tellings::default(),
             faults: Faults::new(&random.fork(FAULTS), possible),
             network: random.fork(NETWORK),
             host: random.fork(HOST),
@@ -243,6 +245,8 @@ impl World {
         match event {
             NodeEvent::Timer => {
                 self.nodes[node].timer_at = None;
+                let right = self.tellings.tell(self.now);
+                self.oracles.judge("liveness", right);
                 self.timeout(node);
             }
             NodeEvent::Synced(lsn) => self.synced(node, lsn),

@@ -2,6 +2,7 @@
 //! the oracle whose promise it breaks.
 
 use mqtt_broker_core::Defect;
+use simulator::faults::{Fault, FaultSet};
 use simulator::plan::Plan;
 use simulator::shrink::shrink;
 use simulator::trial;
@@ -148,6 +149,27 @@ fn a_message_whose_member_is_gone_before_it_is_missed() {
 #[test]
 fn a_session_for_ever_outlives_everything() {
     is_found(Defect::EndlessEnds, "sessions", 20, &["session_present"]);
+}
+
+#[test]
+fn a_pubrec_that_is_sent_again_before_the_sync_is_a_broken_promise() {
+    is_found(Defect::RepeatedTooEarly, "hostile", 200, &["durable"]);
+}
+
+#[test]
+fn who_is_silent_for_ever_and_stays_is_seen() {
+    is_found(Defect::EndlessKeepAlive, "wills", 100, &["conduct", "liveness"]);
+}
+
+#[test]
+fn a_world_in_which_no_time_goes_by_comes_to_an_end() {
+    let found = (0..100).find_map(|seed| {
+        let faults = FaultSet::ALL.without(Fault::LateTimer);
+        let (workload, defect) = (Some("wills".to_string()), Some(Defect::EndlessKeepAlive));
+        trial::run(&Plan { workload, defect, faults, ..Plan::new(seed) }).failure
+    });
+    let failure = found.expect("somebody is silent for too long");
+    assert_eq!(failure.oracle, "liveness", "{}", failure.words);
 }
 
 #[test]

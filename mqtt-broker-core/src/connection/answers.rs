@@ -3,7 +3,7 @@
 
 use alloc::vec;
 
-use mqtt_codec::{Packet, PacketType, Property, ReasonCode, Utf8String, Version};
+use mqtt_codec::{Packet, PacketIdentifier, PacketType, Property, ReasonCode, Utf8String, Version};
 
 use crate::boundary::{CloseReason, DropCause, Lsn};
 use crate::broker::Broker;
@@ -46,6 +46,24 @@ impl Broker {
             self.queue_answer(index, item, size, lsn);
         } else {
             self.close_overfull(index);
+        }
+    }
+
+    /// PUBREC of a broker that is to have that defect: as if nothing before it had promised anything.
+    pub(super) fn acknowledge_too_early(
+        &mut self,
+        index: u32,
+        packet_identifier: PacketIdentifier,
+    ) {
+        let Some(connection) = self.connections.get_mut(index) else { return };
+        let promised = core::mem::take(&mut connection.promised);
+        let (kind, reason_code) = (AckKind::Pubrec, ReasonCode::SUCCESS);
+        if self.entries.take_answer().is_ok() {
+            let item = Item::Ack { kind, packet_identifier, reason_code };
+            self.queue_answer(index, item, 4, Lsn(0));
+        }
+        if let Some(connection) = self.connections.get_mut(index) {
+            connection.promised = promised;
         }
     }
 

@@ -50,7 +50,9 @@ impl Broker {
                 self.close(now, index, CloseReason::NotAuthenticated(code));
             }
             //= [MQTT-3.1.2-22]
-            State::Connected if overdue => self.close(now, index, CloseReason::KeepAliveTimeout),
+            State::Connected if overdue && !self.is_planted(Defect::EndlessKeepAlive) => {
+                self.close(now, index, CloseReason::KeepAliveTimeout);
+            }
             _ => self.arm_connection_timer(now, index),
         }
     }

@@ -81,6 +81,10 @@ impl Broker {
             if session.is_some_and(|session| session.received.contains(packet_identifier)) {
                 self.stats.publish_received += 1;
                 let code = ReasonCode::SUCCESS;
+                if self.is_planted(Defect::RepeatedTooEarly) {
+                    self.acknowledge_too_early(index, packet_identifier);
+                    return Ok(Flow::Next);
+                }
                 self.acknowledge(index, AckKind::Pubrec, packet_identifier, code);
                 return Ok(Flow::Next);
             }

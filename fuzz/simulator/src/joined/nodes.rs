@@ -8,6 +8,7 @@ use mqtt_codec::{Framed, Sender, TopicFilter, frame};
 use self::acting::Calm;
 use super::client::{Client, Heard};
 use super::wills::Wills;
+use crate::clock::Tellings;
 use crate::disk::{Death, Store};
 use crate::faults::{Fault, FaultSet};
 use crate::node::{Node, NodeId};
@@ -48,6 +49,7 @@ enum Event {
 pub(super) struct Nodes {
     now: Instant,
     agenda: BTreeMap<(Instant, u64), Event>,
+    tellings: Tellings,
     count: u64,
     nodes: Vec<Node>,
     /// The links that are there, by their ends, with their number.
@@ -91,6 +93,7 @@ impl Nodes {
         let mut nodes = Self {
             now: BEGINNING,
             agenda: BTreeMap::new(),
+            tellings: Tellings::default(),
             count: 0,
             nodes: (0..shards).map(node).collect(),
             links: BTreeMap::new(),
@@ -174,7 +177,7 @@ impl Nodes {
         self.ease();
         let names: Vec<_> = self.clients.keys().cloned().collect();
         let end = Instant(self.now.0 + 60_000_000);
-        while self.now < end {
+        while self.now < end && self.broken.is_none() {
             for name in &names {
                 self.look_after(name);
                 self.exchange(name);
@@ -211,6 +214,9 @@ impl Nodes {
         if let Some((at, node)) = due.min() {
             if next.is_none_or(|next| at.max(self.now) <= next) {
                 self.now = self.now.max(at);
+                if let Err(words) = self.tellings.tell(self.now) {
+                    self.broken.get_or_insert(("liveness", words));
+                }
                 self.nodes[node].timeout(self.now);
                 self.after(node);
                 return;
