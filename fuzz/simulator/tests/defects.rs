@@ -98,12 +98,12 @@ fn a_message_that_overtakes_is_out_of_order() {
 
 #[test]
 fn a_suback_that_does_not_wait_for_the_peers_is_found() {
-    is_found(Defect::SubackBeforePeers, "joined", 40, &["indistinguishable"]);
+    is_found(Defect::SubackBeforePeers, "joined", 40, &["indistinguishable", "delivery"]);
 }
 
 #[test]
 fn a_peer_that_is_told_too_early_forgets_too_early() {
-    is_found(Defect::ReceivedBeforeSync, "joined", 200, &["indistinguishable"]);
+    is_found(Defect::ReceivedBeforeSync, "joined", 200, &["indistinguishable", "will", "delivery"]);
 }
 
 #[test]

@@ -31,6 +31,24 @@ fn links_are_cut_and_brokers_die_and_nobody_can_tell() {
 }
 
 #[test]
+fn clients_are_old_and_new_act_at_once_and_break_rules() {
+    let outcomes = (200..220).map(|seed| joined::run(&plan(seed)));
+    let lines: Vec<String> = outcomes.flat_map(|outcome| outcome.account).collect();
+    let deeds: Vec<&String> = lines.iter().filter(|line| line.contains(" does ")).collect();
+    let times = |what: &str| deeds.iter().filter(|line| line.contains(what)).count();
+    for what in ["older-", "oldest-", "member-", "client-", "Break(", "Flood", "twice: true"] {
+        assert!(times(what) > 0, "{what} is not there");
+    }
+    let at = |line: &String| line.trim_start().split(' ').next().map(str::to_string);
+    let at_once = deeds.windows(2).filter(|pair| at(pair[0]) == at(pair[1])).count();
+    assert!(
+        at_once > 50,
+        "{at_once} of {} deeds are done at the time of the one before",
+        deeds.len()
+    );
+}
+
+#[test]
 fn without_faults_nothing_is_cut() {
     let outcome = trial::run(&Plan { faults: FaultSet::NONE, ..plan(5) });
     assert!(outcome.failure.is_none(), "{:?}", outcome.failure);
