@@ -160,7 +160,7 @@ impl Broker {
             deliveries: Vec::new(),
             more_identifiers: Vec::new(),
             releasing: 0,
-            work: Work::default(),
+            work: Work::new(config.steps_per_call),
             counted_aside: 0,
             discarded: List::default(),
             unsent: VecDeque::new(),

@@ -101,6 +101,10 @@ pub struct Config {
     pub response_information: Option<String>,
     /// Whether a payload that is declared UTF-8 is checked to be. Default no.
     pub validate_payload_format: bool,
+    /// How many steps of work one call takes before it puts off what is left: fewer make shorter calls,
+    /// and more writes of a large burst. Default
+    /// [`Broker::STEPS_PER_CALL`](crate::Broker::STEPS_PER_CALL), where a step is explained.
+    pub steps_per_call: u32,
 
     /// The bounds on what others can make grow.
     pub limits: Limits,
@@ -143,6 +147,7 @@ impl Default for Config {
             reason_strings: true,
             response_information: None,
             validate_payload_format: false,
+            steps_per_call: 32_768,
             limits: Limits::default(),
         }
     }
@@ -331,7 +336,7 @@ pub struct Stats {
     pub deferred: u32,
     /// Bytes of the tables behind subscriptions, retained messages, queues and timers.
     pub table_bytes: usize,
-    /// Steps of work done: what [`Broker::STEPS_PER_CALL`](crate::Broker::STEPS_PER_CALL) bounds.
+    /// Steps of work done: what [`Config::steps_per_call`] bounds.
     pub steps: u64,
     /// Network Connections accepted.
     pub accepted: u64,

@@ -8,9 +8,6 @@ use crate::time::Instant;
 /// How many deadlines one call acts on.
 const DEADLINES: usize = 1024;
 
-/// How many steps one call frees of what Sessions held that have ended.
-const FREED: usize = 8192;
-
 /// What a timer is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Timer {
@@ -32,7 +29,7 @@ impl Broker {
         self.resume_turns();
         self.run_peers();
         self.run_spreads(now);
-        self.free_ended(FREED);
+        self.free_ended(self.work.of_one_kind().max(1));
         self.settle(now);
         self.shut_some(now);
         for _ in 0..DEADLINES {

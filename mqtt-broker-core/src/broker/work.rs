@@ -10,15 +10,17 @@ use crate::time::Instant;
 const RESUMED: u32 = 256;
 
 /// Counts steps.
-#[derive(Default)]
 pub(crate) struct Work {
+    /// How many one call takes.
+    per_call: u32,
     done: u64,
     /// The count at which the call at hand has done its share.
     share: u64,
 }
 
 impl Broker {
-    /// How many steps of work one call takes before it puts off what is left. A step is a look at
+    /// How many steps of work one call takes before it puts off what is left, unless
+    /// [`Config::steps_per_call`](crate::Config::steps_per_call) says otherwise. A step is a look at
     /// one thing: a packet, 256 of its bytes, a Topic Filter, a subscription that matches, a copy
     /// that is queued (two of them, if they have QoS 0 and nothing is to be weighed), an entry that is
     /// freed, a topic that is passed, a deadline that has come; some tens of nanoseconds.
@@ -28,19 +30,29 @@ impl Broker {
     ///
     /// What is begun and cannot be put off is ended: a call may take more, by as many steps as one
     /// PUBLISH has matching subscriptions, which are looked at in one go, or one connection has
-    /// messages to be sent, which are looked over when it ends. If there are more than 8,192 copies
-    /// of a PUBLISH, they are queued over turns, and so is the choice of as many share groups; the
-    /// publisher waits meanwhile. Queued in one go are the copies of a message that a peer has accepted,
-    /// and those of share groups where there are peers.
+    /// messages to be sent, which are looked over when it ends. If there are more copies of a PUBLISH
+    /// than a quarter of the steps, and than 64, they are queued over turns, and so is the choice of as
+    /// many share groups; the publisher waits meanwhile. Queued in one go are the copies of a message
+    /// that a peer has accepted, and those of share groups where there are peers.
     /// [`Stats::steps`](crate::Stats::steps) counts them.
     pub const STEPS_PER_CALL: u64 = 32_768;
 }
 
 impl Work {
+    pub(crate) const fn new(per_call: u32) -> Self {
+        Self { per_call, done: 0, share: 0 }
+    }
+
     /// A call begins.
     #[inline]
     pub(crate) const fn begin(&mut self) {
-        self.share = self.done + Broker::STEPS_PER_CALL;
+        self.share = self.done + self.per_call as u64;
+    }
+
+    /// How many steps of one kind a call takes at most where there are others to be taken.
+    #[inline]
+    pub(crate) const fn of_one_kind(&self) -> usize {
+        (self.per_call / 4) as usize
     }
 
     /// Some more is done.

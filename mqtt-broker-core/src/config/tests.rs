@@ -100,6 +100,7 @@ fn choices_and_bounds() -> Vec<&'static str> {
         reason_strings,
         response_information,
         validate_payload_format,
+        steps_per_call,
         limits
     }
     #[cfg(feature = "recording")] recording: _,

@@ -48,7 +48,8 @@ impl Broker {
         let size = queued_size(stored.len());
         let routed = Routed { publication, qos, retain, sequence, origin, size };
         let matches = core::mem::take(&mut self.matches);
-        let many = matches.subscribers.len() + matches.groups.len() > AT_ONCE;
+        let many =
+            matches.subscribers.len() + matches.groups.len() > self.work.of_one_kind().max(AT_ONCE);
         // A peer does not wait with what comes next, and a group may choose one.
         let alone = self.peers.is_none();
         if many && (alone || matches.groups.is_empty() && !origin.is_some_and(is_peer)) {

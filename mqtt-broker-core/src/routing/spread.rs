@@ -17,8 +17,8 @@ use crate::connection::line::For;
 use crate::subscription::{Match, Matches};
 use crate::time::Instant;
 
-/// A message with more copies than this is spread over turns.
-pub(super) const AT_ONCE: usize = 8192;
+/// As many copies are worth no turn of their own, however few steps a call has.
+pub(super) const AT_ONCE: usize = 64;
 
 /// What is left to do for one message.
 pub(crate) struct Spread {

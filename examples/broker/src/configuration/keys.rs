@@ -363,6 +363,8 @@ pub(crate) static KEYS: &[Key] = &[
         "How long an answer about a client's rights may take; then it is no."),
     key!(Mqtt, validate_payload_format, Flag 0..=1,
         "Whether a payload that is declared UTF-8 is checked to be."),
+    key!(Mqtt, steps_per_call, Count 256..=16_777_216,
+        "How many steps of work are done before others have their turn."),
     key!(Mqtt, reason_strings, Flag 0..=1,
         "Whether 5.0 clients are told in words why they are refused or disconnected."),
     Key {
