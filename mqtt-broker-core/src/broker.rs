@@ -38,6 +38,7 @@ use crate::routing::replay::Replays;
 use crate::routing::spread::Spread;
 use crate::session::Sessions;
 use crate::session::queue::{Entries, List};
+use crate::session::sending::Orphan;
 use crate::session::will::Due;
 use crate::store::{Account, Claim};
 use crate::subscription::{Matches, Subscriptions};
@@ -99,8 +100,8 @@ pub struct Broker {
     /// where there might have been recursion.
     pub(crate) closing: VecDeque<(ConnectionHandle, CloseReason)>,
     pub(crate) wills: VecDeque<Due>,
-    /// Publications, held, whose share group (by serial) has to choose another member.
-    pub(crate) orphans: VecDeque<(u32, u32)>,
+    /// Copies whose share group has to choose another member.
+    pub(crate) orphans: VecDeque<Orphan>,
     /// Messages with very many copies, which are queued over turns.
     pub(crate) spreads: VecDeque<Spread>,
     /// A publication lent to the host until its next call.
@@ -383,8 +384,9 @@ impl Broker {
     #[inline]
     pub(crate) fn settle(&mut self, now: Instant) {
         while !(self.wills.is_empty() && self.closing.is_empty() && self.orphans.is_empty()) {
-            if let Some((publication, group)) = self.orphans.pop_front() {
-                self.choose_again(now, publication, group);
+            if let Some(orphan) = self.orphans.pop_front() {
+                self.choose_again(now, &orphan);
+                self.let_orphan_go(&orphan);
             } else if let Some(will) = self.wills.pop_front() {
                 self.publish_stored(now, &will);
             } else if let Some((handle, reason)) = self.closing.pop_front() {

@@ -15,7 +15,7 @@ use crate::defect::Defect;
 use crate::journal::Change;
 use crate::peers::is_peer;
 use crate::publication::{Draft, Publication};
-use crate::session::sending::Addressed;
+use crate::session::sending::{Addressed, Orphan};
 use crate::session::will::Due;
 use crate::store::{Claim, Full};
 use crate::subscription::{GroupKey, Match, Preference};
@@ -231,22 +231,21 @@ impl Broker {
 
     /// The member that had this publication is gone: the group, if it is still there, chooses
     /// another.
-    pub(crate) fn choose_again(&mut self, now: Instant, publication: u32, group: u32) {
-        if let Some(stored) = self.publications.get(publication) {
-            let (qos, retain, expired) = (stored.qos, stored.retain, stored.expired(now));
-            let key = self.subscriptions.group(group).filter(|_| !expired);
-            match key.and_then(|key| self.choose_member(key, qos, retain, None)) {
-                Some(delivery) => {
-                    self.enqueue(delivery.subscriber, delivery.message(publication));
-                    self.tell_missed(publication);
-                }
-                // A peer was chosen.
-                None if self.forward(publication, None, 0) => {}
-                None if expired => self.dropped_of("", publication, DropCause::Expired),
-                None => self.dropped_of("", publication, DropCause::NoMember),
+    pub(crate) fn choose_again(&mut self, now: Instant, orphan: &Orphan) {
+        let publication = orphan.publication;
+        let Some(stored) = self.publications.get(publication) else { return };
+        let (qos, retain, expired) = (stored.qos, stored.retain, stored.expired(now));
+        let key = self.subscriptions.group(orphan.group).filter(|_| !expired);
+        match key.and_then(|key| self.choose_member(key, qos, retain, None)) {
+            Some(delivery) => {
+                self.enqueue(delivery.subscriber, delivery.message(publication));
+                self.tell_missed(publication);
             }
+            // A peer was chosen.
+            None if self.forward(publication, None, 0) => {}
+            None if expired => self.dropped_of("", publication, DropCause::Expired),
+            None => self.dropped_of("", publication, DropCause::NoMember),
         }
-        self.publications.release(publication);
     }
 }
 

@@ -187,14 +187,21 @@ impl Sessions {
     /// From here on nobody finds the Session, and its Client Identifier is free. It keeps its key
     /// until what it held is freed.
     pub(crate) fn end(&mut self, key: u32) {
+        if self.hide(key) {
+            self.queue_ended(key);
+        }
+    }
+
+    /// Ends the Session, but what it held is not to be freed yet; `false` if it has ended.
+    pub(crate) fn hide(&mut self, key: u32) -> bool {
         let Some(session) = self.slots.get_mut(key).filter(|session| !session.ended) else {
-            return;
+            return false;
         };
         session.ended = true;
         self.len -= 1;
         let hash = hash_of(&self.slots, &self.seed, key);
         self.by_client.remove(hash, key);
-        self.queue_ended(key);
+        true
     }
 
     /// Beyond the last place that a Session has or had.
@@ -236,12 +243,18 @@ impl Sessions {
         self.len
     }
 
+    /// All of them, those that have ended too.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Session> {
+        self.slots.from(0).map(|(_, session)| session)
+    }
+
     /// Those that have not ended, whose keys are `key` or more.
     pub(crate) fn from(&self, key: u32) -> impl Iterator<Item = (u32, &Session)> {
         self.slots.from(key).filter(|(_, session)| !session.ended)
     }
 
-    fn queue_ended(&mut self, key: u32) {
+    /// What the Session held, which has ended, is to be freed.
+    pub(crate) fn queue_ended(&mut self, key: u32) {
         let (_, last) = self.ended;
         if let Some(last) = self.slots.get_mut(last) {
             last.next_ended = key;

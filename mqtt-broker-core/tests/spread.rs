@@ -15,6 +15,9 @@ const NOW: Instant = Instant::from_secs(1);
 /// As many as do not fit in one turn.
 const MANY: u32 = 40_000;
 
+/// As many as are not freed in the call that ends their Session and the next two.
+const QUEUED: u32 = 50_000;
+
 struct World {
     broker: Broker,
     resumed: Vec<ConnectionHandle>,
@@ -287,4 +290,88 @@ fn a_session_that_ends_meanwhile_has_no_copy_and_holds_nothing_up() {
     let stats = world.broker.stats();
     assert_eq!((stats.sessions, stats.entries, stats.publications), (0, 0, 0));
     assert!(world.broker.stats().memory < 4 << 20, "{}", stats.memory);
+}
+
+/// What a share group chose an absent Session for, more than one call frees; then that Session is ended by
+/// its client, while another member is absent too. The records up to where the end has begun, those of
+/// the turns after it, and the broker there.
+fn ended_in_turns(config: &Config, turns: u32) -> (Vec<Vec<u8>>, Vec<Vec<u8>>, World) {
+    let mut world = World::new(config.clone());
+    let mut records = Vec::new();
+    let first = world.subscribed("first", "$share/g/all", true);
+    world.broker.handle_eof(NOW, first);
+    let publisher = world.connected("publisher", true);
+    for _ in 0..QUEUED {
+        world.send(publisher, &message(7));
+        world.rest();
+        records.extend(world.records());
+        world.read(publisher);
+    }
+    assert_eq!(world.broker.stats().entries, QUEUED);
+    let second = world.subscribed("second", "$share/g/all", true);
+    world.broker.handle_eof(NOW, second);
+    let again = world.broker.handle_accept(NOW, Peer::default()).unwrap();
+    world.send(again, &connect(V5, 2, &[], &[string("first")]));
+    records.extend(world.records());
+    assert!(world.has_work(), "the end is not over");
+    let mut later = Vec::new();
+    for _ in 0..turns {
+        world.turn();
+        later.extend(world.records());
+    }
+    (records, later, world)
+}
+
+#[test]
+fn what_a_group_gives_on_over_turns_survives_a_crash_in_between() {
+    let mut config = config();
+    config.journal = true;
+    config.queue_messages = QUEUED;
+    config.queue_bytes = 1 << 30;
+    let (mut records, later, _) = ended_in_turns(&config, 8);
+    assert!(later.len() > 2, "{}", later.len());
+    for some in later.iter().take(3).map(Some).chain([None]) {
+        let mut replay = Broker::replay(config.clone());
+        for record in &records {
+            replay.apply(record).unwrap();
+        }
+        let mut world = World { broker: replay.finish(NOW).unwrap(), resumed: Vec::new() };
+        assert_eq!(world.broker.stats().entries, QUEUED, "none is lost");
+        assert_eq!(world.broker.stats().sessions, 2);
+        world.rest();
+        let second = world.connected("second", true);
+        world.records();
+        assert!(world.read(second).ends_with(&[0x32, 8, 0, 3, b'a', b'l', b'l', 0, 64, 0]));
+        assert_eq!(world.broker.stats().entries, QUEUED, "all of it is the other's");
+        records.extend(some.cloned());
+    }
+}
+
+#[test]
+fn a_snapshot_tells_of_what_a_group_has_yet_to_give_on() {
+    let mut config = config();
+    config.journal = true;
+    config.queue_messages = QUEUED;
+    config.queue_bytes = 1 << 30;
+    let (_, _, mut world) = ended_in_turns(&config, 0);
+    let begun = world.broker.snapshot(NOW).unwrap();
+    let mut told = Vec::new();
+    let broker = loop {
+        told.extend(world.records());
+        let mut replay = Broker::replay(config.clone());
+        for record in &told {
+            replay.apply(record).unwrap();
+        }
+        // Until its end is there, a snapshot is none.
+        if let Ok(broker) = replay.finish(NOW) {
+            break broker;
+        }
+        world.turn();
+    };
+    assert!(world.broker.newest_record() > begun);
+    assert_eq!(broker.stats().entries, QUEUED);
+    let mut world = World { broker, resumed: Vec::new() };
+    world.rest();
+    world.records();
+    assert_eq!(world.broker.stats().entries, QUEUED);
 }

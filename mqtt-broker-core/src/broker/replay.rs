@@ -305,9 +305,14 @@ fn earlier(deadline: Instant, set_back: Duration) -> Instant {
 }
 
 impl Broker {
-    /// Arms the timer of a Session that has no connection.
+    /// Arms the timer of a Session that has no connection; what is left over of one that has ended is
+    /// given on.
     fn session_due(&mut self, session: u32) {
         let Some(state) = self.sessions.get_mut(session) else { return };
+        if state.ended {
+            self.sessions.queue_ended(session);
+            return;
+        }
         let will = state.will.as_ref().map_or(Instant::NEVER, |will| will.due);
         let next = will.min(state.ends_at);
         if next < Instant::NEVER {

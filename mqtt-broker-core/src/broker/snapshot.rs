@@ -109,7 +109,7 @@ impl Broker {
         if place >= self.sessions.places() {
             return Stage::Retained(self.retained.scan_all());
         }
-        let session = self.sessions.get(place).filter(|s| !s.ended && s.number != 0);
+        let session = self.sessions.get(place).filter(|session| session.number != 0);
         let Some(session) = session else { return Stage::Sessions(place + 1) };
         let number = session.number;
         let named: Vec<u32> = self.named_by(session).collect();
@@ -122,14 +122,22 @@ impl Broker {
         }
         let (mut journal, mut told) = (self.journal.take(), 0);
         if let Some(session) = self.sessions.get(place) {
-            self.tell_session(session, &mut |change| {
+            let tell = &mut |change: &Change<'_>| {
                 journal.change(change);
                 told += 1;
-            });
-            self.subscriptions.begin_walk(&session.subscriptions);
+            };
+            if session.ended {
+                self.tell_left_over(session, tell);
+            } else {
+                self.tell_session(session, tell);
+                self.subscriptions.begin_walk(&session.subscriptions);
+            }
         }
         self.work.add(told);
         self.journal = journal;
+        if told == 0 {
+            return Stage::Sessions(place + 1);
+        }
         self.journal.commit_as(now, Kind::State);
         Stage::Subscriptions(place, number)
     }

@@ -37,6 +37,11 @@ impl Broker {
             filters.sort();
             lines.extend(filters);
         }
+        let mut ended: Vec<&Session> = self.sessions.all().filter(|s| s.ended).collect();
+        ended.sort_by_key(|session| session.number);
+        for session in ended {
+            self.tell_left_over(session, &mut |change| line(&mut lines, change));
+        }
         let from = lines.len();
         self.tell_peers(&mut |change| line(&mut lines, change));
         lines.get_mut(from..).unwrap_or_default().sort();
@@ -58,8 +63,8 @@ impl Broker {
 
     /// The publications that something names that lasts; some of them more than once.
     fn named(&self) -> impl Iterator<Item = u32> {
-        let journalled = self.sessions.from(0).filter(|(_, session)| session.number != 0);
-        let of_sessions = journalled.flat_map(|(_, session)| self.named_by(session));
+        let journalled = self.sessions.all().filter(|session| session.number != 0);
+        let of_sessions = journalled.flat_map(|session| self.named_by(session));
         let of_peers = self.peers.iter().flat_map(|peers| peers.named());
         of_sessions.chain(self.retained.iter()).chain(of_peers)
     }
@@ -69,15 +74,22 @@ impl Broker {
         &'a self,
         session: &'a Session,
     ) -> impl Iterator<Item = u32> + use<'a> {
-        let waiting = self.entries.waiting.iter(&session.waiting);
+        let of_will = session.will.as_ref().map(|will| will.publication);
+        self.copies(session).map(|copy| copy.publication).chain(of_will)
+    }
+
+    /// The copies that the journal has of a Session; of one that has ended, what is left over.
+    fn copies<'a>(&'a self, session: &'a Session) -> impl Iterator<Item = &'a Copy> + use<'a> {
         let under_way = session.in_flight.iter().filter_map(|message| match message {
-            UnderWay::Message(copy) => Some(copy),
+            UnderWay::Message(copy) => Some((copy, true)),
             UnderWay::Release(_) => None,
         });
-        let copies = under_way.chain(waiting).filter(|copy| copy.flags.has(Flags::JOURNALLED));
-        copies
-            .map(|copy| copy.publication)
-            .chain(session.will.as_ref().map(|will| will.publication))
+        let waiting = self.entries.waiting.iter(&session.waiting).map(|copy| (copy, false));
+        let copies = under_way.chain(waiting).filter(|(copy, was_under_way)| {
+            copy.flags.has(Flags::JOURNALLED)
+                && (!session.ended || copy.is_left_over(*was_under_way))
+        });
+        copies.map(|(copy, _)| copy)
     }
 
     /// Tells of a Session, but not of its subscriptions.
@@ -128,6 +140,20 @@ impl Broker {
             let will_due = session.will.as_ref().map_or(Instant::NEVER, |will| will.due);
             tell(SessionChange::Left { expiry_interval, ends_at, will_due });
         }
+    }
+
+    /// Tells of a Session that has ended, if share groups had chosen it for something that is to be given
+    /// to others; its Client Identifier may be another's by now.
+    pub(super) fn tell_left_over(&self, session: &Session, tell: &mut dyn FnMut(&Change<'_>)) {
+        let mut copies = self.copies(session).peekable();
+        if copies.peek().is_none() {
+            return;
+        }
+        let tell = &mut |change: SessionChange<'_>| tell(&Change::Session(session.number, change));
+        let life = Life { version: session.version, expiry_interval: 1, user_name: None };
+        tell(SessionChange::Began { client_identifier: "", life });
+        copies.for_each(|copy| self.tell_copy(copy, tell));
+        tell(SessionChange::Ended { gives_on: true });
     }
 
     fn tell_copy(&self, copy: &Copy, tell: &mut dyn FnMut(SessionChange<'_>)) {

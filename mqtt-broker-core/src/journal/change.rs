@@ -73,8 +73,12 @@ pub(crate) enum SessionChange<'a> {
         ends_at: Instant,
         will_due: Instant,
     },
-    /// It ended, with all it held.
-    Ended,
+    /// It ended, with all it held. If it `gives_on`, what share groups had chosen it for is left, oldest
+    /// first, until `Dropped` says of each that it is another's, or nobody's; but nothing of QoS 2 that
+    /// was under way, since the client may have it.
+    Ended {
+        gives_on: bool,
+    },
     WillKept {
         sequence: u64,
         delay_interval: u32,
@@ -232,7 +236,7 @@ impl<'a> SessionChange<'a> {
             Self::Left { expiry_interval, ends_at, will_due } => {
                 kind(18).number(expiry_interval.into()).instant(ends_at).instant(will_due);
             }
-            Self::Ended => drop(kind(19)),
+            Self::Ended { gives_on } => drop(kind(if gives_on { 33 } else { 19 })),
             Self::WillKept { sequence, delay_interval, expiry_interval } => {
                 let expiry_interval = expiry_interval.map_or(0, |seconds| u64::from(seconds) + 1);
                 kind(20).number(sequence).number(delay_interval.into()).number(expiry_interval);
@@ -269,7 +273,7 @@ impl<'a> SessionChange<'a> {
                 ends_at: take.instant()?,
                 will_due: take.instant()?,
             },
-            19 => Self::Ended,
+            19 => Self::Ended { gives_on: false },
             20 => Self::WillKept {
                 sequence: take.number()?,
                 delay_interval: take.number_u32()?,
@@ -301,6 +305,7 @@ impl<'a> SessionChange<'a> {
             30 => Self::Owed(take.packet_identifier()?),
             31 => Self::Completed(take.packet_identifier()?),
             32 => Self::Numbered(take.packet_identifier()?),
+            33 => Self::Ended { gives_on: true },
             _ => return Err("a change of no known kind"),
         })
     }

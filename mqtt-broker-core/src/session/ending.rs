@@ -24,7 +24,9 @@ impl Broker {
         let queued = core::mem::take(&mut state.queued_bytes) as usize;
         self.stats.offline_bytes = self.stats.offline_bytes.saturating_sub(queued);
         if state.number != 0 {
-            self.journal.change(&Change::Session(state.number, SessionChange::Ended));
+            let holds = !(state.waiting.is_empty() && state.in_flight.len() == 0);
+            let ended = SessionChange::Ended { gives_on: state.is_journalled && holds };
+            self.journal.change(&Change::Session(state.number, ended));
             self.journal.note_end(self.sessions.hash_of(session));
             if let Some(will) = &will {
                 self.unname(will.publication);
@@ -136,10 +138,17 @@ impl Broker {
         if !self.subscriptions.unsubscribe_all(&mut state.subscriptions, 1) {
             return true;
         }
+        let under_way = state.in_flight.pop();
+        let was_under_way = under_way.is_some();
         let waiting = || self.entries.waiting.pop(&mut state.waiting).map(UnderWay::Message);
-        let message = state.in_flight.pop().or_else(waiting);
-        match message {
-            Some(UnderWay::Message(copy)) => self.orphan(copy),
+        let number = state.number;
+        match under_way.or_else(waiting) {
+            Some(UnderWay::Message(copy)) => {
+                if copy.is_left_over(was_under_way) {
+                    self.journal.change(&Change::Session(number, SessionChange::Dropped));
+                }
+                self.orphan(copy);
+            }
             Some(release) => self.free_under_way(release),
             None => return false,
         }

@@ -64,6 +64,15 @@ pub(crate) struct Copy {
     pub(crate) flags: Flags,
 }
 
+impl Copy {
+    /// Whether the journal still has it when its Session has ended: it is to be given to another
+    /// member of a share group. Of one that was under way, the journal does not know whether it was sent.
+    pub(crate) fn is_left_over(&self, was_under_way: bool) -> bool {
+        let may_be_received = was_under_way && self.qos == QoS::ExactlyOnce;
+        self.group != 0 && self.flags.has(Flags::JOURNALLED) && !may_be_received
+    }
+}
+
 /// What a Packet Identifier stands for.
 #[derive(Clone, core::marker::Copy)]
 pub(crate) enum UnderWay {

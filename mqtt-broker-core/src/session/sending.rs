@@ -34,6 +34,15 @@ pub(crate) struct Addressed {
     pub(crate) not_before: Lsn,
 }
 
+/// What a Session had as the member of a share group, and had not received when it ended. The
+/// publication is held, and named if the journal knows the copy.
+pub(crate) struct Orphan {
+    pub(crate) publication: u32,
+    /// The serial of the group.
+    pub(crate) group: u32,
+    named: bool,
+}
+
 /// What a message of `len` bytes counts for in a queue.
 #[inline]
 pub(crate) fn queued_size(len: usize) -> u32 {
@@ -278,10 +287,24 @@ impl Broker {
             && !forgotten
             && !(copy.flags.has(Flags::SENT) && copy.qos == QoS::ExactlyOnce)
         {
-            self.publications.hold(copy.publication);
-            self.orphans.push_back((copy.publication, copy.group));
+            self.entries.give(1);
+            self.entries.remove_identifiers(copy.identifiers);
+            self.orphans.push_back(Orphan {
+                publication: copy.publication,
+                group: copy.group,
+                named: copy.flags.has(Flags::JOURNALLED),
+            });
+            return;
         }
         self.free_under_way(UnderWay::Message(copy));
+    }
+
+    /// Another has the publication, or nobody.
+    pub(crate) fn let_orphan_go(&mut self, orphan: &Orphan) {
+        if orphan.named {
+            self.unname(orphan.publication);
+        }
+        self.publications.release(orphan.publication);
     }
 
     /// Bytes that a publication counts for in a queue.

@@ -84,9 +84,11 @@ proptest! {
         tight in any::<bool>(),
         overflow in overflow(),
         journal_bytes in prop_oneof![Just(1 << 20), Just(4000)],
+        steps in prop_oneof![Just(Config::default().steps_per_call), Just(8), Just(1)],
     ) {
         let mut config = World::config(true, overflow, tight);
         config.limits.journal_bytes = journal_bytes;
+        config.steps_per_call = steps;
         let mut world = World::new(config.clone());
         let moments = play(&mut world, &operations);
         let records = &world.journal.records;

@@ -75,7 +75,7 @@ impl Replay {
             if let Some(state) = broker.sessions.get(before) {
                 self.sessions.remove(&state.number);
             }
-            broker.forget_session(before);
+            broker.forget_session(before, false)?;
         }
         let mut session = Session::new(client_identifier.into(), life.version);
         session.number = number;
@@ -118,9 +118,17 @@ impl Replay {
                     will.due = will_due;
                 }
             }
-            SessionChange::Ended => {
-                self.sessions.remove(&state.number);
-                broker.forget_session(key);
+            SessionChange::Ended { gives_on } => {
+                let number = state.number;
+                if !broker.forget_session(key, gives_on)? {
+                    self.sessions.remove(&number);
+                }
+            }
+            SessionChange::Dropped if state.ended => {
+                let number = state.number;
+                if !broker.restore_given_on(key)? {
+                    self.sessions.remove(&number);
+                }
             }
             SessionChange::WillKept { sequence, delay_interval, expiry_interval } => {
                 let publication = self.publication(sequence)?;

@@ -9,7 +9,7 @@ use super::ReplayCause;
 use super::apply::Applied;
 use crate::broker::Broker;
 use crate::publication::Publication;
-use crate::session::queue::{Copy, Flags, UnderWay};
+use crate::session::queue::{Copy, Flags, List, NONE, UnderWay};
 use crate::session::will::PendingWill;
 
 const NO_MESSAGE: ReplayCause = ReplayCause::Unknown("message");
@@ -107,18 +107,71 @@ impl Broker {
         state.in_flight.skip_to(identifier).then_some(()).ok_or(NO_IDENTIFIER)
     }
 
-    /// Takes away a Session with all it holds.
-    pub(super) fn forget_session(&mut self, key: u32) {
+    /// Ends a Session, with all it holds; if it `gives_on`, what is left over stays. Whether anything
+    /// does.
+    pub(super) fn forget_session(&mut self, key: u32, gives_on: bool) -> Result<bool, ReplayCause> {
         self.discard_will(key);
-        self.sessions.end(key);
-        if let Some(state) = self.sessions.get_mut(key) {
-            let queued = core::mem::take(&mut state.queued_bytes) as usize;
-            self.stats.offline_bytes = self.stats.offline_bytes.saturating_sub(queued);
+        let Some(state) = self.sessions.get_mut(key) else { return Ok(false) };
+        state.connection = NONE;
+        let queued = core::mem::take(&mut state.queued_bytes) as usize;
+        self.stats.offline_bytes = self.stats.offline_bytes.saturating_sub(queued);
+        if gives_on {
+            self.keep_left_over(key)?;
         }
+        self.sessions.hide(key);
+        let waits = self.sessions.get(key).is_some_and(|state| !state.waiting.is_empty());
+        if gives_on && waits {
+            return Ok(true);
+        }
+        self.free_forgotten(key);
+        Ok(false)
+    }
+
+    /// The oldest that was left over of a Session is another's, or nobody's. Whether there is more.
+    pub(super) fn restore_given_on(&mut self, key: u32) -> Result<bool, ReplayCause> {
+        let state = self.sessions.get_mut(key).ok_or(NO_MESSAGE)?;
+        let copy = self.entries.waiting.pop(&mut state.waiting).ok_or(NO_MESSAGE)?;
+        let more = !state.waiting.is_empty();
+        self.free_under_way(UnderWay::Message(copy));
+        if !more {
+            self.free_forgotten(key);
+        }
+        Ok(more)
+    }
+
+    /// Leaves a Session that ends with nothing but what is left over, all of it waiting.
+    fn keep_left_over(&mut self, key: u32) -> Applied {
+        let Some(state) = self.sessions.get_mut(key) else { return Ok(()) };
+        self.subscriptions.unsubscribe_all(&mut state.subscriptions, usize::MAX);
+        let mut in_flight = core::mem::take(&mut state.in_flight);
+        let mut waiting = core::mem::take(&mut state.waiting);
+        let mut left_over = List::default();
+        loop {
+            let under_way = in_flight.pop();
+            let was_under_way = under_way.is_some();
+            let next = || self.entries.waiting.pop(&mut waiting).map(UnderWay::Message);
+            match under_way.or_else(next) {
+                Some(UnderWay::Message(copy)) if copy.is_left_over(was_under_way) => {
+                    let kept = self.entries.waiting.push(&mut left_over, copy);
+                    kept.map_err(|_| ReplayCause::Limit("entries"))?;
+                }
+                Some(other) => self.free_under_way(other),
+                None => break,
+            }
+        }
+        if let Some(state) = self.sessions.get_mut(key) {
+            state.waiting = left_over;
+        }
+        Ok(())
+    }
+
+    /// Frees a Session that has ended. What it had as the member of a group, and is not left over, was
+    /// given to others by changes of an earlier form of the journal.
+    fn free_forgotten(&mut self, key: u32) {
+        self.sessions.queue_ended(key);
         self.free_ended(usize::MAX);
-        // Who gets what it had as the member of a group is told by the changes that follow.
-        while let Some((publication, _)) = self.orphans.pop_front() {
-            self.publications.release(publication);
+        while let Some(orphan) = self.orphans.pop_front() {
+            self.let_orphan_go(&orphan);
         }
     }
 
