@@ -15,8 +15,9 @@ const NOW: Instant = Instant::from_secs(1);
 /// As many as do not fit in one turn.
 const MANY: u32 = 40_000;
 
-/// As many as are not freed in the call that ends their Session and the next two.
-const QUEUED: u32 = 50_000;
+/// As many as are not freed in the call that ends their Session and the next two, if a call has `FEW` steps.
+const QUEUED: u32 = 500;
+const FEW: u32 = 256;
 
 struct World {
     broker: Broker,
@@ -326,8 +327,7 @@ fn ended_in_turns(config: &Config, turns: u32) -> (Vec<Vec<u8>>, Vec<Vec<u8>>, W
 fn what_a_group_gives_on_over_turns_survives_a_crash_in_between() {
     let mut config = config();
     config.journal = true;
-    config.queue_messages = QUEUED;
-    config.queue_bytes = 1 << 30;
+    config.steps_per_call = FEW;
     let (mut records, later, _) = ended_in_turns(&config, 8);
     assert!(later.len() > 2, "{}", later.len());
     for some in later.iter().take(3).map(Some).chain([None]) {
@@ -351,8 +351,7 @@ fn what_a_group_gives_on_over_turns_survives_a_crash_in_between() {
 fn a_snapshot_tells_of_what_a_group_has_yet_to_give_on() {
     let mut config = config();
     config.journal = true;
-    config.queue_messages = QUEUED;
-    config.queue_bytes = 1 << 30;
+    config.steps_per_call = FEW;
     let (_, _, mut world) = ended_in_turns(&config, 0);
     let begun = world.broker.snapshot(NOW).unwrap();
     let mut told = Vec::new();
