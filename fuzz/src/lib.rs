@@ -259,6 +259,8 @@ pub fn config(journal: bool) -> Config {
     config.limits.sessions = 6;
     config.limits.subscriptions_per_client = 16;
     config.limits.outputs = 64;
+    // Whatever can wait for a turn does.
+    config.steps_per_call = 8;
     config
 }
 
