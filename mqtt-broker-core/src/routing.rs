@@ -200,7 +200,7 @@ impl Broker {
         let here = origin.is_some_and(is_peer);
         for peers_too in [false, true] {
             if chosen.is_none() && (peers_too || here) {
-                chosen = self.next_member(group, peers_too);
+                chosen = self.next_member(group, qos, peers_too);
             }
         }
         let chosen = chosen?;
@@ -213,16 +213,20 @@ impl Broker {
         Some(Delivery { group, ..addressed(chosen, qos, retain) })
     }
 
-    fn next_member(&mut self, group: GroupKey, peers_too: bool) -> Option<Match> {
+    fn next_member(&mut self, group: GroupKey, qos: QoS, peers_too: bool) -> Option<Match> {
         let (sessions, connections) = (&self.sessions, &self.connections);
         let peers = self.peers.as_deref();
+        let queue_qos0 = self.config.queue_qos0;
         let mut asked = 0;
-        let chosen = self.subscriptions.next_member(group, |subscriber| {
+        let chosen = self.subscriptions.next_member(group, |subscriber, maximum_qos| {
             asked += 1;
             match peers {
                 Some(peers) if is_peer(subscriber) && peers_too => peers.preference(subscriber),
                 _ if is_peer(subscriber) => Preference::Refused,
-                _ => preference(sessions, connections, subscriber),
+                _ => {
+                    let live = qos.min(maximum_qos) == QoS::AtMostOnce;
+                    preference(sessions, connections, subscriber, live && !queue_qos0)
+                }
             }
         });
         self.work.add(asked);
@@ -278,11 +282,12 @@ fn addressed(found: Match, qos: QoS, retain: bool) -> Delivery {
 }
 
 /// Who of a group should have the next message: a connected member with room before one that has to
-/// be waited for.
+/// be waited for, and that before one that is away if it is `live`, sent to those who are there.
 fn preference(
     sessions: &crate::session::Sessions,
     connections: &crate::connection::Connections,
     subscriber: u32,
+    live: bool,
 ) -> Preference {
     let session = sessions.get(subscriber).filter(|session| !session.ended);
     let Some(session) = session else { return Preference::Refused };
@@ -292,6 +297,7 @@ fn preference(
         {
             Preference::Ready
         }
+        None if live => Preference::Absent,
         _ => Preference::Willing,
     }
 }

@@ -6,7 +6,7 @@ use core::hash::Hasher;
 
 use foldhash::SharedSeed;
 use foldhash::fast::FoldHasher;
-use mqtt_codec::TopicFilter;
+use mqtt_codec::{QoS, TopicFilter};
 
 use super::table::{Site, SiteList, Table};
 use super::{Match, Subscriber, Subscriptions};
@@ -38,6 +38,8 @@ pub(crate) enum Preference {
     Ready,
     /// It would keep the message for later: its session is offline.
     Willing,
+    /// It is offline, and would miss the message.
+    Absent,
     /// It cannot take the message.
     Refused,
 }
@@ -76,26 +78,28 @@ impl Subscriptions {
         }
     }
 
-    /// The member whose turn it is: the next one that is ready, else the next one that is willing.
+    /// The member whose turn it is: the next one that is ready, else the next one that is willing, else
+    /// the next one that is absent. Each is asked with the highest QoS that it subscribed with.
     ///
     /// It asks each member at most once, and stops at the first that is ready or when it has found
-    /// [`MEMBERS`] that are willing.
+    /// [`MEMBERS`] that are willing or absent.
     pub(crate) fn next_member(
         &mut self,
         group: GroupKey,
-        mut accepts: impl FnMut(Subscriber) -> Preference,
+        mut accepts: impl FnMut(Subscriber, QoS) -> Preference,
     ) -> Option<Match> {
         let group = self.groups.slab.get_mut(group.0)?;
         let from_turn = core::iter::successors(group.turn, |key| self.table.get(key.get())?.next());
         let from_first = self.table.at_site(group.members).map(|(key, _)| Key::new(key));
         let until = group.turn;
         let around = from_turn.chain(from_first.take_while(|key| Some(*key) != until));
-        let mut willing = None;
+        let (mut willing, mut absent) = (None, None);
         let mut chosen = None;
         let mut able = 0;
         for key in around {
             let Some(member) = self.table.get(key.get()) else { continue };
-            match accepts(member.subscriber) {
+            let maximum_qos = member.options.map_or(QoS::AtMostOnce, |options| options.maximum_qos);
+            match accepts(member.subscriber, maximum_qos) {
                 Preference::Ready => {
                     chosen = Some(member);
                     break;
@@ -104,13 +108,17 @@ impl Subscriptions {
                     willing = willing.or(Some(member));
                     able += 1;
                 }
+                Preference::Absent => {
+                    absent = absent.or(Some(member));
+                    able += 1;
+                }
                 Preference::Refused => {}
             }
             if able == MEMBERS {
                 break;
             }
         }
-        let member = chosen.or(willing)?;
+        let member = chosen.or(willing).or(absent)?;
         group.turn = member.next();
         let (subscriber, identifier) = (member.subscriber, member.identifier);
         Some(Match { subscriber, options: member.options?, identifier })

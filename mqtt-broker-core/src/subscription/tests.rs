@@ -78,7 +78,7 @@ impl World {
     fn turns(&mut self, topic: &str, count: usize, state: impl Fn(u32) -> Preference) -> Vec<u32> {
         self.matches(topic);
         let group = self.found.groups[0];
-        let turn = |_| Some(self.subscriptions.next_member(group, &state)?.subscriber);
+        let turn = |_| Some(self.subscriptions.next_member(group, |who, _| state(who))?.subscriber);
         (0..count).filter_map(turn).collect()
     }
 
@@ -271,6 +271,15 @@ fn a_ready_member_goes_before_a_willing_one_and_a_refused_one_never_goes() {
     };
     assert_eq!(world.turns("a", 4, offline), [1, 3, 2, 1]);
     assert_eq!(world.turns("a", 1, |_| Preference::Refused), [0; 0]);
+    // Who would miss the message is the last to be chosen.
+    let away = |subscriber| match subscriber {
+        3 => Preference::Willing,
+        4 => Preference::Refused,
+        _ => Preference::Absent,
+    };
+    assert_eq!(world.turns("a", 2, away), [3, 3]);
+    let all_away = |subscriber| if subscriber == 4 { Preference::Refused } else { away(1) };
+    assert_eq!(world.turns("a", 3, all_away), [2, 1, 3]);
 }
 
 #[test]
