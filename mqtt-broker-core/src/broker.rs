@@ -26,8 +26,7 @@ use crate::connection::line::For;
 use crate::connection::{Connections, State};
 use crate::journal::{Journal, Record};
 use crate::output::{Outputs, Pending};
-use crate::peers::Peers;
-use crate::peers::interests::Interests;
+use crate::peers::{Joined, Peers, join};
 use crate::policy::Policy;
 use crate::publication::Publications;
 use crate::recording::{Call, Recorder};
@@ -78,7 +77,7 @@ pub struct Broker {
     pub(crate) timers: Timers<Timer>,
     pub(crate) journal: Journal,
     /// The brokers that are joined to this one, if there are any.
-    pub(crate) peers: Option<Box<Peers>>,
+    pub(crate) peers: Joined<Peers>,
     pub(crate) outputs: Outputs,
     pub(crate) stats: Stats,
     pub(crate) work: Work,
@@ -134,11 +133,8 @@ impl Broker {
         // A seed of few bits, such as the default, would make a poor key.
         let (seed, limits) = (config.seed ^ SEED_BITS, &config.limits);
         let account = Account::new(limits.memory);
-        let peers = Peers::new(&account, seed, &config);
-        let mut subscriptions = Subscriptions::new(&account, seed, limits.subscriptions);
-        if peers.is_some() {
-            subscriptions.interests = Some(Box::new(Interests::new(&account, seed)));
-        }
+        let (peers, interests) = join(&account, seed, &config);
+        let subscriptions = Subscriptions::new(&account, seed, limits.subscriptions, interests);
         Self {
             connections: Connections::new(&account, seed, limits),
             sessions: Sessions::new(&account, seed, limits.sessions),
@@ -154,7 +150,7 @@ impl Broker {
             replays: Replays::new(&account),
             locals: Locals::new(&account, limits.local_subscriptions),
             timers: Timers::new(&account),
-            journal: Journal::new(config.journal, limits.journal_bytes),
+            journal: Journal::of(&config),
             outputs: Outputs::new(&account, limits.outputs, limits.memory),
             stats: Stats::default(),
             matches: Matches::default(),

@@ -8,6 +8,7 @@ use alloc::string::String;
 use mqtt_codec::QoS;
 
 pub use self::limit::{Limit, Reached};
+#[cfg(feature = "peers")]
 use crate::boundary::Shard;
 
 #[doc = include_str!("config/limits.md")]
@@ -17,15 +18,19 @@ pub struct Config {
     /// Keys every hash of a stranger's data; give it real entropy. Default 0.
     pub seed: u64,
     /// Emit journal [`Record`](crate::Record)s and hold back what depends on them until
-    /// [`durable`](crate::Broker::durable) says they are. Default off: nothing waits.
+    /// [`durable`](crate::Broker::durable) says they are. Default off: nothing waits. With the feature
+    /// `journal` only.
+    #[cfg(feature = "journal")]
     pub journal: bool,
     /// Emit [`Event`](crate::Event)s. Default on.
     pub events: bool,
     /// How many brokers are joined to be one, this one included; 0 and 1 are one that is alone. All
     /// of them are given the same number, and it is never changed where there is a journal: Sessions
-    /// live where [`Shard::of`](crate::Shard::of) says. Default 1.
+    /// live where [`Shard::of`](crate::Shard::of) says. Default 1. With the feature `peers` only.
+    #[cfg(feature = "peers")]
     pub shards: u16,
-    /// Which of them this one is, from 0 on. Default 0.
+    /// Which of them this one is, from 0 on. Default 0. With the feature `peers` only.
+    #[cfg(feature = "peers")]
     pub shard: Shard,
 
     /// Write down every call, for [`poll_recording`](crate::Broker::poll_recording): at most this
@@ -114,9 +119,12 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             seed: 0,
+            #[cfg(feature = "journal")]
             journal: false,
             events: true,
+            #[cfg(feature = "peers")]
             shards: 1,
+            #[cfg(feature = "peers")]
             shard: Shard(0),
             #[cfg(feature = "recording")]
             recording: 0,

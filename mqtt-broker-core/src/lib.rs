@@ -137,9 +137,26 @@
 //! With [`Config::journal`], state changes come out of [`poll_journal`](Broker::poll_journal), and
 //! whatever acknowledges them is held back until the host has said
 //! [`durable`](Broker::durable). QoS 0 and PINGRESP wait for nothing.
+//!
+//! # Features
+//!
+//! None is on by default: a broker on a microcontroller has no store and is alone, and saves the code.
+//!
+//! - `journal`: [`Config::journal`]. Without it there is nothing to poll, and nothing waits.
+//! - `peers`: [`Config::shards`] and [`Config::shard`]. Without it every broker is alone.
+//! - `recording`: a recording of every call, and its playback; with both of the above.
+//! - `embedded-io-async`, `futures`: the driver.
 
 #![no_std]
 #![forbid(unsafe_code)]
+#![cfg_attr(
+    not(all(feature = "journal", feature = "peers")),
+    allow(
+        dead_code,
+        unused_imports,
+        reason = "what is left out does not use what is there for it"
+    )
+)]
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used))]
 
 extern crate alloc;

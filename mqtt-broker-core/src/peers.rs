@@ -5,6 +5,8 @@ mod durable;
 pub(crate) mod frame;
 mod inbound;
 pub(crate) mod interests;
+#[cfg_attr(not(feature = "peers"), path = "peers/alone.rs")]
+mod joined;
 mod keeping;
 mod link;
 mod outbound;
@@ -17,12 +19,11 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 pub(crate) use self::durable::Telling;
+pub(crate) use self::joined::{Joined, join};
 use self::stamps::Stamps;
 use crate::boundary::{Lsn, Shard};
 use crate::broker::{bytes_of, queue_bytes};
-use crate::config::Config;
 use crate::routing::local::LOCAL;
-use crate::store::Account;
 use crate::subscription::{Preference, Subscriber, SubscriberList};
 
 /// Tells a peer from a subscription of the host among subscribers.
@@ -188,23 +189,6 @@ struct Routed {
 }
 
 impl Peers {
-    /// The peers of this broker; `None` if it is alone.
-    pub(crate) fn new(account: &Account, seed: u64, config: &Config) -> Option<Box<Self>> {
-        if config.shards <= 1 || config.shard.0 >= config.shards {
-            return None;
-        }
-        Some(Box::new(Self {
-            own: config.shard,
-            list: (0..config.shards).map(|_| Peer::default()).collect(),
-            stamps: Stamps::new(account, seed),
-            run: 0,
-            mark: 0,
-            releasing: false,
-            frame: Vec::new(),
-            kept: 0,
-        }))
-    }
-
     /// How many messages are kept.
     pub(crate) const fn kept(&self) -> u32 {
         self.kept
@@ -233,6 +217,11 @@ impl Peers {
             + peers
             + bytes_of(&self.frame)
             + self.stamps.heap()
+    }
+
+    /// Whether the Session of this Client Identifier lives here.
+    pub(crate) fn is_own(&self, client_identifier: &str) -> bool {
+        Shard::of(client_identifier, u16::try_from(self.list.len()).unwrap_or(u16::MAX)) == self.own
     }
 
     fn get(&self, shard: Shard) -> Option<&Peer> {

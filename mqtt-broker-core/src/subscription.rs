@@ -5,14 +5,13 @@ mod recent;
 mod shared;
 mod table;
 
-use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use mqtt_codec::{SubscriptionIdentifier, SubscriptionOptions, TopicFilter};
 
 use crate::journal::SessionChange;
 use crate::peers::interests::Interests;
-use crate::peers::is_peer;
+use crate::peers::{Joined, is_peer};
 use crate::store::{Account, Full};
 use crate::topic_tree::{TopicTree, levels};
 pub(crate) use matching::{Match, Matches};
@@ -39,7 +38,7 @@ pub(crate) struct Subscriptions {
     len: u32,
     limit: u32,
     /// What peers are to know of them, if there are any.
-    pub(crate) interests: Option<Box<Interests>>,
+    pub(crate) interests: Joined<Interests>,
     /// Counts every change, from one.
     changes: u64,
 }
@@ -57,7 +56,12 @@ const NODES_PER_SUBSCRIPTION: u32 = 8;
 
 impl Subscriptions {
     /// Room for `limit` subscriptions. `seed` keys the hashes.
-    pub(crate) fn new(account: &Account, seed: u64, limit: u32) -> Self {
+    pub(crate) fn new(
+        account: &Account,
+        seed: u64,
+        limit: u32,
+        interests: Joined<Interests>,
+    ) -> Self {
         Self {
             tree: TopicTree::new(account, seed, limit.saturating_mul(NODES_PER_SUBSCRIPTION)),
             table: Table::new(account, seed, limit),
@@ -65,7 +69,7 @@ impl Subscriptions {
             recent: Recent::new(account, seed),
             len: 0,
             limit,
-            interests: None,
+            interests,
             changes: 1,
         }
     }
@@ -90,7 +94,7 @@ impl Subscriptions {
             self.table.replace(key, options, identifier);
             return Ok(Subscribed { replaced: true });
         }
-        let interest = match &mut self.interests {
+        let interest = match self.interests.as_deref_mut() {
             Some(interests) if !is_peer(subscriber) => Some(interests.hold(filter.as_bytes())),
             _ => None,
         };
@@ -105,7 +109,7 @@ impl Subscriptions {
         };
         if let Err(full) = added {
             self.remove_site_if_empty(site);
-            if let (Some(interests), Some(Ok(key))) = (&mut self.interests, interest) {
+            if let (Some(interests), Some(Ok(key))) = (self.interests.as_deref_mut(), interest) {
                 interests.release(key);
             }
             return Err(full);
@@ -242,7 +246,7 @@ impl Subscriptions {
         }
         let mut filter = Vec::new();
         Held { all: self, subscription }.write_filter(&mut filter);
-        if let Some(interests) = &mut self.interests {
+        if let Some(interests) = self.interests.as_deref_mut() {
             interests.release_filter(&filter);
         }
     }

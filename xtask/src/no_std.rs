@@ -27,11 +27,26 @@ const BUILDS: &[Build] = &[
         libraries: "core,alloc",
         packages: &["-p", "mqtt-broker-core", "-p", "mqtt-codec"],
     },
+    Build {
+        target: "thumbv7em-none-eabi",
+        libraries: "core,alloc",
+        packages: &["-p", "mqtt-broker-core", "--features", "journal"],
+    },
+    Build {
+        target: "thumbv7em-none-eabi",
+        libraries: "core,alloc",
+        packages: &["-p", "mqtt-broker-core", "--features", "peers"],
+    },
     // The driver of embassy and bare metal.
     Build {
         target: "thumbv7em-none-eabi",
         libraries: "core,alloc",
         packages: &["-p", "mqtt-broker-core", "--features", "embedded-io-async"],
+    },
+    Build {
+        target: "thumbv7em-none-eabi",
+        libraries: "core,alloc",
+        packages: &["-p", "mqtt-broker-core", "--features", "embedded-io-async,journal,peers"],
     },
     // A Cortex-M0 without one.
     Build { target: "thumbv6m-none-eabi", libraries: "core", packages: &["-p", "mqtt-codec"] },

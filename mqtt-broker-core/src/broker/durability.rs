@@ -15,6 +15,9 @@ impl Broker {
 
     /// Journals a change of a Session, if it lasts. The record that it is in.
     pub(crate) fn journal_session(&mut self, session: u32, change: SessionChange<'_>) -> Lsn {
+        if !self.journal.is_enabled() {
+            return Lsn(0);
+        }
         match self.sessions.get_mut(session) {
             Some(session) if session.is_journalled => {
                 self.journal.change(&Change::Session(session.number, change));
@@ -42,6 +45,9 @@ impl Broker {
 
     /// Something that lasts names a publication no longer.
     pub(crate) fn unname(&mut self, publication: u32) {
+        if !self.journal.is_enabled() {
+            return;
+        }
         let Some(stored) = self.publications.get_mut(publication) else { return };
         if stored.named == 0 {
             return;

@@ -65,7 +65,7 @@ impl Broker {
     fn named(&self) -> impl Iterator<Item = u32> {
         let journalled = self.sessions.all().filter(|session| session.number != 0);
         let of_sessions = journalled.flat_map(|session| self.named_by(session));
-        let of_peers = self.peers.iter().flat_map(|peers| peers.named());
+        let of_peers = self.peers.as_deref().into_iter().flat_map(|peers| peers.named());
         of_sessions.chain(self.retained.iter()).chain(of_peers)
     }
 

@@ -16,7 +16,7 @@ use super::answers::Answerable;
 use super::inbound::{Flow, Handled};
 use super::policy::Ask;
 use super::topic_alias::TopicAliases;
-use crate::boundary::{CloseReason, Event, RefusalCause, Shard};
+use crate::boundary::{CloseReason, Event, RefusalCause};
 use crate::broker::Broker;
 use crate::config::Limit;
 use crate::defect::Defect;
@@ -430,8 +430,7 @@ impl Broker {
                 bits = if place == 9 { mix(bits, self.serial) } else { bits >> 5 };
             }
             let text = String::from_utf8(text).unwrap_or_default();
-            let lives_here =
-                self.peers.is_none() || Shard::of(&text, self.config.shards) == self.config.shard;
+            let lives_here = self.peers.as_deref().is_none_or(|peers| peers.is_own(&text));
             if lives_here && self.sessions.find(&text).is_none() {
                 return text;
             }

@@ -2,7 +2,9 @@
 
 use alloc::vec::Vec;
 
+use super::frame::HEADER;
 use super::*;
+use crate::time::Instant;
 
 /// Three records, each made when all before were durable or none was.
 fn journal(synced: bool) -> (Vec<u8>, [usize; 4]) {

@@ -24,7 +24,7 @@ impl World {
     fn new(limit: u32) -> Self {
         let found = Matches::default();
         Self {
-            subscriptions: Subscriptions::new(&Account::default(), 7, limit),
+            subscriptions: Subscriptions::new(&Account::default(), 7, limit, None),
             lists: BTreeMap::new(),
             found,
         }
