@@ -2,7 +2,7 @@
 
 use benches::world::{NOW, World, connect, publish, subscribe, unsubscribe};
 use mqtt_broker_core::{Config, ConnectionHandle, Instant};
-use mqtt_codec::{QoS, Version};
+use mqtt_codec::{QoS, TopicName, Version};
 
 /// One line of the table.
 pub(crate) struct Row {
@@ -57,6 +57,11 @@ pub(crate) const ROWS: &[Row] = &[
     large("match, exact, 1 M, cold", "700", || matching(1_000_000, 0, false)),
     large("match, +, 1 M, cold", "700", || matching(1_000_000, 1, false)),
     large("match, #, 1 M, cold", "700", || matching(1_000_000, 2, false)),
+    row("unheard, exact, 10 k, hot", "", || unheard(10_000, 0, true)),
+    row("unheard, exact, 10 k, cold", "", || unheard(10_000, 0, false)),
+    large("unheard, exact, 1 M, hot", "", || unheard(1_000_000, 0, true)),
+    large("unheard, exact, 1 M, cold", "", || unheard(1_000_000, 0, false)),
+    large("unheard, #, 1 M, cold", "", || unheard(1_000_000, 2, false)),
     row("subscribe, beside 1 k", "1000", || subscribing(1000)),
     row("subscribe, beside 10 k", "1000", || subscribing(10_000)),
     large("subscribe, beside 100 k", "1000", || subscribing(100_000)),
@@ -134,18 +139,41 @@ fn populate(world: &mut World, subscribers: u64, qos: QoS, version: Version) -> 
     publisher
 }
 
-/// A QoS 0 message that is decoded and matched, and whose subscriber is away.
+/// The subscriptions that a topic matches.
 fn matching(count: u32, kind: u32, hot: bool) -> Round {
+    let mut world = World::new();
+    subscribed(&mut world, count, |n| filter(kind, n));
+    let rounds = rounds(count, hot, |n| [topic(n)]);
+    let mut next = 0;
+    Box::new(move || {
+        next = (next + 1) % rounds.len();
+        for topic in &rounds[next] {
+            let topic = TopicName::new(topic).expect("a Topic Name");
+            assert_eq!(world.broker.matching_subscriptions(topic), 1);
+        }
+        256
+    })
+}
+
+/// What there are 256 of in a round, for two topics in turn, or for many without a pattern.
+fn rounds<T, I: IntoIterator<Item = T>>(
+    count: u32,
+    hot: bool,
+    of: impl Fn(u32) -> I,
+) -> Vec<Vec<T>> {
+    let number = |n: u32| if hot { n % 2 } else { n.wrapping_mul(2_654_435_761) % count };
+    (0..if hot { 1 } else { 256u32 })
+        .map(|round| (0..256).flat_map(|n| of(number(round * 256 + n))).collect())
+        .collect()
+}
+
+/// A QoS 0 message that is decoded and matched, and whose subscriber is away.
+fn unheard(count: u32, kind: u32, hot: bool) -> Round {
     let mut world = World::new();
     subscribed(&mut world, count, |n| filter(kind, n));
     let publisher = world.connect("publisher", V3);
     world.drain();
-    let packet = |n: u32| publish(&topic(n), &[7; 16], Q0, false, V3);
-    // Two topics in turn, or many without a pattern.
-    let number = |n: u32| if hot { n % 2 } else { n.wrapping_mul(2_654_435_761) % count };
-    let rounds: Vec<Vec<u8>> = (0..if hot { 1 } else { 256u32 })
-        .map(|round| (0..256).flat_map(|n| packet(number(round * 256 + n))).collect())
-        .collect();
+    let rounds = rounds(count, hot, |n| publish(&topic(n), &[7; 16], Q0, false, V3));
     let mut next = 0;
     Box::new(move || {
         next = (next + 1) % rounds.len();

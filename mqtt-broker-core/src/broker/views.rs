@@ -3,7 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use mqtt_codec::{SubscriptionIdentifier, SubscriptionOptions, TopicFilter};
+use mqtt_codec::{SubscriptionIdentifier, SubscriptionOptions, TopicFilter, TopicName};
 
 use super::Broker;
 use crate::boundary::{Message, SessionView};
@@ -11,6 +11,7 @@ use crate::config::Stats;
 use crate::connection::State;
 use crate::peers::Peers;
 use crate::publication::Publication;
+use crate::recording::Call;
 use crate::retained::Step;
 use crate::time::Instant;
 
@@ -61,6 +62,18 @@ impl Broker {
                 (filter, held.options(), held.identifier())
             })
         })
+    }
+
+    /// How many subscriptions a message of this topic would go to, the host's own included and a share
+    /// group counted as one. Where there is none, a host can spare itself the making of the message. Those
+    /// of a Session that has ended are counted until they are freed.
+    ///
+    /// What it finds is remembered, so that the message that follows need not be matched again. With
+    /// peers, one that has subscribers counts as one.
+    pub fn matching_subscriptions(&mut self, topic: TopicName<'_>) -> usize {
+        self.recorder.call(&Call::Matching { topic });
+        self.subscriptions.matches(topic, &mut self.matches);
+        self.matches.subscribers.len() + self.matches.groups.len()
     }
 
     /// Shows `visit` the retained messages that match, in the order of the topic tree, until it

@@ -3,7 +3,7 @@
 #[cfg(feature = "recording")]
 mod coding;
 
-use mqtt_codec::{ReasonCode, SubscriptionIdentifier, SubscriptionOptions, TopicFilter};
+use mqtt_codec::{ReasonCode, SubscriptionIdentifier, SubscriptionOptions, TopicFilter, TopicName};
 
 use crate::boundary::{ConnectionHandle, LocalSubscription, Lsn, Peer, Shard, Ticket};
 use crate::policy::Verdict;
@@ -80,6 +80,10 @@ pub(crate) enum Call<'a> {
     },
     RemoveWill {
         client: &'a str,
+    },
+    /// How many subscriptions match.
+    Matching {
+        topic: TopicName<'a>,
     },
     RemoveSubscription {
         client: &'a str,

@@ -264,6 +264,9 @@ impl<V: FnMut(Instant, &Step<'_>)> Player<V> {
             Call::RemoveSession { client } => {
                 self.broker.remove_session(now, client);
             }
+            Call::Matching { topic } => {
+                self.broker.matching_subscriptions(topic);
+            }
             Call::RemoveWill { client } => {
                 self.broker.remove_will(now, client);
             }

@@ -93,6 +93,7 @@ impl World {
             O::HostPublish { topic, qos, retain, len } => {
                 let payload = vec![b'y'; len];
                 let topic = TopicName::new(TOPICS[topic]).unwrap();
+                self.match_all(topic);
                 let message =
                     ApplicationMessage { qos, retain, ..ApplicationMessage::new(topic, &payload) };
                 let _ = self.broker.publish(self.now, &message);
@@ -232,6 +233,29 @@ impl World {
                 payload: &payload,
             }),
         );
+    }
+
+    /// Compares how many subscriptions match with what the Sessions are shown to have, one by one.
+    fn match_all(&mut self, topic: TopicName<'_>) {
+        let matching = self.broker.matching_subscriptions(topic);
+        let (mut groups, mut plain) = (Vec::new(), 0);
+        for session in self.broker.sessions() {
+            for (filter, _, _) in self.broker.subscriptions(session.client_identifier) {
+                let filter = TopicFilter::new(&filter).unwrap();
+                match filter.share_name() {
+                    _ if !filter.matches(topic) => {}
+                    Some(_) => groups.push(filter.as_bytes().to_vec()),
+                    None => plain += 1,
+                }
+            }
+        }
+        groups.sort();
+        groups.dedup();
+        let least = plain + groups.len();
+        assert!(matching >= least, "{matching} of {topic}");
+        // Those of a Session that has ended are counted until they are freed.
+        let rests = self.broker.poll_timeout().is_none_or(|due| due > self.now);
+        assert!(!rests || matching <= least + self.locals.len(), "{matching} of {topic}");
     }
 
     fn host_subscribe(&mut self, filter: usize) {

@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
-use mqtt_codec::{ReasonCode, SubscriptionIdentifier, SubscriptionOptions, TopicFilter};
+use mqtt_codec::{ReasonCode, SubscriptionIdentifier, SubscriptionOptions, TopicFilter, TopicName};
 
 use super::Call;
 use crate::boundary::{ConnectionHandle, LocalSubscription, Lsn, Peer, Shard, Ticket};
@@ -50,6 +50,7 @@ impl<'a> Call<'a> {
             }
             Self::Resolve(ticket, verdict) => put.kind(19).number(ticket.0).verdict(verdict),
             Self::RemoveWill { client } => put.kind(40).bytes(client.as_bytes()),
+            Self::Matching { topic } => put.kind(42).bytes(topic.as_bytes()),
             Self::InputEnds { connection } => put.kind(41).connection(*connection),
             Self::Shutdown => put.kind(20),
             Self::Snapshot => put.kind(22),
@@ -110,6 +111,7 @@ impl<'a> Call<'a> {
             28 => Self::CameBack,
             40 => Self::RemoveWill { client: get.text()? },
             41 => Self::InputEnds { connection: get.connection()? },
+            42 => Self::Matching { topic: get.topic()? },
             _ => return None,
         };
         *bytes = get.0;
@@ -217,6 +219,10 @@ impl<'a> Get<'a> {
 
     fn filter(&mut self) -> Option<TopicFilter<'a>> {
         TopicFilter::new(self.text()?).ok()
+    }
+
+    fn topic(&mut self) -> Option<TopicName<'a>> {
+        TopicName::new(self.text()?).ok()
     }
 
     fn reason_code(&mut self) -> Option<ReasonCode> {
