@@ -11,23 +11,16 @@ use mqtt_codec::{PassThrough, Properties, QoS, TopicName};
 
 use crate::config::Limit;
 use crate::journal::Published;
-use crate::store::{Account, Claim, Full, Slab, grow};
+use crate::store::{Account, Full, Slab};
 use crate::time::Instant;
+use spares::Spares;
 
-/// The largest buffer that is kept for the next publication when one is released.
-const SPARE_BUFFER: usize = 2048;
-/// How many bytes of such buffers are kept, at most.
-const SPARE_BYTES: usize = 256 << 10;
-/// How many such buffers are kept, at most.
-const SPARES: usize = 1024;
+mod spares;
 
 /// The broker's Application Messages under small keys.
 pub(crate) struct Publications {
     slots: Slab<Publication>,
-    /// Buffers of released publications; a steady flow allocates nothing.
-    spare: Vec<Vec<u8>>,
-    spare_bytes: usize,
-    spare_limit: usize,
+    spares: Spares,
     bytes: usize,
     bytes_limit: usize,
     limit: u32,
@@ -73,9 +66,7 @@ impl Publications {
     pub(crate) fn new(account: &Account, limit: u32, bytes_limit: usize) -> Self {
         Self {
             slots: Slab::new(account, limit),
-            spare: Vec::new(),
-            spare_bytes: 0,
-            spare_limit: SPARE_BYTES.min(bytes_limit / 16),
+            spares: Spares::new(account, bytes_limit),
             bytes: 0,
             bytes_limit,
             limit,
@@ -96,17 +87,18 @@ impl Publications {
         if self.bytes.saturating_add(len) > self.bytes_limit {
             return Err(Limit::PublicationBytes);
         }
-        let mut buffer = self.take_buffer(len).map_err(|Full| Limit::Memory)?;
-        buffer.extend_from_slice(topic);
+        let mut buffer = self.spares.take(len).map_err(|Full| Limit::Memory)?;
+        write(&mut buffer, 0, topic);
+        let tail = topic.len() + properties_len;
         if properties_len > 0 {
-            buffer.resize(topic.len() + properties_len, 0);
-            let room = buffer.get_mut(topic.len()..).unwrap_or_default();
+            buffer.resize(buffer.len().max(tail), 0);
+            let room = buffer.get_mut(topic.len()..tail).unwrap_or_default();
             //= [MQTT-3.3.2-18]
             //= [MQTT-3.1.3-10]
             let encoded = draft.properties.encode_pass_through(room);
             encoded.map_err(|_| Limit::PublicationBytes)?;
         }
-        buffer.extend_from_slice(draft.payload);
+        write(&mut buffer, tail, draft.payload);
         self.sequence += 1;
         let buffer = boxed(buffer);
         self.store(Publication {
@@ -135,9 +127,11 @@ impl Publications {
         if self.bytes.saturating_add(len) > self.bytes_limit {
             return Err(Limit::PublicationBytes);
         }
-        let mut buffer = self.take_buffer(len).map_err(|Full| Limit::Memory)?;
+        let mut buffer = self.spares.take(len).map_err(|Full| Limit::Memory)?;
+        let mut at = 0;
         for part in [topic, properties, published.payload] {
-            buffer.extend_from_slice(part);
+            write(&mut buffer, at, part);
+            at += part.len();
         }
         self.sequence = self.sequence.max(published.sequence);
         let buffer = boxed(buffer);
@@ -241,47 +235,18 @@ impl Publications {
     pub(crate) fn free(&mut self, key: u32) {
         let Some(publication) = self.slots.remove(key) else { return };
         self.bytes -= publication.len();
-        let mut buffer = Vec::from(publication.buffer);
-        let capacity = buffer.capacity();
-        let keep = capacity <= SPARE_BUFFER
-            && self.spare_bytes + capacity <= self.spare_limit
-            // Where memory is short, others need it more.
-            && self.account.admits(Claim::Live, 0);
-        if keep && self.has_place() {
-            buffer.clear();
-            self.spare_bytes += capacity;
-            self.spare.push(buffer);
-        } else {
-            self.account.give(capacity);
-        }
+        self.spares.put(publication.buffer);
     }
+}
 
-    /// Whether one more buffer can be kept.
-    fn has_place(&mut self) -> bool {
-        let len = self.spare.len();
-        len < self.spare.capacity()
-            || (len < SPARES && grow(&mut self.spare, len.max(16), &self.account).is_ok())
+/// Writes `part` at `at`, which is not beyond the end; what the buffer has there is overwritten.
+#[inline]
+fn write(buffer: &mut Vec<u8>, at: usize, part: &[u8]) {
+    let there = buffer.len().saturating_sub(at).min(part.len());
+    if let (Some(room), Some(over)) = (buffer.get_mut(at..at + there), part.get(..there)) {
+        room.copy_from_slice(over);
     }
-
-    /// An empty buffer with room for `len` bytes, which are in the account.
-    fn take_buffer(&mut self, len: usize) -> Result<Vec<u8>, Full> {
-        let mut buffer = Vec::new();
-        let spare = if len <= SPARE_BUFFER { self.spare.pop() } else { None };
-        if let Some(spare) = spare {
-            self.spare_bytes -= spare.capacity();
-            // A buffer much larger than the message would be memory put to no use.
-            if spare.capacity() > len * 2 + 64 {
-                self.account.give(spare.capacity());
-            } else {
-                buffer = spare;
-            }
-        }
-        if buffer.capacity() < len {
-            let before = buffer.capacity();
-            grow(&mut buffer, len, &self.account).inspect_err(|_| self.account.give(before))?;
-        }
-        Ok(buffer)
-    }
+    buffer.extend_from_slice(part.get(there..).unwrap_or_default());
 }
 
 /// The buffer as it is, with room that may be left in it.

@@ -131,6 +131,11 @@ impl Account {
         self.0.held.load(Ordering::Relaxed)
     }
 
+    /// How many bytes may be held.
+    pub(crate) fn ceiling(&self) -> usize {
+        self.0.ceiling
+    }
+
     /// How many chunks of so many bytes one container may keep that it has no use for: no more than
     /// sixteen, and none where that would be much of what there is.
     pub(crate) fn kept(&self, chunk: usize) -> u32 {
