@@ -16,6 +16,16 @@ pub(crate) use flags::Flags;
 /// several fit in one.
 const COPY_LIMIT: usize = 16 << 10;
 
+/// How much is read at once.
+const READ: usize = 64 << 10;
+
+/// So many packets of the size at hand are read at once if that is more, and there is room: what is kept
+/// from one read to the next is little beside them.
+const FEW: usize = 16;
+
+/// How much is sent to one connection before others have their turn.
+const SENT_AT_ONCE: usize = 256 << 10;
+
 /// Bytes that are kept behind a packet that waits for a verdict: reading a little further shows the
 /// end of the transport.
 const FURTHER: usize = 4 << 10;
@@ -39,6 +49,8 @@ pub(crate) struct Step<'a> {
     /// The one read or write buffer that all connections share.
     pub(crate) buffer: &'a mut [u8],
     pub(crate) sockets: &'a Sockets,
+    /// Bytes that were read in this turn and not sent on.
+    pub(crate) received: &'a mut usize,
 }
 
 /// How far a connection is on its way.
@@ -112,12 +124,15 @@ impl Connection {
         let kept_len = kept.len();
         let front = if kept_len <= step.buffer.len() / 2 { kept_len } else { 0 };
         step.buffer[..front].copy_from_slice(&kept[..front]);
-        let read = match self.read(&mut step.buffer[front..]) {
+        let most = needed.saturating_mul(FEW).max(READ);
+        let end = front.saturating_add(most).min(step.buffer.len());
+        let read = match self.read(&mut step.buffer[front..end]) {
             Poll::Pending if self.phase == Phase::Broken => return Next::End,
             Poll::Pending => return Next::Wait,
             Poll::Ready(Err(_) | Ok(0)) => return Next::End,
             Poll::Ready(Ok(read)) => read,
         };
+        *step.received += read;
         if front < kept_len || front + read < needed {
             self.keep(&step.buffer[front..front + read], needed);
             if kept_len + read >= needed {
@@ -155,12 +170,23 @@ impl Connection {
         if read > 0 { self.read_on() } else { Next::Wait }
     }
 
-    /// Sends what the broker has, in one write; what is left after that has another turn.
+    /// Sends what the broker has; what is left after a few writes has another turn.
     pub(crate) fn transmit(&mut self, step: &mut Step<'_>) -> Next {
         self.flags.remove(Flags::TO_TRANSMIT);
         if self.unsent.is_some() || !matches!(self.phase, Phase::Open | Phase::Closing) {
             return Next::Wait;
         }
+        let mut sent = 0;
+        while self.flags.has(Flags::OUTPUT) && sent < SENT_AT_ONCE {
+            let Some(written) = self.transmit_once(step) else { return self.blocked() };
+            sent += written;
+        }
+        self.written()
+    }
+
+    /// One write of as much as fits into the buffer, and a large payload after it: how many bytes, if
+    /// all are taken.
+    fn transmit_once(&mut self, step: &mut Step<'_>) -> Option<usize> {
         let mut filled = 0;
         while self.flags.has(Flags::OUTPUT) && filled + COPY_LIMIT <= step.buffer.len() {
             let buffer = &mut step.buffer[filled..];
@@ -181,14 +207,12 @@ impl Connection {
                 }
                 _ => {
                     let written = self.write(step.sockets, &step.buffer[..filled], payload);
-                    return if written { self.written() } else { self.blocked() };
+                    return written.then_some(filled + payload.len());
                 }
             }
         }
-        if filled > 0 && !self.write(step.sockets, &step.buffer[..filled], &[]) {
-            return self.blocked();
-        }
-        self.written()
+        let written = filled == 0 || self.write(step.sockets, &step.buffer[..filled], &[]);
+        written.then_some(filled)
     }
 
     /// Goes on with what the transport did not take, if it takes it now.

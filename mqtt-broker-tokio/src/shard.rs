@@ -30,10 +30,13 @@ use crate::sockets::{Event, Sockets};
 use crate::subscription::Receiver;
 
 /// Bytes of the one read buffer; also the most that one connection has read in one turn.
-const READ_BUFFER: usize = 64 << 10;
+const READ_BUFFER: usize = 256 << 10;
 
 /// Bytes of the one write buffer.
 const WRITE_BUFFER: usize = 64 << 10;
+
+/// How much is read in a turn before what it led to is sent: by then the caches still hold it.
+const SENT_AFTER: usize = 128 << 10;
 
 /// How long a connection that is being closed has to take what is left and to end its side.
 const LINGER: Duration = Duration::from_secs(2);
@@ -74,6 +77,8 @@ pub(crate) struct Shard {
     receivers: HashMap<LocalSubscription, Receiver>,
     read_buffer: Vec<u8>,
     write_buffer: Vec<u8>,
+    /// Bytes that were read in this turn and not sent on.
+    received: usize,
     /// What is served in the next turn, whatever happens until then.
     again: Vec<Source>,
     /// Connections to transmit for.
@@ -127,6 +132,7 @@ impl Shard {
             receivers: HashMap::new(),
             read_buffer: vec![0; READ_BUFFER],
             write_buffer: vec![0; WRITE_BUFFER],
+            received: 0,
             again,
             transmit: Vec::new(),
             expiring: VecDeque::new(),
@@ -181,7 +187,12 @@ impl Shard {
         let now = self.parts.clock.now();
         for source in sources.drain(..) {
             match source {
-                Source::Connection(index) => self.serve_connection(now, index),
+                Source::Connection(index) => {
+                    self.serve_connection(now, index);
+                    if self.received >= SENT_AFTER {
+                        self.send(now);
+                    }
+                }
                 Source::Listener(index) => self.accept(now, index),
                 Source::Call(Call::Commands) => {
                     self.serve_commands(now);
@@ -196,6 +207,15 @@ impl Shard {
         if self.parts.broker.poll_timeout().is_some_and(|timeout| timeout <= now) {
             self.parts.broker.handle_timeout(now);
         }
+        self.send(now);
+        #[cfg(feature = "recording")]
+        self.record();
+        Ok(self.rest(now))
+    }
+
+    /// Does what the broker says, and sends what it has to send.
+    fn send(&mut self, now: Instant) {
+        self.received = 0;
         self.drain_outputs(now);
         // The disk works while the sockets are written.
         self.journal(now);
@@ -205,9 +225,6 @@ impl Shard {
             self.drain_outputs(now);
             self.journal(now);
         }
-        #[cfg(feature = "recording")]
-        self.record();
-        Ok(self.rest(now))
     }
 
     fn serve_connection(&mut self, now: Instant, index: usize) {
@@ -224,6 +241,7 @@ impl Shard {
             policy: &mut *self.parts.hooks.policy,
             buffer: &mut self.read_buffer,
             sockets: &self.sockets,
+            received: &mut self.received,
         };
         let next = match sent {
             Next::End => Next::End,
@@ -243,6 +261,7 @@ impl Shard {
                 policy: &mut *self.parts.hooks.policy,
                 buffer: &mut self.write_buffer,
                 sockets: &self.sockets,
+                received: &mut self.received,
             };
             let next = connection.transmit(&mut step);
             self.go_on(now, handle.index(), next);
