@@ -5,11 +5,22 @@
 //! meanwhile: frames are on their way, disks sync, links between the brokers are cut and brokers die, in
 //! the middle of what a client does too. Some clients are older than 5.0, and some break rules. The one
 //! broker knows nothing of links and deaths.
+//!
+//! Of the oracles of worlds of one broker, `answers` and `durable` judge each broker for itself, and
+//! `content`, `delivery`, `order`, `retained`, `session_present`, `will`, `conduct`, `views`, `recovery` and
+//! `determinism` have their like here. Others do not apply. The model knows what one broker was given, and
+//! a peer's frames are none of that: so `delivery` goes by the one broker instead, and `group`, which knows
+//! whom a member's end has as its successor, by who receives for the group. `late` makes the calls of one
+//! broker again; frames would have to be among them. `statistics` are counted from the beginning, and these
+//! brokers die. `limits` and `authority` have nothing to judge: no limit is within reach, and nobody is
+//! refused anything. `parameters` and the bounds of what a client takes are of a connection, and do not
+//! know of peers.
 
 mod client;
 mod deeds;
 mod live;
 mod nodes;
+mod views;
 mod wills;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,6 +49,7 @@ const TURNS_PER_DEED: u32 = 5;
 /// Who sees every Will Message, and by what Subscription Identifier.
 const WATCHER: &str = "watcher";
 const WATCHING: u32 = 100;
+const WATCHES: &str = "w/#";
 /// Everything published: at which place, by whom.
 type Published = BTreeMap<String, (usize, String)>;
 
@@ -52,7 +64,7 @@ pub fn run(plan: &Plan) -> Outcome {
     let (mut failure, mut live) = (None, Live::default());
     let mut published = BTreeMap::new();
     let qos = QoS::ExactlyOnce;
-    let watch = Deed::Subscribe { filter: "w/#", identifier: WATCHING, qos };
+    let watch = Deed::Subscribe { filter: WATCHES, identifier: WATCHING, qos };
     let watch = [(WATCHER.to_string(), watch)];
     if let Err(wrong) = one.act(&watch).and_then(|()| many.act(&watch)) {
         failure = Some(wrong);
@@ -116,6 +128,8 @@ fn compare(
     let (alone, together) = (deliveries(one, live), deliveries(many, live));
     for nodes in [&*one, &*many] {
         live.check(nodes).map_err(|words| ("delivery", words))?;
+        views::check(nodes, live).map_err(|words| ("views", words))?;
+        nodes.unanswered().map_or(Ok(()), |words| Err(("answers", words)))?;
     }
     for who in alone.keys().chain(together.keys()) {
         let (alone, together) = (alone.get(who), together.get(who));

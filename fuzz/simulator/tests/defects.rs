@@ -107,6 +107,16 @@ fn a_peer_that_is_told_too_early_forgets_too_early() {
 }
 
 #[test]
+fn an_acknowledgement_before_the_sync_is_seen_of_each_of_several_brokers() {
+    is_found(Defect::AckBeforeSync, "joined", 20, &["durable"]);
+}
+
+#[test]
+fn a_session_present_that_is_wrong_is_seen_of_each_of_several_brokers() {
+    is_found(Defect::WrongSessionPresent, "joined", 20, &["session_present"]);
+}
+
+#[test]
 fn what_is_not_sent_again_on_a_new_link_is_missed() {
     is_found(Defect::ForgottenForward, "joined", 40, &["indistinguishable", "liveness", "will"]);
 }

@@ -14,6 +14,7 @@ use mqtt_codec::{
 };
 
 use super::deeds::{self, Deed};
+use crate::link::LinkId;
 use crate::reach::reached;
 
 /// The level above the topics of Will Messages.
@@ -41,7 +42,11 @@ pub(super) struct Heard {
 
 #[derive(Debug)]
 pub(super) struct Client {
-    version: Version,
+    pub(super) version: Version,
+    /// The number of its connection among all.
+    pub(super) link: LinkId,
+    /// Why it was told to go.
+    told: Option<ReasonCode>,
     /// How many connections it has had.
     number: u32,
     /// The Will Message of the last one.
@@ -90,6 +95,8 @@ impl Client {
     pub(super) fn new(name: &str) -> Self {
         Self {
             version: deeds::version(name),
+            link: 0,
+            told: None,
             number: 0,
             will: String::new(),
             has_session: false,
@@ -117,14 +124,16 @@ impl Client {
         self.doing.is_some() || !self.input.is_empty()
     }
 
-    /// Whether its connection may be closed for this reason.
-    pub(super) const fn allows(&self, reason: CloseReason) -> bool {
-        self.breaks || self.leaves && matches!(reason, CloseReason::Disconnected(_))
+    /// Whether its connection may be closed for this reason, of which it has been told if it can be.
+    pub(super) fn allows(&self, reason: CloseReason) -> bool {
+        let is_goodbye = matches!(reason, CloseReason::Disconnected(_));
+        let told = self.told == Some(reason.reason_code());
+        self.leaves && is_goodbye || self.breaks && (self.version != Version::V5 || told)
     }
 
-    pub(super) fn connect(&mut self, name: &str, handle: ConnectionHandle) {
+    pub(super) fn connect(&mut self, name: &str, handle: ConnectionHandle, link: LinkId) {
         self.lose();
-        self.handle = Some(handle);
+        (self.handle, self.link) = (Some(handle), link);
         self.number += 1;
         self.will = deeds::payload(name, &format!("{name}.{}", self.number));
         let will_topic = format!("{WILLS}/{name}");
@@ -166,6 +175,7 @@ impl Client {
         (self.handle, self.is_welcome, self.waiting) = (None, false, false);
         (self.input, self.output) = (Vec::new(), Vec::new());
         (self.leaves, self.breaks, self.is_mute) = (false, false, false);
+        self.told = None;
     }
 
     pub(super) fn begin(&mut self, deed: Deed) {
@@ -238,13 +248,13 @@ impl Client {
         }));
     }
 
-    /// Takes what came from the broker.
-    pub(super) fn read(&mut self, sent: &mut [u64; 16]) {
+    /// Takes what came from the broker, and shows it.
+    pub(super) fn read(&mut self, mut see: impl FnMut(&Packet<'_>)) {
         let output = std::mem::take(&mut self.output);
         let mut rest = &output[..];
         while let Ok(Framed::Complete(found)) = frame(rest, Sender::Server, u32::MAX) {
             if let Ok(packet) = found.decode(self.version) {
-                sent[packet.packet_type() as usize] += 1;
+                see(&packet);
                 self.packet(&packet);
             }
             rest = &rest[found.encoded_len()..];
@@ -258,7 +268,11 @@ impl Client {
                 reached("MQTT-3.2.2-3");
                 // A client of 3.1 is not told.
                 let is_told = self.version != Version::V3_1;
-                if self.has_session && is_told && !connack.session_present {
+                // Of all but the first, the CONNACK that said so may have been lost.
+                let is_new = self.number == 1;
+                let is_lie = is_new && connack.session_present
+                    || self.has_session && !connack.session_present;
+                if is_told && is_lie {
                     let lie = format!("connection {} is told {packet}", self.number);
                     self.lie = Some(("session_present", lie));
                 }
@@ -281,6 +295,10 @@ impl Client {
             Packet::Puback(ack) | Packet::Pubcomp(ack) => {
                 self.flooded.remove(&ack.packet_identifier);
                 self.is_done(ack.packet_identifier);
+            }
+            Packet::Disconnect(disconnect) => {
+                reached("MQTT-3.14.0-1");
+                self.told = Some(disconnect.reason_code);
             }
             Packet::Suback(suback) => self.is_done(suback.packet_identifier),
             Packet::Unsuback(unsuback) => self.is_done(unsuback.packet_identifier),

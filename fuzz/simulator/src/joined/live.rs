@@ -97,6 +97,12 @@ impl Live {
         message
     }
 
+    /// What a client subscribes to.
+    pub(super) fn subscriptions(&self, name: &str) -> impl Iterator<Item = (&'static str, QoS)> {
+        let of_name = self.held.iter().filter(move |((holder, _), _)| holder == name);
+        of_name.map(|((_, filter), qos)| (*filter, *qos))
+    }
+
     /// Whether nobody knows if a receiver has a message.
     pub(super) fn is_loose(&self, who: &str, payload: &str) -> bool {
         self.messages.get(payload).is_some_and(|message| message.loose.contains_key(who))

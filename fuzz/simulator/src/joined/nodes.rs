@@ -2,22 +2,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mqtt_broker_core::{Config, ConnectionHandle, Defect, Instant, Lsn, Output, Shard};
+use mqtt_broker_core::{Broker, Config, ConnectionHandle, Defect, Instant, Lsn, Output, Shard};
 use mqtt_codec::{Framed, Sender, TopicFilter, frame};
 
 use self::acting::Calm;
+use self::promises::Promises;
 use super::client::{Client, Heard};
 use super::wills::Wills;
 use crate::clock::Tellings;
 use crate::disk::{Death, Store};
 use crate::faults::{Fault, FaultSet};
-use crate::node::{Node, NodeId};
+use crate::node::{Made, Node, NodeId};
 use crate::random::Random;
 use crate::rules::Rules;
 use crate::world::Counts;
 
 mod acting;
 mod leaving;
+mod promises;
 mod trouble;
 
 pub(super) const BEGINNING: Instant = Instant::from_secs(1_000_000);
@@ -63,6 +65,7 @@ pub(super) struct Nodes {
     left_behind: Vec<(NodeId, ConnectionHandle)>,
     /// A broker has not done what it should have.
     broken: Option<Wrong>,
+    promises: Promises,
     pub(super) wills: Wills,
     pub(super) counts: Counts,
     pub(super) faults: FaultSet,
@@ -102,6 +105,7 @@ impl Nodes {
             clients: BTreeMap::new(),
             left_behind: Vec::new(),
             broken: None,
+            promises: Promises::default(),
             wills: Wills::default(),
             counts: Counts::default(),
             faults,
@@ -137,6 +141,17 @@ impl Nodes {
 
     pub(super) fn heard(&self) -> u64 {
         self.clients.values().map(|client| client.heard.len() as u64).sum()
+    }
+
+    /// The brokers, each with its place.
+    pub(super) fn brokers(&self) -> impl Iterator<Item = (NodeId, &Broker)> {
+        self.nodes.iter().map(|node| &node.broker).enumerate()
+    }
+
+    /// What somebody who is connected was never answered.
+    pub(super) fn unanswered(&self) -> Option<String> {
+        let mut there = self.clients.values().filter(|client| client.handle.is_some());
+        there.find_map(|client| self.promises.missing(client.link))
     }
 
     /// How many messages a broker still keeps for its peers.
@@ -196,13 +211,13 @@ impl Nodes {
         };
         if client.handle.is_none() && node.is_up {
             if let Some(handle) = node.accept(now) {
-                client.connect(name, handle);
+                client.connect(name, handle, self.promises.opened());
             }
             self.after(home);
         }
     }
 
-    fn home(&self, name: &str) -> NodeId {
+    pub(super) fn home(&self, name: &str) -> NodeId {
         Shard::of(name, u16::try_from(self.nodes.len()).unwrap_or(1)).0.into()
     }
 
@@ -264,6 +279,12 @@ impl Nodes {
 
     /// What follows every call of a broker.
     fn after(&mut self, node: NodeId) {
+        self.keep(node);
+        self.do_as_told(node);
+    }
+
+    /// The records of a call go to the disk.
+    fn keep(&mut self, node: NodeId) -> Made {
         let made = self.nodes[node].journal(self.now);
         if let Some(lsn) = made.newest.filter(|_| !self.nodes[node].disk.is_full) {
             self.sync_later(node, lsn);
@@ -272,6 +293,11 @@ impl Nodes {
         if made.changes > 1 && self.struck(Fault::PowerCut, 100) {
             self.later(0, Event::Die(node, self.nodes[node].life));
         }
+        made
+    }
+
+    /// What the host does of what a call has said.
+    fn do_as_told(&mut self, node: NodeId) {
         let (mut peers, mut closed, mut resumed) = (Vec::new(), Vec::new(), Vec::new());
         let mut begun = None;
         while self.nodes[node].output(|output| match output {
@@ -339,26 +365,55 @@ impl Nodes {
         let piece = self.struck(Fault::Split, 300).then(|| self.random.index(1 << 16));
         let is_small = self.struck(Fault::SmallBuffer, 300);
         let size = if is_small { 64 + self.random.index(236) } else { 4096 };
+        let mut busy = self.offer(name, home, piece);
+        let durable = self.nodes[home].disk.promised();
         let Some(client) = self.clients.get_mut(name) else { return false };
         let Some(handle) = client.handle else { return false };
-        let node = &mut self.nodes[home];
-        let mut busy = false;
-        if !client.waiting && !client.input.is_empty() {
-            let len = piece.map_or(usize::MAX, |chance| 1 + chance % client.input.len());
-            let bytes = &client.input[..len.min(client.input.len())];
-            let received = node.input(now, handle, bytes);
-            busy = received.consumed > 0 || len < client.input.len();
-            let taken: Vec<u8> = client.input.drain(..received.consumed).collect();
-            count(&taken, &mut self.counts.received);
-            client.waiting = received.waiting;
-        }
-        while let Some(bytes) = node.transmit(now, handle, size) {
+        while let Some(bytes) = self.nodes[home].transmit(now, handle, size) {
             client.output.extend_from_slice(&bytes);
             busy = true;
         }
-        client.read(&mut self.counts.sent);
+        let (link, version) = (client.link, client.version);
+        client.read(|packet| {
+            self.counts.sent[packet.packet_type() as usize] += 1;
+            if let Err(wrong) = self.promises.given(link, version, packet, durable) {
+                self.broken.get_or_insert(wrong);
+            }
+        });
         self.after(home);
         busy
+    }
+
+    /// Offers a broker what its client has sent: a packet, a part of one, or all there is. Whether
+    /// there is more to offer.
+    fn offer(&mut self, name: &str, home: NodeId, piece: Option<usize>) -> bool {
+        let is_burst = self.random.chance(400);
+        let Some(client) = self.clients.get_mut(name) else { return false };
+        let Some(handle) = client.handle.filter(|_| !client.waiting) else { return false };
+        let all = client.input.len();
+        if all == 0 {
+            return false;
+        }
+        let whole = match frame(&client.input, Sender::Client, u32::MAX) {
+            Ok(Framed::Complete(found)) if !is_burst => found.encoded_len(),
+            _ => all,
+        };
+        let len = piece.map_or(whole, |chance| whole.min(1 + chance % all));
+        let received = self.nodes[home].input(self.now, handle, &client.input[..len]);
+        let taken: Vec<u8> = client.input.drain(..received.consumed).collect();
+        client.waiting = received.waiting;
+        let (link, version) = (client.link, client.version);
+        // Of several packets, nobody knows which record is about which.
+        let made = self.keep(home).change.filter(|_| !is_burst);
+        let mut rest = &taken[..];
+        while let Ok(Framed::Complete(found)) = frame(rest, Sender::Client, u32::MAX) {
+            self.counts.received[usize::from(rest[0] >> 4)] += 1;
+            if let Ok(packet) = found.decode(version) {
+                self.promises.taken((home, name, link), &packet, made);
+            }
+            rest = &rest[found.encoded_len()..];
+        }
+        received.consumed > 0 || len < whole
     }
 
     fn later(&mut self, microseconds: u64, event: Event) {
@@ -373,14 +428,6 @@ impl Nodes {
             let since = self.now.since(BEGINNING).as_secs_f64();
             self.account.push(format!("{since:>12.6} {}", line()));
         }
-    }
-}
-
-/// Counts whole packets by their type.
-fn count(mut bytes: &[u8], counts: &mut [u64; 16]) {
-    while let Ok(Framed::Complete(found)) = frame(bytes, Sender::Client, u32::MAX) {
-        counts[usize::from(bytes[0] >> 4)] += 1;
-        bytes = &bytes[found.encoded_len()..];
     }
 }
 

@@ -69,6 +69,7 @@ impl Nodes {
         self.counts.faults[Fault::TornCall as usize] += u64::from(torn);
         let left = self.nodes[one].left.as_ref().map_or(Lsn(0), |left| left.lsn);
         self.wills.died(one, left);
+        self.promises.died(one, left);
         self.left_behind.retain(|(node, _)| *node != one);
         let names: Vec<_> = self.clients.keys().cloned().collect();
         for name in names.iter().filter(|name| self.home(name) == one).collect::<Vec<_>>() {
