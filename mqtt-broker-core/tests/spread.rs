@@ -374,3 +374,32 @@ fn a_snapshot_tells_of_what_a_group_has_yet_to_give_on() {
     world.records();
     assert_eq!(world.broker.stats().entries, QUEUED);
 }
+
+#[test]
+fn what_is_durable_goes_however_few_steps_a_call_has() {
+    for steps in 1..=4 {
+        let mut config = config();
+        config.journal = true;
+        config.steps_per_call = steps;
+        let mut world = World::new(config);
+        let clients = ["a", "b", "c", "d"].map(|name| world.connected(name, true));
+        world.records();
+        world.rest();
+        for handle in clients {
+            world.read(handle);
+            for _ in 0..3 {
+                world.send(handle, &packet(0x82, &[&[0, 1, 0][..], &string("t"), &[2]].concat()));
+            }
+        }
+        world.records();
+        let mut turns = 0;
+        while world.has_work() {
+            turns += 1;
+            assert!(turns < 100, "{steps} steps a call are never enough");
+            world.turn();
+        }
+        for handle in clients {
+            assert_eq!(world.read(handle), [0x90, 4, 0, 1, 0, 2].repeat(3), "{steps} steps");
+        }
+    }
+}

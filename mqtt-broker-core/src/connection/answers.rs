@@ -189,12 +189,14 @@ impl Broker {
         self.releasing > 0 && self.connections.waits_for(For::Durable, index)
     }
 
-    /// Lets go what is durable by now, as far as this call goes; the rest stands in line again.
+    /// Lets go what is durable by now, as far as this call goes but one thing at least; the rest stands
+    /// in line again.
     pub(crate) fn release_held(&mut self, index: u32) {
         let Some(connection) = self.connections.get_mut(index) else { return };
         let mut held = core::mem::take(&mut connection.held);
         let mut kept = List::default();
         let (mut after_connack, mut put_off, mut overfull) = (false, false, false);
+        let mut moved = 0_u32;
         while let Some(&(lsn, item)) = self.entries.held.front(&held).first() {
             let durable = self.journal.is_durable(lsn);
             // What only waited for the CONNACK may lie behind what is not durable yet; without one
@@ -203,20 +205,21 @@ impl Broker {
                 break;
             }
             // The CONNACK takes with it whatever waits for nothing else.
-            if !after_connack && !connection.connack_held && self.work.is_done() {
+            if moved > 0 && !after_connack && !connection.connack_held && self.work.is_done() {
                 put_off = true;
                 break;
             }
             self.work.add(1);
-            let moved = if durable {
+            let has_room = if durable {
                 self.entries.outgoing.push(&mut connection.outgoing, item)
             } else {
                 self.entries.held.push(&mut kept, (lsn, item))
             };
-            if moved.is_err() {
+            if has_room.is_err() {
                 overfull = true;
                 break;
             }
+            moved = moved.saturating_add(1);
             if durable && matches!(item, Item::Ack { kind: AckKind::Puback, .. }) {
                 connection.held_pubacks = connection.held_pubacks.saturating_sub(1);
             }
