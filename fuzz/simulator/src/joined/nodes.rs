@@ -290,7 +290,7 @@ impl Nodes {
             self.sync_later(node, lsn);
         }
         // Between two records of one call.
-        if made.changes > 1 && self.struck(Fault::PowerCut, 100) {
+        if made.changes > 1 && self.struck(Fault::PowerCut, 250) {
             self.later(0, Event::Die(node, self.nodes[node].life));
         }
         made
@@ -387,7 +387,7 @@ impl Nodes {
     /// Offers a broker what its client has sent: a packet, a part of one, or all there is. Whether
     /// there is more to offer.
     fn offer(&mut self, name: &str, home: NodeId, piece: Option<usize>) -> bool {
-        let is_burst = self.random.chance(400);
+        let is_burst = self.random.chance(500);
         let Some(client) = self.clients.get_mut(name) else { return false };
         let Some(handle) = client.handle.filter(|_| !client.waiting) else { return false };
         let all = client.input.len();
