@@ -67,6 +67,8 @@ pub enum Defect {
     RepeatedTooEarly,
     /// Whoever is silent for too long is not disconnected, and its deadline stays where it was.
     EndlessKeepAlive,
+    /// The journal does not tell that groups have yet to give on what a Session held that has ended.
+    ForgottenLegacy,
 }
 
 #[cfg(feature = "planted-defects")]
@@ -101,6 +103,7 @@ impl Defect {
         Self::EndlessEnds,
         Self::RepeatedTooEarly,
         Self::EndlessKeepAlive,
+        Self::ForgottenLegacy,
     ];
 }
 

@@ -45,7 +45,7 @@ impl<T> Agenda<T> {
 }
 
 /// How often a broker may ask for the time at one instant: what it puts off for a turn is done by then.
-const TELLINGS: u32 = 1000;
+const TELLINGS: u32 = 3000;
 
 /// How often the time was told without any going by.
 #[derive(Debug, Default)]

@@ -33,6 +33,8 @@ pub struct Settings {
     pub host_listens: bool,
     /// Limits are within reach: what is not refused to anyone may still be left out.
     pub is_tight: bool,
+    /// Calls do so little that the end of a Session takes several.
+    pub are_calls_short: bool,
 }
 
 /// The state a broker ought to be in.

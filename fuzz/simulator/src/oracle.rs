@@ -55,6 +55,8 @@ pub struct Call<'a> {
     pub told: &'a [Told],
     /// The newest record it made that changes something, if it made one.
     pub lsn: Option<Lsn>,
+    /// Whether it has more to do, and only waits for a turn.
+    pub is_busy: bool,
     /// Its numbers before and after.
     pub stats: (&'a Stats, &'a Stats),
 }
@@ -245,7 +247,7 @@ impl Oracles {
             let right = self.wills.seen(&self.model, message);
             self.judge("will", right);
         }
-        if matches!(call.cause, Cause::Timeout) {
+        if matches!(call.cause, Cause::Timeout) && !call.is_busy {
             let right = session_present::due(&self.model, call.at);
             self.judge("session_present", right);
             let right = self.conduct.timeout(&self.config, &self.model, call.at);

@@ -9,7 +9,7 @@ mod trace;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use mqtt_broker_core::{Instant, Lsn, Ticket};
+use mqtt_broker_core::{Config, Instant, Lsn, Ticket};
 use mqtt_codec::ReasonCode;
 
 use self::trace::Trace;
@@ -134,6 +134,7 @@ impl World {
             message_expiry_maximum: config.message_expiry_maximum,
             host_listens: workload.host.listens,
             is_tight: workload.name == "limits",
+            are_calls_short: config.steps_per_call < Config::default().steps_per_call,
         };
         let small = workload.clients.iter().any(|profile| profile.maximum_packet_size.is_some());
         let clients: Vec<Client> = (CLIENTS..)
@@ -172,7 +173,7 @@ impl World {
 
     /// How its broker was made: the configuration, and whether the host listens.
     #[must_use]
-    pub fn recipe(&self) -> (mqtt_broker_core::Config, bool) {
+    pub fn recipe(&self) -> (Config, bool) {
         (self.workload.config.clone(), self.workload.host.listens)
     }
 

@@ -157,6 +157,11 @@ fn a_message_whose_member_is_gone_before_it_is_missed() {
 }
 
 #[test]
+fn what_a_session_leaves_to_others_of_its_group_survives_a_crash() {
+    is_found(Defect::ForgottenLegacy, "endings", 300, &["delivery", "recovery"]);
+}
+
+#[test]
 fn a_session_for_ever_outlives_everything() {
     is_found(Defect::EndlessEnds, "sessions", 20, &["session_present"]);
 }

@@ -21,6 +21,7 @@ impl Told {
             message_expiry_maximum: u32::MAX,
             host_listens: false,
             is_tight: false,
+            are_calls_short: false,
         };
         Self { model: Model::new(settings), steps: 0 }
     }

@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 
 use crate::boundary::{DropCause, Event};
 use crate::broker::Broker;
+use crate::defect::Defect;
 use crate::journal::{Change, SessionChange};
 use crate::session::queue::{Item, List, UnderWay};
 use crate::time::Instant;
@@ -20,11 +21,12 @@ impl Broker {
         self.timers.cancel(&mut state.timer);
         let will = state.will.take();
         self.recount_session(session);
+        let forgets = self.is_planted(Defect::ForgottenLegacy);
         let Some(state) = self.sessions.get_mut(session) else { return };
         let queued = core::mem::take(&mut state.queued_bytes) as usize;
         self.stats.offline_bytes = self.stats.offline_bytes.saturating_sub(queued);
         if state.number != 0 {
-            let holds = !(state.waiting.is_empty() && state.in_flight.len() == 0);
+            let holds = !(forgets || state.waiting.is_empty() && state.in_flight.len() == 0);
             let ended = SessionChange::Ended { gives_on: state.is_journalled && holds };
             self.journal.change(&Change::Session(state.number, ended));
             self.journal.note_end(self.sessions.hash_of(session));
@@ -134,6 +136,7 @@ impl Broker {
     /// Frees one thing that a Session held; `false` if there is none. What it had as the member of
     /// a group goes to another member, unless it may have begun to receive it with QoS 2.
     fn free_one(&mut self, key: u32) -> bool {
+        let forgets = self.is_planted(Defect::ForgottenLegacy);
         let Some(state) = self.sessions.get_mut(key) else { return false };
         if !self.subscriptions.unsubscribe_all(&mut state.subscriptions, 1) {
             return true;
@@ -144,7 +147,7 @@ impl Broker {
         let number = state.number;
         match under_way.or_else(waiting) {
             Some(UnderWay::Message(copy)) => {
-                if copy.is_left_over(was_under_way) {
+                if copy.is_left_over(was_under_way) && !forgets {
                     self.journal.change(&Change::Session(number, SessionChange::Dropped));
                 }
                 self.orphan(copy);

@@ -22,6 +22,7 @@ impl Model {
             .collect();
         for shared in self.shared.values_mut() {
             shared.is_restored = true;
+            shared.is_due &= !shared.is_fragile;
         }
         // The journal has nothing of what waited for those that were not to outlive their connection,
         // nor of what they subscribed to.

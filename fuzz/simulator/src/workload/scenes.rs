@@ -24,6 +24,7 @@ pub const ALL: &[(&str, Scene)] = &[
     ("hostile", hostile),
     ("slow-readers", slow_readers),
     ("calm", calm),
+    ("endings", endings),
 ];
 
 /// A little of everything.
@@ -231,6 +232,57 @@ fn calm(random: &mut Random) -> Workload {
             will.expiry = None;
         }
     }
+    workload
+}
+
+/// Sessions that end with much left that share groups had chosen them for, in calls that do little.
+fn endings(random: &mut Random) -> Workload {
+    let mut clients = Vec::new();
+    let filters = || vec![wanted("$share/g/s/#", QoS::ExactlyOnce)];
+    // To those who stay goes what the others leave.
+    for number in 0..random.between(1, 2) {
+        let mut profile = persistent(as_index(number), random);
+        profile.filters = filters();
+        profile.deeds = vec![(Deed::Subscribe, 20), (Deed::Ping, 10), (Deed::Close, 2)];
+        clients.push(profile);
+    }
+    for number in 10..=10 + random.between(1, 3) {
+        let mut profile = Profile::any(as_index(number), random);
+        profile.filters = filters();
+        // What a Session held that was not to last is in no journal.
+        profile.version = *random.pick(&[Version::V5, Version::V5, Version::V3_1_1]);
+        profile.expiry = *random.pick(&[1, 2, 4]);
+        profile.clean_per_mille = 500;
+        profile.reading = *random.pick(&[Reading::Slow, Reading::Never, Reading::Fast]);
+        profile.is_lazy = random.chance(500);
+        profile.gap = (100, 5000);
+        profile.deeds = vec![(Deed::Subscribe, 20), (Deed::Disconnect, 10), (Deed::Close, 15)];
+        clients.push(profile);
+    }
+    for number in 20..=20 + random.between(0, 1) {
+        let mut profile = persistent(as_index(number), random);
+        profile.filters.clear();
+        // A group that has nobody left says so of a topic.
+        profile.topics = (0..20).map(|topic| format!("s/{topic}")).collect();
+        profile.qos = vec![QoS::AtLeastOnce, QoS::ExactlyOnce];
+        profile.burst = 12;
+        profile.gap = (10, 1000);
+        profile.deeds = vec![(Deed::Publish, 50), (Deed::Close, 1)];
+        clients.push(profile);
+    }
+    for profile in &mut clients {
+        (profile.expiry_per_mille, profile.retain_per_mille, profile.refuse_per_mille) = (0, 0, 0);
+        // Of deadlines that come at once, each may take a call of its own.
+        profile.will = None;
+    }
+    let mut workload = workload(clients, random);
+    workload.store = *random.pick(&[Store::Os, Store::Fsync]);
+    workload.config.journal = true;
+    workload.config.message_expiry_maximum = u32::MAX;
+    workload.config.inflight_messages = *random.pick(&[1, 3, 64]);
+    workload.config.steps_per_call = u32::try_from(random.between(1, 16)).unwrap_or(1);
+    workload.host.deeds =
+        vec![(HostDeed::RemoveSession, 5), (HostDeed::Snapshot, 4), (HostDeed::Rest, 5)];
     workload
 }
 

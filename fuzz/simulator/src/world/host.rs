@@ -451,7 +451,9 @@ pub(super) fn after_call(world: &mut World, node: NodeId, cause: &Cause<'_>) {
     world.trace.hash(told.len() as u64, &[u8::try_from(acts.len()).unwrap_or(u8::MAX)]);
     let stats = world.nodes[node].stats();
     let lsn = made.change;
-    let call = Call { at, cause, told: &told, lsn, stats: (&world.nodes[node].before, &stats) };
+    let is_busy = world.nodes[node].broker.poll_timeout().is_some_and(|due| due <= at);
+    let numbers = (&world.nodes[node].before, &stats);
+    let call = Call { at, cause, told: &told, lsn, is_busy, stats: numbers };
     world.oracles.call(&call, &world.messages);
     world.nodes[node].before = stats;
     for act in acts {
