@@ -76,7 +76,7 @@ impl Broker {
 
     /// Goes on with a snapshot, as far as this call goes, but at least one thing further.
     pub(super) fn run_snapshot(&mut self, now: Instant) {
-        while self.is_snapshot_ready() {
+        while self.journal.is_enabled() && self.is_snapshot_ready() {
             let Some(Snapshot { begun, stage }) = self.snapshot.take() else { return };
             self.work.add(1);
             let stage = match stage {

@@ -97,7 +97,7 @@ impl Broker {
 
     /// Lets what became durable go, as far as this call goes.
     pub(super) fn release_durable(&mut self) {
-        while self.releasing > 0 && !self.work.is_done() {
+        while self.journal.is_enabled() && self.releasing > 0 && !self.work.is_done() {
             self.releasing -= 1;
             let Some(index) = self.connections.take_first(For::Durable) else {
                 self.releasing = 0;
