@@ -4,6 +4,7 @@
 use alloc::vec;
 
 use mqtt_codec::{Packet, PacketIdentifier, PacketType, Property, ReasonCode, Utf8String, Version};
+use smallvec::SmallVec;
 
 use crate::boundary::{CloseReason, DropCause, Lsn};
 use crate::broker::Broker;
@@ -26,6 +27,10 @@ impl Answerable for ReasonCode {
         }
     }
 }
+
+/// The properties of an answer, at most all that a CONNACK can have. There is one length for all, and
+/// so one type.
+pub(super) type PropertyList<'a> = SmallVec<[Property<'a>; 14]>;
 
 /// What a CONNACK, SUBACK or DISCONNECT has beyond the words of its Reason String, generously.
 const REASON_OVERHEAD: usize = 64;

@@ -11,9 +11,9 @@ use mqtt_codec::{
     Auth, Connect, Framed, Packet, Properties, Property, ReasonCode, Sender, Utf8String, Version,
     frame,
 };
-use smallvec::SmallVec;
 
 use super::State;
+use super::answers::PropertyList;
 use super::handshake::Refusal;
 use super::inbound::{Flow, Handled};
 use super::policy::Ask;
@@ -197,7 +197,7 @@ impl Broker {
         method: &str,
         data: Option<&[u8]>,
     ) {
-        let mut list: SmallVec<[Property<'_>; 2]> = SmallVec::new();
+        let mut list: PropertyList<'_> = PropertyList::new();
         //= [MQTT-4.12.0-5]
         list.extend(Utf8String::new(method).ok().map(Property::AuthenticationMethod));
         list.extend(data.map(Property::AuthenticationData));

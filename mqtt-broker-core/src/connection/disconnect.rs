@@ -7,10 +7,9 @@ use mqtt_codec::{
     DecodeError, Disconnect, Packet, PacketType, Properties, Property, ReasonCode, Utf8String,
     Version,
 };
-use smallvec::SmallVec;
 
 use super::State;
-use super::answers::Answerable;
+use super::answers::{Answerable, PropertyList};
 use super::inbound::{Flow, Handled};
 use crate::boundary::{CloseReason, DropCause, Event, Lsn};
 use crate::broker::Broker;
@@ -103,7 +102,7 @@ impl Broker {
     /// Queues a DISCONNECT, with words where there are any beyond the reason code.
     fn send_disconnect(&mut self, index: u32, reason: CloseReason, server_reference: Option<&str>) {
         let words = words(reason);
-        let mut list: SmallVec<[Property<'_>; 2]> = SmallVec::new();
+        let mut list: PropertyList<'_> = PropertyList::new();
         let reference = server_reference.and_then(|text| Utf8String::new(text).ok());
         list.extend(reference.map(Property::ServerReference));
         list.extend(self.reason_string(index, &words));

@@ -9,10 +9,9 @@ use mqtt_codec::{
     Connack, Connect, DecodeError, Frame, Packet, PacketType, Properties, Property, QoS,
     ReasonCode, Utf8String, Version,
 };
-use smallvec::SmallVec;
 
 use super::State;
-use super::answers::Answerable;
+use super::answers::{Answerable, PropertyList};
 use super::inbound::{Flow, Handled};
 use super::policy::Ask;
 use super::topic_alias::TopicAliases;
@@ -284,7 +283,7 @@ impl Broker {
     ) {
         let asked = connect.properties.request_response_information() == Some(true);
         let response = self.config.response_information.clone().filter(|_| asked);
-        let mut list: SmallVec<[Property<'_>; 14]> = SmallVec::new();
+        let mut list: PropertyList<'_> = PropertyList::new();
         if connect.version == Version::V5 {
             self.connack_properties(index, connect, &mut list);
             if let Some(assigned) = assigned.and_then(|text| Utf8String::new(text).ok()) {
@@ -316,12 +315,7 @@ impl Broker {
     }
 
     /// What this server does otherwise than a client would assume.
-    fn connack_properties(
-        &self,
-        index: u32,
-        connect: &Connect<'_>,
-        list: &mut SmallVec<[Property<'_>; 14]>,
-    ) {
+    fn connack_properties(&self, index: u32, connect: &Connect<'_>, list: &mut PropertyList<'_>) {
         let config = &self.config;
         let session = self.session_of(index).and_then(|session| self.sessions.get(session));
         if let Some(session) = session {
@@ -404,7 +398,7 @@ impl Broker {
         words: &str,
         server_reference: Option<&str>,
     ) {
-        let mut list: SmallVec<[Property<'_>; 2]> = SmallVec::new();
+        let mut list: PropertyList<'_> = PropertyList::new();
         let reference = server_reference.and_then(|text| Utf8String::new(text).ok());
         list.extend(reference.map(Property::ServerReference));
         list.extend(self.reason_string(index, words));

@@ -266,21 +266,21 @@ impl Broker {
         let key = self.session_of(index).unwrap_or(NONE);
         let version = self.connections.get(index).map_or(Version::V5, |c| c.version);
         let mut progress = self.take_progress(index);
-        let rest = || unsubscribe.filters.iter().enumerate().skip(progress.outcomes.len());
+        let done = progress.outcomes.len();
+        let rest = || unsubscribe.filters.iter().enumerate().skip(done);
         let share = share(rest().map(|(_, filter)| filter));
-        let list: SmallVec<[(usize, TopicFilter<'_>); 8]> = rest().take(share).collect();
+        let list = || rest().take(share);
         // What peers have accepted before has come when they know.
         if self.peers.is_some() && !self.is_known(index, core::iter::empty(), &mut progress) {
             self.keep_progress(index, progress);
             return Flow::Line;
         }
-        let mut denials: SmallVec<[Option<ReasonCode>; 8]> = SmallVec::new();
+        let mut verdicts: SmallVec<[Verdict; 8]> = SmallVec::new();
         // 3.x has no word for a refusal, so there is none.
-        let asked = list.iter().filter(|_| version == Version::V5);
-        for &(number, filter) in asked {
+        for (number, filter) in list().filter(|_| version == Version::V5) {
             let number = u32::try_from(number).unwrap_or(u32::MAX);
             match self.ask(now, index, number, Ask::Unsubscribe { filter }, policy) {
-                Some(verdict) => denials.push(verdict.denial()),
+                Some(verdict) => verdicts.push(verdict),
                 None => {
                     self.keep_progress(index, progress);
                     return Flow::Wait;
@@ -288,12 +288,12 @@ impl Broker {
             }
         }
         self.forget_question(index);
-        let denials = denials.into_iter().chain(core::iter::repeat(None));
+        let mut verdicts = verdicts.into_iter();
         //= [MQTT-3.10.4-6]
         //= [MQTT-3.11.3-1]
-        for ((_, filter), denial) in list.into_iter().zip(denials) {
+        for (_, filter) in list() {
             self.work.add(steps(filter));
-            let reason_code = match denial {
+            let reason_code = match verdicts.next().and_then(|verdict| verdict.denial()) {
                 Some(code) => {
                     let code = code.answerable(PacketType::Unsuback);
                     self.not_unsubscribed(key, filter, code);

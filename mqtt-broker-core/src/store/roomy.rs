@@ -1,62 +1,76 @@
 //! [`Roomy`]: which chunks of a slab have room, and the lowest of them.
 
-use smallvec::SmallVec;
+use alloc::vec::Vec;
 
-use super::{Account, Full};
+use super::{Account, Full, grow};
 
-/// A set of chunks, one bit for each. The first 64 take no memory of their own.
+/// A set of chunks, one bit for each. The first take no memory of their own.
 #[derive(Default)]
-pub(super) struct Roomy(SmallVec<[u64; 1]>);
+pub(super) struct Roomy {
+    first: usize,
+    more: Vec<usize>,
+}
+
+/// How many chunks a word is for.
+const BITS: u32 = usize::BITS;
 
 impl Roomy {
     /// Makes sure that this chunk can be inserted.
     pub(super) fn reserve(&mut self, chunk: u32, account: &Account) -> Result<(), Full> {
-        let words = (chunk / 64) as usize + 1;
-        if words <= self.0.len() {
-            return Ok(());
+        let words = (chunk / BITS) as usize;
+        if words > self.more.capacity() {
+            let more = 2 * words - self.more.len();
+            grow(&mut self.more, more, account)?;
         }
-        if words > self.0.capacity() {
-            let (before, wanted) = (self.bytes(), words * 2);
-            account.take(wanted * size_of::<u64>())?;
-            if self.0.try_reserve_exact(wanted - self.0.len()).is_err() {
-                account.give(wanted * size_of::<u64>());
-                return Err(Full);
-            }
-            account.give(before);
-            account.change(wanted * size_of::<u64>(), self.bytes());
+        if words > self.more.len() {
+            self.more.resize(words, 0);
         }
-        self.0.resize(words, 0);
         Ok(())
     }
 
     pub(super) fn insert(&mut self, chunk: u32) {
-        if let Some(word) = self.0.get_mut((chunk / 64) as usize) {
-            *word |= 1 << (chunk % 64);
+        if let Some(word) = self.word_mut(chunk) {
+            *word |= 1 << (chunk % BITS);
         }
     }
 
     pub(super) fn remove(&mut self, chunk: u32) {
-        if let Some(word) = self.0.get_mut((chunk / 64) as usize) {
-            *word &= !(1 << (chunk % 64));
+        if let Some(word) = self.word_mut(chunk) {
+            *word &= !(1 << (chunk % BITS));
         }
     }
 
     /// The lowest that is there and is not below `chunk`; `u32::MAX` if there is none. It looks at
-    /// a word for 64 chunks: for a gigabyte, at 256 of them.
+    /// words of 64 chunks, where there is a gigabyte at 256 of them.
     pub(super) fn first_from(&self, chunk: u32) -> u32 {
-        let (first, below) = (chunk / 64, (1u64 << (chunk % 64)) - 1);
-        let words = self.0.get(first as usize..).unwrap_or_default();
-        for (index, word) in (first..).zip(words) {
-            let word = if index == first { word & !below } else { *word };
+        let mut at = chunk / BITS;
+        let mut wanted = usize::MAX << (chunk % BITS);
+        while let Some(word) = self.word(at) {
+            let word = word & wanted;
             if word != 0 {
-                return index * 64 + word.trailing_zeros();
+                return at * BITS + word.trailing_zeros();
             }
+            (at, wanted) = (at + 1, usize::MAX);
         }
         u32::MAX
     }
 
     /// The heap memory held, in bytes.
     pub(super) fn bytes(&self) -> usize {
-        if self.0.spilled() { self.0.capacity() * size_of::<u64>() } else { 0 }
+        self.more.capacity() * size_of::<usize>()
+    }
+
+    fn word(&self, at: u32) -> Option<usize> {
+        match at.checked_sub(1) {
+            None => Some(self.first),
+            Some(at) => self.more.get(at as usize).copied(),
+        }
+    }
+
+    fn word_mut(&mut self, chunk: u32) -> Option<&mut usize> {
+        match (chunk / BITS).checked_sub(1) {
+            None => Some(&mut self.first),
+            Some(at) => self.more.get_mut(at as usize),
+        }
     }
 }
