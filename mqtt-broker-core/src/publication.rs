@@ -5,7 +5,6 @@
 //! References are plain counts: the broker is data, used by one thread at a time.
 
 use alloc::boxed::Box;
-use alloc::vec::Vec;
 
 use mqtt_codec::{PassThrough, Properties, QoS, TopicName};
 
@@ -88,10 +87,9 @@ impl Publications {
             return Err(Limit::PublicationBytes);
         }
         let mut buffer = self.spares.take(len).map_err(|Full| Limit::Memory)?;
-        write(&mut buffer, 0, topic);
         let tail = topic.len() + properties_len;
+        write(&mut buffer, 0, topic);
         if properties_len > 0 {
-            buffer.resize(buffer.len().max(tail), 0);
             let room = buffer.get_mut(topic.len()..tail).unwrap_or_default();
             //= [MQTT-3.3.2-18]
             //= [MQTT-3.1.3-10]
@@ -100,7 +98,6 @@ impl Publications {
         }
         write(&mut buffer, tail, draft.payload);
         self.sequence += 1;
-        let buffer = boxed(buffer);
         self.store(Publication {
             buffer,
             len: u32::try_from(len).map_err(|_| Limit::PublicationBytes)?,
@@ -134,7 +131,6 @@ impl Publications {
             at += part.len();
         }
         self.sequence = self.sequence.max(published.sequence);
-        let buffer = boxed(buffer);
         self.store(Publication {
             buffer,
             len: u32::try_from(len).map_err(|_| Limit::PublicationBytes)?,
@@ -239,20 +235,11 @@ impl Publications {
     }
 }
 
-/// Writes `part` at `at`, which is not beyond the end; what the buffer has there is overwritten.
-#[inline]
-fn write(buffer: &mut Vec<u8>, at: usize, part: &[u8]) {
-    let there = buffer.len().saturating_sub(at).min(part.len());
-    if let (Some(room), Some(over)) = (buffer.get_mut(at..at + there), part.get(..there)) {
-        room.copy_from_slice(over);
+/// Writes `part` at `at`, where there is room for it.
+fn write(buffer: &mut [u8], at: usize, part: &[u8]) {
+    if let Some(room) = buffer.get_mut(at..at + part.len()) {
+        room.copy_from_slice(part);
     }
-    buffer.extend_from_slice(part.get(there..).unwrap_or_default());
-}
-
-/// The buffer as it is, with room that may be left in it.
-fn boxed(mut buffer: Vec<u8>) -> Box<[u8]> {
-    buffer.resize(buffer.capacity(), 0);
-    buffer.into_boxed_slice()
 }
 
 // A broker may hold very many.

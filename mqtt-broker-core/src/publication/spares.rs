@@ -46,23 +46,27 @@ impl Spares {
         }
     }
 
-    /// A buffer with room for `len` bytes, which are in the account. It is as long as a message was
-    /// that it has held, and holds what is left of that.
-    pub(super) fn take(&mut self, len: usize) -> Result<Vec<u8>, Full> {
+    /// A buffer of `len` bytes or more, which are in the account. There is what is left of another
+    /// message in it.
+    pub(super) fn take(&mut self, len: usize) -> Result<Box<[u8]>, Full> {
         let class = self.classes.get_mut(class_of(len));
         let spare = class.and_then(|class| {
             let buffer = class.buffers.pop()?;
             class.bytes -= buffer.len();
             Some(buffer)
         });
-        let mut buffer = Vec::from(spare.unwrap_or_default());
-        let spare = buffer.len();
-        self.bytes -= spare;
-        if spare < len {
-            let more = grow(&mut buffer, len - spare, &self.account);
-            more.inspect_err(|_| self.account.give(spare))?;
+        let spare = spare.unwrap_or_default();
+        let before = spare.len();
+        self.bytes -= before;
+        if before >= len {
+            return Ok(spare);
         }
-        Ok(buffer)
+        let mut buffer = Vec::from(spare);
+        let more = grow(&mut buffer, len - before, &self.account);
+        more.inspect_err(|_| self.account.give(before))?;
+        // With the room that an allocator may have given beyond that.
+        buffer.resize(buffer.capacity(), 0);
+        Ok(buffer.into_boxed_slice())
     }
 
     /// Keeps a buffer, or gives it back to the account.

@@ -6,23 +6,16 @@ fn spares(ceiling: usize) -> (Spares, Account) {
     (Spares::new(&account, ceiling), account)
 }
 
-/// A buffer of so many bytes, as a publication gives it away.
-fn filled(spares: &mut Spares, len: usize) -> Box<[u8]> {
-    let mut buffer = spares.take(len).unwrap();
-    buffer.resize(buffer.capacity(), 0);
-    buffer.into_boxed_slice()
-}
-
 #[test]
 fn a_buffer_is_found_again_by_a_message_of_its_size() {
     let (mut spares, account) = spares(64 << 20);
     for len in [20, 100, 1000, 4100, 65_600] {
-        let buffer = filled(&mut spares, len);
+        let buffer = spares.take(len).unwrap();
         spares.put(buffer);
     }
     let held = account.held();
     for len in [20, 100, 1000, 4100, 65_600] {
-        assert_eq!(spares.take(len).unwrap().capacity(), len);
+        assert_eq!(spares.take(len).unwrap().len(), len);
     }
     assert_eq!((spares.bytes, account.held()), (0, held));
 }
@@ -31,7 +24,7 @@ fn a_buffer_is_found_again_by_a_message_of_its_size() {
 fn what_is_kept_is_bounded_and_in_the_account() {
     let (mut spares, account) = spares(64 << 20);
     for len in [64, 2000, 4096, 10_000, 20_000, 65_536, 120_000, 500_000] {
-        let buffers: Vec<_> = (0..(4 << 20) / len).map(|_| filled(&mut spares, len)).collect();
+        let buffers: Vec<_> = (0..(4 << 20) / len).map(|_| spares.take(len).unwrap()).collect();
         for buffer in buffers {
             spares.put(buffer);
         }
@@ -46,7 +39,7 @@ fn what_is_kept_is_bounded_and_in_the_account() {
 #[test]
 fn a_small_machine_keeps_none_that_is_large() {
     let (mut spares, account) = spares(64 << 10);
-    let buffer = filled(&mut spares, 2048);
+    let buffer = spares.take(2048).unwrap();
     spares.put(buffer);
     assert_eq!((spares.bytes, account.held()), (0, 0));
 }
@@ -54,12 +47,12 @@ fn a_small_machine_keeps_none_that_is_large() {
 #[test]
 fn where_memory_is_short_buffers_are_given_back() {
     let (mut spares, account) = spares(1 << 20);
-    let buffers: Vec<_> = (0..20).map(|_| filled(&mut spares, 500)).collect();
+    let buffers: Vec<_> = (0..20).map(|_| spares.take(500).unwrap()).collect();
     for buffer in buffers {
         spares.put(buffer);
     }
     assert!(spares.bytes > 0, "there was room");
-    let last = filled(&mut spares, 500);
+    let last = spares.take(500).unwrap();
     account.take_anyway(900 << 10);
     let before = (account.held(), spares.bytes);
     spares.put(last);
