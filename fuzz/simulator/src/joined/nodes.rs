@@ -80,13 +80,10 @@ impl Nodes {
         shards: u16,
         faults: FaultSet,
         defect: Option<Defect>,
-        mut random: Random,
+        random: Random,
     ) -> Self {
-        let are_calls_short = shards > 1 && random.chance(300);
-        let steps = are_calls_short.then(|| u32::try_from(random.between(1, 16)).unwrap_or(1));
         let node = |shard| {
             let mut config = Config::default();
-            config.steps_per_call = steps.unwrap_or(config.steps_per_call);
             (config.shards, config.shard, config.journal) = (shards, Shard(shard), true);
             (config.seed, config.defect) = (u64::from(shard), defect);
             // One broker shows what may come at most, whoever is there just then.
