@@ -88,6 +88,8 @@ impl Nodes {
             (config.seed, config.defect) = (u64::from(shard), defect);
             // One broker shows what may come at most, whoever is there just then.
             config.queue_qos0 = shards == 1;
+            // What comes while one dies again and again is not to be lost for want of room.
+            config.queue_messages = 1 << 20;
             let mut node = Node::new(config, Rules::default(), Store::Fsync);
             // Nobody here needs to know which of a call's records are left.
             node.disk.tears_calls = true;
@@ -290,7 +292,7 @@ impl Nodes {
             self.sync_later(node, lsn);
         }
         // Between two records of one call.
-        if made.changes > 1 && self.struck(Fault::PowerCut, 250) {
+        if made.changes > 1 && self.struck(Fault::PowerCut, 100) {
             self.later(0, Event::Die(node, self.nodes[node].life));
         }
         made

@@ -86,8 +86,8 @@ pub struct SharedCopies {
     pub qos: u8,
     /// A member has gone that may have been chosen, and another is to have it instead.
     pub has_successor: bool,
-    /// Perhaps it was with a member whose Session the journal does not know, and is given on over
-    /// several calls: if the broker dies between, it is lost.
+    /// Perhaps it was with a member whose Session the journal does not know, or under way to it with
+    /// QoS 2, and is given on over several calls: if the broker dies between, it is lost.
     pub is_fragile: bool,
     /// The broker has died since: of what was about to be sent, it does not know whether it was.
     pub is_restored: bool,

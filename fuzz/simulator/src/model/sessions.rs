@@ -170,7 +170,8 @@ impl Model {
             shared.member_gone(|group| session.shared.contains_key(group), true);
             shared.has_successor |= is_due && !shared.is_due;
             shared.is_due |= is_due;
-            shared.is_fragile |= is_due && !session.lasts && self.settings.are_calls_short;
+            let is_unsure = !session.lasts || shared.qos & (1 << QoS::ExactlyOnce as u8) != 0;
+            shared.is_fragile |= is_due && is_unsure && self.settings.are_calls_short;
         }
         if let Some(will) = session.will.take() {
             self.publish_will(moment, &will, None);
