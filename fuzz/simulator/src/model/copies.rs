@@ -86,6 +86,10 @@ pub struct SharedCopies {
     pub qos: u8,
     /// A member has gone that may have been chosen, and another is to have it instead.
     pub has_successor: bool,
+    /// The moment in which it was accepted.
+    pub number: u64,
+    /// It was published with QoS 2.
+    pub is_qos_2: bool,
     /// Perhaps it was with a member whose Session the journal does not know, or under way to it with
     /// QoS 2, and is given on over several calls: if the broker dies between, it is lost.
     pub is_fragile: bool,
@@ -171,6 +175,9 @@ impl Model {
             self.due_to_host.push(publish.message);
         }
         matched |= self.route(publish, &topic, origin, is_certain);
+        if let Some(shared) = publish.message.and_then(|message| self.shared.get_mut(&message)) {
+            shared.number = moment.number;
+        }
         self.last_matched = is_certain.then_some(matched);
     }
 
@@ -253,6 +260,7 @@ impl Model {
             let shared = self.shared.entry(message).or_default();
             shared.is_due = is_certain && groups.values().all(|members| members.keep);
             shared.qos = 0b111;
+            shared.is_qos_2 = publish.qos == QoS::ExactlyOnce;
             for members in groups.values().filter(|members| is_certain && members.are_live) {
                 shared.live += u32::from(!members.links.is_empty());
                 shared.live_via.extend(&members.links);

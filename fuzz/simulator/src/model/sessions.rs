@@ -170,7 +170,9 @@ impl Model {
             shared.member_gone(|group| session.shared.contains_key(group), true);
             shared.has_successor |= is_due && !shared.is_due;
             shared.is_due |= is_due;
-            let is_unsure = !session.lasts || shared.qos & (1 << QoS::ExactlyOnce as u8) != 0;
+            // Since it was accepted, who has gone was there to be sent it.
+            let may_be_under_way = session.link.is_some() || session.left > shared.number;
+            let is_unsure = !session.lasts || shared.is_qos_2 && may_be_under_way;
             shared.is_fragile |= is_due && is_unsure && self.settings.are_calls_short;
         }
         if let Some(will) = session.will.take() {
