@@ -16,7 +16,8 @@ fn a_publish_in_the_steady_state_allocates_nothing() {
         for qos in [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce] {
             for filter in ["site/hall/lamp", "site/+/lamp", "site/#"] {
                 for payloads in SIZES {
-                    let allocations = allocations_of(version, qos, filter, payloads);
+                    let flow = Flow { version, qos, filter, subscribers: 3 };
+                    let allocations = flow.allocations(payloads, 1000);
                     assert_eq!(allocations, 0, "{version:?} {qos:?} {filter} {payloads:?} bytes");
                 }
             }
@@ -24,26 +25,44 @@ fn a_publish_in_the_steady_state_allocates_nothing() {
     }
 }
 
-/// Messages to three subscribers, acknowledged by everyone: the allocations of a thousand, after as
-/// many.
-fn allocations_of(version: Version, qos: QoS, filter: &str, payloads: &[usize]) -> u64 {
-    let mut world = World::new();
-    for name in ["anna", "bert", "carl"] {
-        let subscriber = world.connect(name, version);
-        world.subscribe(subscriber, filter, qos, version);
+#[test]
+fn nor_does_one_to_a_thousand_subscribers() {
+    for qos in [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce] {
+        let flow = Flow { version: Version::V5, qos, filter: "site/+/lamp", subscribers: 1000 };
+        assert_eq!(flow.allocations(&[256], 20), 0, "{qos:?}");
     }
-    let publisher = world.connect("publisher", version);
-    world.drain();
-    let packet = |len: &usize| publish("site/hall/lamp", &vec![7; *len], qos, false, version);
-    let packets: Vec<Vec<u8>> = payloads.iter().map(packet).collect();
-    let mut thousand = || {
-        for packet in packets.iter().cycle().take(1000) {
-            world.send(publisher, packet);
-            assert_eq!(world.exchange(), 3);
+}
+
+/// Messages of one topic to many, acknowledged by everyone.
+struct Flow {
+    version: Version,
+    qos: QoS,
+    filter: &'static str,
+    subscribers: u64,
+}
+
+impl Flow {
+    /// The allocations of so many, after as many.
+    fn allocations(&self, payloads: &[usize], messages: usize) -> u64 {
+        let &Self { version, qos, filter, subscribers } = self;
+        let mut world = World::new();
+        for number in 0..subscribers {
+            let subscriber = world.connect(&format!("subscriber-{number}"), version);
+            world.subscribe(subscriber, filter, qos, version);
         }
-    };
-    thousand();
-    let before = count();
-    thousand();
-    count() - before
+        let publisher = world.connect("publisher", version);
+        world.drain();
+        let packet = |len: &usize| publish("site/hall/lamp", &vec![7; *len], qos, false, version);
+        let packets: Vec<Vec<u8>> = payloads.iter().map(packet).collect();
+        let mut send_all = || {
+            for packet in packets.iter().cycle().take(messages) {
+                world.send(publisher, packet);
+                assert_eq!(world.exchange(), subscribers);
+            }
+        };
+        send_all();
+        let before = count();
+        send_all();
+        count() - before
+    }
 }

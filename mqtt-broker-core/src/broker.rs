@@ -23,6 +23,7 @@ use crate::boundary::{
 };
 use crate::config::{Config, Stats};
 use crate::connection::line::For;
+use crate::connection::outbound::written::AllWritten;
 use crate::connection::{Connections, State};
 use crate::journal::{Journal, Record};
 use crate::output::{Outputs, Pending};
@@ -32,6 +33,7 @@ use crate::publication::Publications;
 use crate::recording::{Call, Recorder};
 use crate::retained::Retained;
 use crate::routing::Delivery;
+use crate::routing::burst::Burst;
 use crate::routing::local::Locals;
 use crate::routing::replay::Replays;
 use crate::routing::spread::Spread;
@@ -80,11 +82,15 @@ pub struct Broker {
     pub(crate) peers: Joined<Peers>,
     pub(crate) outputs: Outputs,
     pub(crate) stats: Stats,
+    /// QoS 0 messages as connections were sent them last.
+    pub(crate) written: AllWritten,
     pub(crate) work: Work,
     /// What the account has of lists that lie beside the tables.
     counted_aside: usize,
     /// Reused by every routing.
     pub(crate) matches: Matches,
+    /// Messages for those in `matches` that have yet to be queued.
+    pub(crate) burst: Burst,
     pub(crate) deliveries: Vec<Delivery>,
     /// Subscription Identifiers beyond the first, with the place of their delivery.
     pub(crate) more_identifiers: Vec<(u32, SubscriptionIdentifier)>,
@@ -153,7 +159,9 @@ impl Broker {
             journal: Journal::of(&config),
             outputs: Outputs::new(&account, limits.outputs, limits.memory),
             stats: Stats::default(),
+            written: AllWritten::new(&account),
             matches: Matches::default(),
+            burst: Burst::default(),
             deliveries: Vec::new(),
             more_identifiers: Vec::new(),
             releasing: 0,
@@ -380,6 +388,7 @@ impl Broker {
     #[inline]
     pub(crate) fn settle(&mut self, now: Instant) {
         while !(self.wills.is_empty() && self.closing.is_empty() && self.orphans.is_empty()) {
+            self.end_burst(now);
             if let Some(orphan) = self.orphans.pop_front() {
                 self.choose_again(now, &orphan);
                 self.let_orphan_go(&orphan);

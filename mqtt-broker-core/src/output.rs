@@ -8,6 +8,7 @@ use mqtt_codec::{QoS, SubscriptionIdentifier};
 use crate::boundary::{
     CloseReason, ConnectionHandle, Event, LocalSubscription, Lsn, Request, Shard, Ticket,
 };
+use crate::broker::queue_bytes;
 use crate::store::Account;
 
 /// One output that waits.
@@ -67,8 +68,11 @@ pub(crate) struct Outputs {
     account: Account,
 }
 
-/// A queue with no more room than this is kept when it is empty.
-const KEPT: usize = 64;
+/// The room that a queue begins with.
+const FIRST: usize = 64;
+
+/// A queue with no more bytes of room than this is kept when it is empty.
+const KEPT_BYTES: usize = if usize::BITS > 32 { 64 << 10 } else { FIRST * size_of::<Pending>() };
 
 /// Events have this part of all memory, and at least so many bytes.
 const EVENTS: usize = 64;
@@ -122,18 +126,21 @@ impl Outputs {
         room
     }
 
+    #[inline]
     pub(crate) fn pop(&mut self) -> Option<Pending> {
         let output = self.queue.pop_front()?;
-        if matches!(output, Pending::Event(_) | Pending::Message(_)) {
-            self.optional -= 1;
+        match &output {
+            Pending::Message(_) => self.optional -= 1,
+            Pending::Event(_) => {
+                self.optional -= 1;
+                self.event_bytes = self.event_bytes.saturating_sub(output.heap());
+                self.account.give(output.heap());
+            }
+            Pending::Decide(_) => self.account.give(output.heap()),
+            _ => {}
         }
-        let heap = output.heap();
-        if matches!(output, Pending::Event(_)) {
-            self.event_bytes = self.event_bytes.saturating_sub(heap);
-        }
-        self.account.give(heap);
-        if self.queue.is_empty() && self.queue.capacity() > KEPT {
-            self.account.give(self.queue.capacity() * size_of::<Pending>());
+        if self.queue.is_empty() && queue_bytes(&self.queue) > KEPT_BYTES {
+            self.account.give(queue_bytes(&self.queue));
             self.queue = VecDeque::new();
         }
         Some(output)
@@ -142,14 +149,15 @@ impl Outputs {
     fn push_back(&mut self, output: Pending) {
         if self.queue.len() == self.queue.capacity() {
             let before = self.queue.capacity();
-            self.queue.reserve_exact(before.max(KEPT));
-            let size = size_of::<Pending>();
-            self.account.change(before * size, self.queue.capacity() * size);
+            self.queue.reserve_exact(before.max(FIRST));
+            let bytes = queue_bytes(&self.queue);
+            self.account.change(before * size_of::<Pending>(), bytes);
         }
         self.queue.push_back(output);
     }
 
     /// Says that events and messages were dropped, once there is room to say it.
+    #[inline]
     pub(crate) fn tell_dropped(&mut self, wanted: bool) {
         let count = self.dropped - self.told;
         if count == 0 || self.optional >= self.limit {

@@ -254,6 +254,14 @@ impl Publication {
         self.references == 0
     }
 
+    /// One holder less, unless it is the last; whether it was not.
+    #[inline]
+    pub(crate) const fn release_unless_last(&mut self) -> bool {
+        let others = self.references > 1;
+        self.references -= others as u32;
+        others
+    }
+
     #[inline]
     pub(crate) fn topic(&self) -> TopicName<'_> {
         TopicName::assume_valid(self.buffer.get(..usize::from(self.topic_len)).unwrap_or_default())

@@ -1,5 +1,6 @@
 //! An Application Message to all who subscribe to it: matched, merged, then queued once for each.
 
+pub(crate) mod burst;
 mod delivery;
 pub(crate) mod local;
 pub(crate) mod replay;
@@ -7,6 +8,7 @@ pub(crate) mod spread;
 
 use mqtt_codec::{QoS, SubscriptionIdentifier, TopicName};
 
+use self::delivery::Routed;
 use self::local::is_local;
 use crate::boundary::{DropCause, Event, Lsn, Peer};
 use crate::broker::Broker;
@@ -41,7 +43,7 @@ impl Broker {
         draft: &Draft<'_>,
         origin: Option<u32>,
     ) -> Result<bool, Limit> {
-        self.subscriptions.matches(draft.topic, &mut self.matches);
+        self.find_matches(now, draft.topic);
         let matched = self.is_wanted();
         if !matched && !draft.retain {
             return Ok(false);
@@ -54,6 +56,11 @@ impl Broker {
         let matches = self.matches.subscribers.len() + self.matches.groups.len();
         self.admit_routing(draft, matches)?;
         let publication = self.publications.insert(draft)?;
+        if self.is_for_burst(draft, origin) {
+            self.join_burst(now, publication, origin);
+            return Ok(true);
+        }
+        self.end_burst(now);
         let taken = self.retain(publication);
         if taken.is_ok() {
             let stamp = self.stamp(now, publication);
@@ -61,6 +68,14 @@ impl Broker {
         }
         self.publications.release(publication);
         taken.map(|()| matched)
+    }
+
+    /// Finds who subscribes to a topic, into `matches`; what is to be queued for others is queued first.
+    pub(crate) fn find_matches(&mut self, now: Instant, topic: TopicName<'_>) {
+        if !self.burst.is_empty() && !self.subscriptions.are_for(topic, &self.matches) {
+            self.end_burst(now);
+        }
+        self.subscriptions.matches(topic, &mut self.matches);
     }
 
     /// Whether anybody of the matches is there. Of a Session that has ended, subscriptions may be left

@@ -10,6 +10,7 @@ use crate::broker::Broker;
 use crate::config::Limit;
 use crate::connection::line::For;
 use crate::policy::Policy;
+use crate::routing::burst::goes_on;
 use crate::routing::replay::WALKS;
 use crate::session::queue::Item;
 use crate::time::Instant;
@@ -61,6 +62,7 @@ impl Broker {
         policy: &mut dyn Policy,
     ) -> Received {
         let received = self.take_packets(now, index, bytes, policy);
+        self.end_burst(now);
         self.recount_connection(index);
         if !self.closing.is_empty() {
             self.settle(now);
@@ -102,12 +104,14 @@ impl Broker {
                         let needed = rest.len().saturating_add(needed);
                         return Received { consumed, needed, waiting: false };
                     };
+                    self.end_burst(now);
                     self.close(now, index, reason);
                     self.settle(now);
                     rest = &[];
                     break;
                 }
                 Err(error) => {
+                    self.end_burst(now);
                     if error == DecodeError::PacketTooLarge {
                         self.reached(bound, index);
                     }
@@ -129,7 +133,10 @@ impl Broker {
                     return self.wait(now, index, bytes.len() - rest.len() + len, 0);
                 }
                 Ok(Flow::Line) => return self.wait(now, index, bytes.len() - rest.len(), 0),
-                Err(reason) => self.close(now, index, reason),
+                Err(reason) => {
+                    self.end_burst(now);
+                    self.close(now, index, reason);
+                }
             }
             self.settle(now);
             rest = rest.get(len..).unwrap_or_default();
@@ -156,10 +163,14 @@ impl Broker {
         let packet = match frame.decode(version) {
             Ok(packet) => packet,
             Err(error) => {
+                self.end_burst(now);
                 self.malformed(now, index, Some(frame), error);
                 return Ok(Flow::Next);
             }
         };
+        if !goes_on(&packet) {
+            self.end_burst(now);
+        }
         if self.journal.is_full() && self.may_record(state, index, &packet) {
             self.wait_for_room(index);
             return Ok(Flow::Line);

@@ -2,6 +2,7 @@
 
 mod message;
 mod put_off;
+pub(crate) mod written;
 
 use alloc::boxed::Box;
 
@@ -64,10 +65,19 @@ impl Broker {
         buffer: &mut [u8],
         policy: &mut dyn Policy,
     ) -> Option<(usize, Option<Lent>)> {
-        if self.is_dry(index) {
+        let connection = self.connections.get_mut(index)?;
+        let session = self.sessions.get(connection.session);
+        let has_walks = session.is_some_and(|session| !session.parked.is_empty());
+        if !connection.has_outgoing() && !has_walks {
+            // The host is to be told when that changes.
+            connection.notified = false;
             return None;
         }
-        let mut len = 0;
+        let mut len = self.transmit_plain(index, buffer);
+        if len > 0 && !has_walks && !self.connections.get(index)?.has_outgoing() {
+            // Nothing has come about that would have to be settled.
+            return Some((len, None));
+        }
         let mut lent = None;
         let mut put_off = PutOff::default();
         loop {
@@ -112,18 +122,6 @@ impl Broker {
             return None;
         }
         Some((len, lent))
-    }
-
-    /// Whether there is nothing to send, and nothing that would come if there was room for it: then
-    /// the connection is to be told of when that changes.
-    #[inline]
-    fn is_dry(&mut self, index: u32) -> bool {
-        let Some(connection) = self.connections.get_mut(index) else { return true };
-        let session = self.sessions.get(connection.session);
-        let dry =
-            !connection.has_outgoing() && session.is_none_or(|session| session.parked.is_empty());
-        connection.notified &= !dry;
-        dry
     }
 
     /// Writes the oldest item; `None` if there is none.

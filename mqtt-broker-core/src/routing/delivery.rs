@@ -8,21 +8,22 @@ use super::{Delivery, addressed};
 use crate::broker::Broker;
 use crate::defect::Defect;
 use crate::peers::is_peer;
+use crate::publication::Publication;
 use crate::session::queue::Item;
 use crate::session::sending::{Addressed, UNREAD, queued_size};
 use crate::store::Claim;
-use crate::subscription::Matches;
+use crate::subscription::{Match, Matches};
 use crate::time::Instant;
 
 /// So many matches that are only looked at are a step of work.
 const LOOKS: usize = 16;
 
 /// So many copies that go the short way are a step of work.
-const SHORT_WAYS: usize = 2;
+pub(super) const SHORT_WAYS: usize = 2;
 
 /// A publication, and what its copies have in common.
 #[derive(Clone, Copy)]
-struct Routed {
+pub(super) struct Routed {
     publication: u32,
     qos: QoS,
     retain: bool,
@@ -31,6 +32,13 @@ struct Routed {
     origin: Option<u32>,
     /// What a copy counts for in a queue.
     size: u32,
+}
+
+impl Routed {
+    pub(super) fn of(publication: u32, stored: &Publication, origin: Option<u32>) -> Self {
+        let (qos, retain, sequence) = (stored.qos, stored.retain, stored.sequence);
+        Self { publication, qos, retain, sequence, origin, size: queued_size(stored.len()) }
+    }
 }
 
 impl Broker {
@@ -43,10 +51,8 @@ impl Broker {
         stamp: u64,
     ) {
         let Some(stored) = self.publications.get(publication) else { return };
-        let (qos, retain, sequence) = (stored.qos, stored.retain, stored.sequence);
-        let retain = retain && !self.is_planted(Defect::LostRetainFlag);
-        let size = queued_size(stored.len());
-        let routed = Routed { publication, qos, retain, sequence, origin, size };
+        let mut routed = Routed::of(publication, stored, origin);
+        routed.retain &= !self.is_planted(Defect::LostRetainFlag);
         let matches = core::mem::take(&mut self.matches);
         let many =
             matches.subscribers.len() + matches.groups.len() > self.work.of_one_kind().max(AT_ONCE);
@@ -60,9 +66,10 @@ impl Broker {
         if matches.filters > 1 {
             self.deliver_merged(now, routed, &matches);
         } else {
-            self.deliver_each(now, routed, &matches);
+            self.deliver_each(now, routed, &matches.subscribers);
         }
         for &group in &matches.groups {
+            let (qos, retain) = (routed.qos, routed.retain);
             if let Some(delivery) = self.choose_member(group, qos, retain, origin) {
                 self.queue_copy(routed, delivery, delivery.message(publication));
             }
@@ -91,18 +98,18 @@ impl Broker {
     }
 
     /// To subscribers of whom none is there twice.
-    fn deliver_each(&mut self, now: Instant, routed: Routed, matches: &Matches) {
-        let subscribers = u32::try_from(matches.subscribers.len()).unwrap_or(u32::MAX);
+    pub(super) fn deliver_each(&mut self, now: Instant, routed: Routed, found: &[Match]) {
+        let subscribers = u32::try_from(found.len()).unwrap_or(u32::MAX);
         // One count for all that go the short way, and back for those that do not.
         self.publications.hold_for(routed.publication, subscribers);
         let mut held = 0;
-        for &found in &matches.subscribers {
+        for &found in found {
             //= [MQTT-3.8.3-3]
             if found.options.no_local && routed.origin == Some(found.subscriber) {
                 continue;
             }
             let delivery = addressed(found, routed.qos, routed.retain);
-            if delivery.qos == QoS::AtMostOnce && self.send_at_once(routed, delivery) {
+            if delivery.qos == QoS::AtMostOnce && self.send_one_at_once(routed, delivery) {
                 held += 1;
             } else if is_local(delivery.subscriber) {
                 self.deliver_aside(now, routed, delivery);
@@ -136,25 +143,9 @@ impl Broker {
         }
     }
 
-    /// Puts a QoS 0 copy in its connection's line, if there is nothing to be weighed; whether that
-    /// was so. Its hold on the publication is the caller's business.
-    ///
-    /// What [`enqueue`](Self::enqueue) does, without a look at anything twice.
     #[inline]
-    fn send_at_once(&mut self, routed: Routed, delivery: Delivery) -> bool {
+    fn send_one_at_once(&mut self, routed: Routed, delivery: Delivery) -> bool {
         if self.is_planted(Defect::LostEnqueue) || self.is_planted(Defect::DoubleDelivery) {
-            return false;
-        }
-        let Some(session) = self.sessions.get(delivery.subscriber) else { return false };
-        let Some(connection) = self.connections.get_mut(session.connection) else { return false };
-        let unsent = connection.live_bytes.saturating_add(routed.size);
-        if session.waiting_live > 0
-            || session.ended
-            || connection.connack_held
-            || session.queued_bytes.saturating_add(unsent) > self.config.queue_bytes
-            || (unsent > UNREAD && !self.account.admits(Claim::Live, routed.size as usize))
-            || self.entries.take_message().is_err()
-        {
             return false;
         }
         let item = Item::Live {
@@ -162,11 +153,33 @@ impl Broker {
             identifiers: delivery.identifier.into(),
             retain: delivery.retain,
         };
-        if self.entries.outgoing.push(&mut connection.outgoing, item).is_err() {
-            self.entries.give(1);
+        self.send_at_once(delivery.subscriber, &[item], routed.size)
+    }
+
+    /// Puts QoS 0 copies that count for `size` in the line of a subscriber's connection, if there is
+    /// nothing to be weighed; whether that was so. Their holds on the publications are the caller's
+    /// business.
+    ///
+    /// What [`enqueue`](Self::enqueue) does, without a look at anything twice.
+    #[inline]
+    pub(super) fn send_at_once(&mut self, subscriber: u32, items: &[Item], size: u32) -> bool {
+        let Some(session) = self.sessions.get(subscriber) else { return false };
+        let Some(connection) = self.connections.get_mut(session.connection) else { return false };
+        let (unsent, copies) = (connection.live_bytes.saturating_add(size), count(items));
+        if session.waiting_live > 0
+            || session.ended
+            || connection.connack_held
+            || session.queued_bytes.saturating_add(unsent) > self.config.queue_bytes
+            || (unsent > UNREAD && !self.account.admits(Claim::Live, size as usize))
+            || self.entries.take_messages(copies).is_err()
+        {
             return false;
         }
-        connection.live_messages += 1;
+        if self.entries.outgoing.extend(&mut connection.outgoing, items).is_err() {
+            self.entries.give(copies);
+            return false;
+        }
+        connection.live_messages += copies;
         connection.live_bytes = unsent;
         if !connection.notified {
             self.notify(session.connection);
@@ -234,4 +247,8 @@ impl Broker {
         more.sort_unstable();
         (self.deliveries, self.more_identifiers) = (deliveries, more);
     }
+}
+
+fn count(items: &[Item]) -> u32 {
+    u32::try_from(items.len()).unwrap_or(u32::MAX)
 }

@@ -66,6 +66,10 @@ impl Locals {
         Self { slots: Slab::new(account, limit.min(PEER & !LOCAL)), generation: 0, full: 0 }
     }
 
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.slots.len() == 0
+    }
+
     /// Where walks wait for room, of one that has a window.
     pub(crate) fn parked(&mut self, subscriber: Subscriber) -> Option<&mut Walks> {
         self.window(subscriber).map(|window| &mut window.parked)
@@ -183,11 +187,11 @@ impl Broker {
     }
 
     /// Puts a connection in line if its message to this topic has to wait for the host.
-    pub(crate) fn wait_for_host(&mut self, index: u32, topic: TopicName<'_>) -> bool {
+    pub(crate) fn wait_for_host(&mut self, now: Instant, index: u32, topic: TopicName<'_>) -> bool {
         if self.locals.full == 0 {
             return false;
         }
-        self.subscriptions.matches(topic, &mut self.matches);
+        self.find_matches(now, topic);
         let waits =
             self.matches.subscribers.iter().any(|found| self.locals.is_full(found.subscriber));
         if waits {

@@ -190,25 +190,26 @@ impl Entries {
         }
     }
 
-    /// Counts one more copy. Messages get none beyond seven eighths: who keeps them waiting must
+    /// Counts so many more copies. Messages get none beyond seven eighths: who keeps them waiting must
     /// not keep anybody from being answered.
     #[inline]
-    pub(crate) fn take_message(&mut self) -> Result<(), Full> {
-        self.take_below(self.limit - self.limit / 8)
+    pub(crate) fn take_messages(&mut self, copies: u32) -> Result<(), Full> {
+        self.take_below(self.limit - self.limit / 8, copies)
     }
 
     /// Counts one more answer.
     #[inline]
     pub(crate) fn take_answer(&mut self) -> Result<(), Full> {
-        self.take_below(self.limit)
+        self.take_below(self.limit, 1)
     }
 
     #[inline]
-    fn take_below(&mut self, limit: u32) -> Result<(), Full> {
-        if self.len >= limit {
+    fn take_below(&mut self, limit: u32, entries: u32) -> Result<(), Full> {
+        let len = self.len.saturating_add(entries);
+        if len > limit {
             return Err(Full);
         }
-        self.len += 1;
+        self.len = len;
         Ok(())
     }
 

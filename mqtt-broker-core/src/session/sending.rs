@@ -124,7 +124,7 @@ impl Broker {
     fn reserve(&mut self, session: u32) -> Option<()> {
         let state = self.sessions.get(session)?;
         self.entries.waiting.reserve(&state.waiting).ok()?;
-        self.entries.take_message().ok()
+        self.entries.take_messages(1).ok()
     }
 
     /// Sends what can be sent: first what is under way from an earlier connection, then what

@@ -26,6 +26,23 @@ impl<T, const N: usize> Block<T, N> {
     fn values(&self) -> &[T] {
         self.values.get(usize::from(self.first)..usize::from(self.end.get())).unwrap_or_default()
     }
+
+    /// How many values there are from this place on.
+    fn count(&self, from: usize) -> u32 {
+        u32::from(self.end.get()).saturating_sub(u32::try_from(from).unwrap_or(u32::MAX))
+    }
+}
+
+impl<T: Copy, const N: usize> Block<T, N> {
+    /// Puts values from this place on, where there is room for them; they are the last.
+    #[inline]
+    fn put(&mut self, from: usize, values: &[T]) {
+        let end = from + values.len();
+        if let Some(places) = self.values.get_mut(from..end) {
+            places.copy_from_slice(values);
+        }
+        self.end = u8::try_from(end).ok().and_then(NonZeroU8::new).unwrap_or(self.end);
+    }
 }
 
 /// One list. It belongs to one [`Lists`], and to nobody else once it was given away.
@@ -78,6 +95,35 @@ impl<T: Copy, const N: usize> Lists<T, N> {
         self.push_block(list, value)
     }
 
+    /// Appends values, in their order.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] if there is no memory for all of them; the list is as it was.
+    #[inline]
+    pub(crate) fn extend(&mut self, list: &mut List, values: &[T]) -> Result<(), Full> {
+        let mut beyond = values;
+        let mut room = 0;
+        if let Some(block) = self.blocks.get_mut(list.tail) {
+            let end = usize::from(block.end.get());
+            room = values.len().min(N - end);
+            if room == values.len() {
+                block.put(end, values);
+                list.len += block.count(end);
+                return Ok(());
+            }
+            beyond = values.get(room..).unwrap_or_default();
+        }
+        let more = self.chain(beyond)?;
+        if let Some(block) = self.blocks.get_mut(list.tail) {
+            let end = usize::from(block.end.get());
+            block.put(end, values.get(..room).unwrap_or_default());
+            list.len += block.count(end);
+        }
+        self.append(list, more);
+        Ok(())
+    }
+
     /// Makes room for one more value in this list, so that the next that is pushed will find it.
     ///
     /// # Errors
@@ -115,7 +161,7 @@ impl<T: Copy, const N: usize> Lists<T, N> {
         block.first = first;
         if first == block.end.get() {
             let next = block.next;
-            self.blocks.remove(list.head);
+            self.blocks.discard(list.head);
             list.head = next;
             if next == NONE {
                 list.tail = NONE;
@@ -163,7 +209,7 @@ impl<T: Copy, const N: usize> Lists<T, N> {
                     (block.first, block.end) = (0, kept);
                     self.append(list, List { head: key, tail: key, len: end.into() });
                 }
-                None => drop(self.blocks.remove(key)),
+                None => self.blocks.discard(key),
             }
         }
     }
@@ -179,10 +225,37 @@ impl<T: Copy, const N: usize> Lists<T, N> {
         self.blocks.bytes()
     }
 
+    /// A new list of these values.
+    fn chain(&mut self, values: &[T]) -> Result<List, Full> {
+        let mut list = List::default();
+        for part in values.chunks(N) {
+            let (Some(&first), Ok(len)) = (part.first(), u8::try_from(part.len())) else { break };
+            let values = part.try_into().unwrap_or_else(|_| {
+                let mut values = [first; N];
+                values.iter_mut().zip(part).for_each(|(place, value)| *place = *value);
+                values
+            });
+            let end = NonZeroU8::new(len).unwrap_or(NonZeroU8::MIN);
+            if let Err(full) = self.append_block(&mut list, values, end) {
+                while self.pop(&mut list).is_some() {}
+                return Err(full);
+            }
+        }
+        Ok(list)
+    }
+
     fn push_block(&mut self, list: &mut List, value: T) -> Result<(), Full> {
-        let block = Block { next: NONE, first: 0, end: NonZeroU8::MIN, values: [value; N] };
-        let key = self.blocks.insert(block)?;
-        self.append(list, List { head: key, tail: key, len: 1 });
+        self.append_block(list, [value; N], NonZeroU8::MIN)
+    }
+
+    fn append_block(
+        &mut self,
+        list: &mut List,
+        values: [T; N],
+        end: NonZeroU8,
+    ) -> Result<(), Full> {
+        let key = self.blocks.insert(Block { next: NONE, first: 0, end, values })?;
+        self.append(list, List { head: key, tail: key, len: end.get().into() });
         Ok(())
     }
 }

@@ -116,6 +116,19 @@ impl<T> Slab<T> {
         Some(value)
     }
 
+    /// Drops the value under `key` where it lies.
+    pub(crate) fn discard(&mut self, key: u32) {
+        let Some(chunk) = self.chunks.get_mut(Self::chunk(key)) else { return };
+        let Some(slot) = chunk.slots.get_mut(Self::place(key)) else { return };
+        if matches!(slot, Slot::Vacant(_)) {
+            return;
+        }
+        *slot = Slot::Vacant(chunk.room.vacant);
+        if self.rooms.leave(&mut chunk.room, key, Self::SHIFT) {
+            self.free(key >> Self::SHIFT);
+        }
+    }
+
     #[inline]
     pub(crate) fn get(&self, key: u32) -> Option<&T> {
         match self.chunks.get(Self::chunk(key))?.slots.get(Self::place(key))? {

@@ -78,7 +78,7 @@ impl Subscriptions {
     //= [MQTT-3.3.2-3]
     //= [MQTT-4.7.3-4]
     pub(crate) fn matches(&mut self, topic: TopicName<'_>, found: &mut Matches) {
-        if found.at == self.changes && found.topic == topic.as_bytes() {
+        if self.are_for(topic, found) {
             return;
         }
         found.at = self.changes;
@@ -95,6 +95,12 @@ impl Subscriptions {
         }
         self.walk_for(topic, found);
         self.recent.keep(topic.as_bytes(), self.changes, found.sites, found.filters);
+    }
+
+    /// Whether what was found is what matches this topic.
+    #[inline]
+    pub(crate) fn are_for(&self, topic: TopicName<'_>, found: &Matches) -> bool {
+        found.at == self.changes && found.topic == topic.as_bytes()
     }
 
     fn walk_for(&self, topic: TopicName<'_>, found: &mut Matches) {

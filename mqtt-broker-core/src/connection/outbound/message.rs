@@ -5,12 +5,13 @@ use alloc::vec;
 
 use mqtt_codec::{Delivery, PlainPublish, PublishHead, SubscriptionIdentifier, Version};
 
+use super::written::{Piece, Written};
 use super::{LEND, Lent, Partial, Step, copy_into};
 use crate::boundary::{DropCause, Lsn};
 use crate::broker::Broker;
 use crate::connection::topic_alias::Outgoing;
 use crate::policy::Policy;
-use crate::publication::Publication;
+use crate::publication::{Publication, Publications};
 use crate::session::queue::{Flags, Identifiers, Item, UnderWay};
 use crate::session::sending::queued_size;
 use crate::time::Instant;
@@ -63,30 +64,33 @@ impl Broker {
     pub(super) fn transmit_plain(&mut self, index: u32, room: &mut [u8]) -> usize {
         let Some(connection) = self.connections.get_mut(index) else { return 0 };
         let aliases = connection.aliases.as_ref();
-        if self.config.ask_deliver || aliases.is_some_and(|aliases| aliases.are_sent()) {
+        let aliased = aliases.is_some_and(|aliases| aliases.are_sent());
+        if self.config.ask_deliver || aliased || connection.partial.is_some() {
             return 0;
         }
         let (version, maximum) = (connection.version, connection.maximum_packet_size.get());
+        let written = self.written.of(version);
         let (mut len, mut sent, mut size) = (0, 0, 0u32);
         loop {
-            let mut taken = 0;
+            let mut taken = 0u8;
             let front = self.entries.outgoing.front(&connection.outgoing);
-            for item in front {
-                let Item::Live { publication, identifiers, retain } = *item else { break };
-                let Some(stored) = self.publications.get_mut(publication) else { break };
-                if !identifiers.is_none() || stored.expires_at != Instant::NEVER {
-                    break;
-                }
+            while let Some(items @ [item, ..]) = front.get(usize::from(taken)..) {
                 let room = room.get_mut(len..).unwrap_or_default();
-                let Some(written) = write_plain(stored, retain, version, maximum, room) else {
-                    break;
+                let publications = &mut self.publications;
+                let piece = match written.copy(items, publications, maximum, room) {
+                    Some(piece) => piece,
+                    None => match write_plain(*item, publications, version, maximum, room) {
+                        Some(piece) => {
+                            let packet = room.get(..piece.len).unwrap_or_default();
+                            let_go_of_plain(item, publications, written, packet);
+                            piece
+                        }
+                        None => break,
+                    },
                 };
-                len += written;
-                size = size.saturating_add(queued_size(stored.len()));
-                taken += 1;
-                if stored.release() {
-                    self.publications.free(publication);
-                }
+                len += piece.len;
+                size = size.saturating_add(piece.size);
+                taken += piece.messages;
             }
             let whole = taken > 0 && usize::from(taken) == front.len();
             sent += u32::from(taken);
@@ -304,15 +308,21 @@ impl Broker {
     }
 }
 
-/// Writes a QoS 0 message that has no property of its own, if it is to be copied and there is room.
+/// Writes a QoS 0 message that does not expire and has no property of its own, if it is to be copied
+/// and there is room.
 #[inline]
 fn write_plain(
-    publication: &Publication,
-    retain: bool,
+    item: Item,
+    publications: &Publications,
     version: Version,
     maximum: u32,
     room: &mut [u8],
-) -> Option<usize> {
+) -> Option<Piece> {
+    let Item::Live { publication, identifiers, retain } = item else { return None };
+    let publication = publications.get(publication)?;
+    if !identifiers.is_none() || publication.expires_at != Instant::NEVER {
+        return None;
+    }
     let (topic, pass_through_len) = (publication.topic(), publication.pass_through_len());
     let tail = tail(publication, version == Version::V5);
     if tail.len() > LEND {
@@ -320,7 +330,25 @@ fn write_plain(
     }
     let plain = PlainPublish { retain, topic, pass_through_len, tail };
     let len = plain.encode(version, room)?;
-    (len <= maximum as usize).then_some(len)
+    let size = queued_size(publication.len());
+    (len <= maximum as usize).then_some(Piece { messages: 1, len, size })
+}
+
+/// Lets go of a message that was written so. If others wait for it, it is kept as it was written.
+#[inline]
+fn let_go_of_plain(
+    item: &Item,
+    publications: &mut Publications,
+    written: &mut Written,
+    packet: &[u8],
+) {
+    let Item::Live { publication, .. } = *item else { return };
+    let Some(stored) = publications.get_mut(publication) else { return };
+    if stored.release_unless_last() {
+        written.keep(item, publications, packet);
+    } else {
+        publications.release(publication);
+    }
 }
 
 /// A head that is larger than the host's buffer.

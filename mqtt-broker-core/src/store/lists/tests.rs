@@ -67,6 +67,40 @@ fn one_list_goes_to_the_end_of_another() {
 }
 
 #[test]
+fn many_values_go_in_as_one_by_one() {
+    for (before, taken, more) in (0..8).flat_map(|before| {
+        (0..=before).flat_map(move |taken| (0..12).map(move |more| (before, taken, more)))
+    }) {
+        let mut lists = Small::new(&Account::default());
+        let mut list = filled(&mut lists, 0..before);
+        for value in 0..taken {
+            assert_eq!(lists.pop(&mut list), Some(value));
+        }
+        let values: alloc::vec::Vec<u32> = (before..before + more).collect();
+        lists.extend(&mut list, &values).unwrap();
+        assert!(all(&lists, &list).into_iter().eq(taken..before + more));
+        assert_eq!(list.len(), before + more - taken);
+        lists.push(&mut list, 99).unwrap();
+        assert_eq!(lists.newest_mut(&list), Some(&mut 99));
+        while lists.pop(&mut list).is_some() {}
+        assert!(lists.blocks.is_empty() && list.is_empty());
+    }
+}
+
+#[test]
+fn of_many_values_all_go_in_or_none() {
+    let account = Account::new(2048);
+    let mut lists = Small::new(&account);
+    let mut list = filled(&mut lists, [0]);
+    while lists.extend(&mut list, &[1, 2, 3, 4, 5, 6, 7]).is_ok() {}
+    let (len, blocks) = (list.len(), lists.blocks.len());
+    assert_eq!(len % 7, 1);
+    assert!(lists.extend(&mut list, &[1, 2, 3, 4, 5, 6, 7]).is_err());
+    assert_eq!((list.len(), lists.blocks.len()), (len, blocks));
+    assert_eq!(all(&lists, &list).len(), len as usize);
+}
+
+#[test]
 fn what_is_not_kept_leaves_no_empty_block() {
     let mut lists = Small::new(&Account::default());
     let mut list = filled(&mut lists, 0..12);
