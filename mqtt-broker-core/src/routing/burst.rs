@@ -20,6 +20,9 @@ use crate::time::Instant;
 /// then.
 const MESSAGES: usize = 16;
 
+/// A small machine has few subscribers, and little room for the code: each message is queued alone there.
+const IS_USED: bool = usize::BITS > 32;
+
 /// Messages that are accepted and not queued yet, for everyone in `Broker::matches`.
 #[derive(Clone, Copy)]
 pub(crate) struct Burst {
@@ -41,7 +44,7 @@ impl Default for Burst {
 impl Burst {
     #[inline]
     pub(crate) const fn is_empty(&self) -> bool {
-        self.len == 0
+        !IS_USED || self.len == 0
     }
 
     fn items(&self) -> &[Item] {
@@ -72,7 +75,8 @@ impl Broker {
     #[inline]
     pub(super) fn is_for_burst(&self, draft: &Draft<'_>, origin: Option<u32>) -> bool {
         let subscribers = self.matches.subscribers.len();
-        draft.qos == QoS::AtMostOnce
+        IS_USED
+            && draft.qos == QoS::AtMostOnce
             && !draft.retain
             && origin.is_some()
             && self.matches.filters == 1

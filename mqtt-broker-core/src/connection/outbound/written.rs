@@ -14,6 +14,9 @@ use crate::store::{Account, Claim, grow};
 const PACKETS: usize = 128;
 const BYTES: usize = 24 << 10;
 
+/// A small machine has neither the memory for them nor that for the code.
+const IS_USED: bool = usize::BITS > 32;
+
 /// What is longer takes long to copy, however it is done.
 const LONG: usize = 1024;
 
@@ -79,7 +82,7 @@ impl Written {
         maximum: u32,
         room: &mut [u8],
     ) -> Option<Piece> {
-        if self.packets.is_empty() || (maximum as usize) < LONG {
+        if !IS_USED || self.packets.is_empty() || (maximum as usize) < LONG {
             return None;
         }
         let from = self.place_of(items.first()?, publications)?;
@@ -125,7 +128,7 @@ impl Written {
     pub(super) fn keep(&mut self, item: &Item, publications: &Publications, written: &[u8]) {
         let Item::Live { publication, retain: false, .. } = *item else { return };
         let Some(stored) = publications.get(publication) else { return };
-        if written.len() > LONG || !self.is_there() {
+        if !IS_USED || written.len() > LONG || !self.is_there() {
             return;
         }
         let sequence = stored.sequence;
