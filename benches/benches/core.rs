@@ -57,8 +57,11 @@ fn print(row: &Row) {
     let begun = Instant::now();
     while begun.elapsed() < TIMED {
         let (before, started) = (count(), Instant::now());
-        let units = round() as f64;
-        best = best.min(started.elapsed().as_nanos() as f64 / units);
+        let (units, elapsed) = (round() as f64, started.elapsed());
+        if units == 0.0 {
+            continue;
+        }
+        best = best.min(elapsed.as_nanos() as f64 / units);
         allocations = allocations.min((count() - before) as f64 / units);
     }
     let instructions = match row.is_small {

@@ -14,7 +14,7 @@ pub(crate) struct Row {
     pub(crate) prepare: fn() -> Round,
 }
 
-/// Does a round; how many units that was.
+/// Does a round; how many units that was, or 0 if it only made the next one possible.
 pub(crate) type Round = Box<dyn FnMut() -> u64>;
 
 const fn row(name: &'static str, target: &'static str, prepare: fn() -> Round) -> Row {
@@ -62,10 +62,13 @@ pub(crate) const ROWS: &[Row] = &[
     large("unheard, exact, 1 M, hot", "", || unheard(1_000_000, 0, true)),
     large("unheard, exact, 1 M, cold", "", || unheard(1_000_000, 0, false)),
     large("unheard, #, 1 M, cold", "", || unheard(1_000_000, 2, false)),
-    row("subscribe, beside 1 k", "1000", || subscribing(1000)),
-    row("subscribe, beside 10 k", "1000", || subscribing(10_000)),
+    large("subscribe, beside 1 k", "1000", || subscribing(1000)),
+    large("subscribe, beside 10 k", "1000", || subscribing(10_000)),
     large("subscribe, beside 100 k", "1000", || subscribing(100_000)),
     large("subscribe, beside 1 M", "1000", || subscribing(1_000_000)),
+    row("subscribe and unsubscribe, beside 1 k", "", || churning(1000)),
+    row("subscribe and unsubscribe, beside 10 k", "", || churning(10_000)),
+    large("subscribe and unsubscribe, beside 1 M", "", || churning(1_000_000)),
     row("retained, set beside 1 k", "", || retaining(1000)),
     row("retained, set beside 10 k", "", || retaining(10_000)),
     large("retained, set beside 100 k", "", || retaining(100_000)),
@@ -207,21 +210,47 @@ fn filter(kind: u32, n: u32) -> String {
     }
 }
 
-/// A subscription made and ended, with its two answers.
+/// A subscription made, with its answer.
 fn subscribing(count: u32) -> Round {
+    let Churn { mut world, handle, begins, ends } = churn(count);
+    let mut is_end = true;
+    Box::new(move || {
+        is_end = !is_end;
+        let packets = if is_end { &ends } else { &begins };
+        packets.iter().for_each(|packet| world.send(handle, packet));
+        world.drain();
+        if is_end { 0 } else { 1000 }
+    })
+}
+
+/// A subscription made and ended, with its two answers.
+fn churning(count: u32) -> Round {
+    let Churn { mut world, handle, begins, ends } = churn(count);
+    Box::new(move || {
+        begins.iter().chain(&ends).for_each(|packet| world.send(handle, packet));
+        world.drain();
+        1000
+    })
+}
+
+/// A client that subscribes and unsubscribes, beside others.
+struct Churn {
+    world: World,
+    handle: ConnectionHandle,
+    begins: Vec<Vec<u8>>,
+    ends: Vec<Vec<u8>>,
+}
+
+fn churn(count: u32) -> Churn {
     let mut world = World::new();
     subscribed(&mut world, count, |n| filter(n % 3, n));
     let handle = world.connect("churner", V3);
     world.drain();
     let filters = (0..1000u32).map(|n| n.wrapping_mul(2_654_435_761) % 100_000_000 + count);
     let filters: Vec<String> = filters.map(|n| filter(n % 3, n)).collect();
-    let mut packets: Vec<_> = filters.iter().map(|filter| subscribe(filter, Q0, V3)).collect();
-    packets.extend(filters.iter().map(|filter| unsubscribe(filter, V3)));
-    Box::new(move || {
-        packets.iter().for_each(|packet| world.send(handle, packet));
-        world.drain();
-        1000
-    })
+    let begins = filters.iter().map(|filter| subscribe(filter, Q0, V3)).collect();
+    let ends = filters.iter().map(|filter| unsubscribe(filter, V3)).collect();
+    Churn { world, handle, begins, ends }
 }
 
 /// A retained message that takes the place of another.

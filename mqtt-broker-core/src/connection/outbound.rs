@@ -73,13 +73,9 @@ impl Broker {
             connection.notified = false;
             return None;
         }
-        let mut len = self.transmit_plain(index, buffer);
-        if len > 0 && !has_walks && !self.connections.get(index)?.has_outgoing() {
-            // Nothing has come about that would have to be settled.
-            return Some((len, None));
-        }
-        let mut lent = None;
+        let (mut len, mut lent) = (0, None);
         let mut put_off = PutOff::default();
+        let mut is_first = true;
         loop {
             let room = buffer.get_mut(len..).unwrap_or_default();
             let step = if self.connections.get(index)?.partial.is_some() {
@@ -87,6 +83,11 @@ impl Broker {
             } else {
                 let written = self.transmit_plain(index, room);
                 len += written;
+                let is_all = is_first && written > 0 && !has_walks;
+                if is_all && !self.connections.get(index)?.has_outgoing() {
+                    // Nothing has come about that would have to be settled.
+                    return Some((len, None));
+                }
                 let room = room.get_mut(written..).unwrap_or_default();
                 let next = if put_off.is_due() {
                     self.transmit_behind(now, index, room, len == 0, policy, &mut put_off)
@@ -99,6 +100,7 @@ impl Broker {
                     None => break,
                 }
             };
+            is_first = false;
             match step {
                 Step::Written(0) | Step::Full => break,
                 Step::Written(written) => len += written,

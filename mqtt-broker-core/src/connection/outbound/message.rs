@@ -61,11 +61,20 @@ impl Broker {
     /// have no Subscription Identifier, and fit. How many bytes that is.
     ///
     /// What [`transmit_message`](Self::transmit_message) does, without a look at anything twice.
+    #[inline]
     pub(super) fn transmit_plain(&mut self, index: u32, room: &mut [u8]) -> usize {
+        let Some(connection) = self.connections.get(index) else { return 0 };
+        match self.entries.outgoing.front(&connection.outgoing).first() {
+            Some(Item::Live { .. }) => self.transmit_live(index, room),
+            _ => 0,
+        }
+    }
+
+    #[inline(never)]
+    fn transmit_live(&mut self, index: u32, room: &mut [u8]) -> usize {
         let Some(connection) = self.connections.get_mut(index) else { return 0 };
         let aliases = connection.aliases.as_ref();
-        let aliased = aliases.is_some_and(|aliases| aliases.are_sent());
-        if self.config.ask_deliver || aliased || connection.partial.is_some() {
+        if self.config.ask_deliver || aliases.is_some_and(|aliases| aliases.are_sent()) {
             return 0;
         }
         let (version, maximum) = (connection.version, connection.maximum_packet_size.get());
