@@ -8,7 +8,9 @@ use mqtt_broker_core::codec::{
     SubscriptionIdentifier, SubscriptionOptions, Subscriptions, TopicFilter, TopicName, Utf8String,
     Version,
 };
-use mqtt_broker_core::{AllowAll, Broker, Config, ConnectionHandle, Instant, Output, Peer};
+use mqtt_broker_core::{
+    AllowAll, Broker, Config, ConnectionHandle, Instant, Lsn, Output, Peer, QueueOverflow,
+};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -26,6 +28,7 @@ struct Subscriber {
     identifier: Option<u32>,
     maximum_packet_size: Option<u32>,
     aliases: bool,
+    receive_maximum: Option<u16>,
     /// How much it is sent at once.
     buffer: usize,
     is_away: bool,
@@ -47,13 +50,15 @@ enum Act {
 }
 
 fn subscriber() -> impl Strategy<Value = Subscriber> {
-    let limits = (option::weighted(0.2, 50..2000u32), prop::bool::weighted(0.2));
+    let window = option::weighted(0.4, 1..4u16);
+    let limits = (option::weighted(0.2, 50..2000u32), prop::bool::weighted(0.2), window);
     let buffer = prop_oneof![1 => Just(64), 1 => Just(700), 4 => Just(1 << 16)];
     let options = (any::<bool>(), any::<bool>());
-    let first = (any::<bool>(), 0..FILTERS.len(), prop_oneof![3 => Just(0), 1 => 1..=2u8], options);
-    let rest = (option::weighted(0.3, 1..300u32), limits, buffer, prop::bool::weighted(0.1));
+    let first = (any::<bool>(), 0..FILTERS.len(), prop_oneof![2 => Just(0), 1 => 1..=2u8], options);
+    let rest = (option::weighted(0.3, 1..300u32), limits, buffer, prop::bool::weighted(0.2));
     (first, rest).prop_map(|((is_v5, filter, qos, options), rest)| {
-        let (identifier, (maximum_packet_size, aliases), buffer, is_away) = rest;
+        let (identifier, limits, buffer, is_away) = rest;
+        let (maximum_packet_size, aliases, receive_maximum) = limits;
         Subscriber {
             is_v5,
             filter,
@@ -62,6 +67,7 @@ fn subscriber() -> impl Strategy<Value = Subscriber> {
             identifier,
             maximum_packet_size,
             aliases,
+            receive_maximum,
             buffer,
             is_away,
         }
@@ -70,7 +76,7 @@ fn subscriber() -> impl Strategy<Value = Subscriber> {
 
 fn act() -> impl Strategy<Value = Act> {
     let payload = prop_oneof![8 => 0..300usize, 1 => 900..1100usize, 1 => 4000..4200usize];
-    let qos = prop_oneof![9 => Just(0), 1 => 1..=2u8];
+    let qos = prop_oneof![5 => Just(0), 1 => 1..=2u8];
     let rare = || prop::bool::weighted(0.05);
     let times = prop_oneof![4 => Just(1), 2 => 2..40usize];
     let publish = (0..TOPICS.len(), payload, qos, rare(), rare(), times).prop_map(
@@ -86,26 +92,51 @@ fn act() -> impl Strategy<Value = Act> {
     prop_oneof![12 => publish, 1 => Just(Act::Ping), 2 => any::<u8>().prop_map(Act::Read)]
 }
 
+#[derive(Debug, Clone, Copy)]
+struct Rules {
+    queue_bytes: u32,
+    overflow: QueueOverflow,
+}
+
+fn rules() -> impl Strategy<Value = Rules> {
+    let queue_bytes = prop_oneof![Just(u32::MAX), 2000..20_000u32];
+    let overflow = prop_oneof![Just(QueueOverflow::DropOldest), Just(QueueOverflow::DropNewest)];
+    (queue_bytes, overflow).prop_map(|(queue_bytes, overflow)| Rules { queue_bytes, overflow })
+}
+
+#[derive(Debug, PartialEq)]
+struct Outcome {
+    bytes: Vec<Vec<u8>>,
+    events: Vec<String>,
+    stats: String,
+    durable: String,
+}
+
 /// A broker, and what each of its clients has been sent.
 struct World {
     broker: Broker,
     clients: Vec<(ConnectionHandle, usize, Vec<u8>)>,
     events: Vec<String>,
+    records: Vec<Vec<u8>>,
+    newest: Lsn,
 }
 
 impl World {
     /// One that is `plain` has too little memory to keep what it has written, and its host subscribes, so
     /// that nothing is queued together.
-    fn new(subscribers: &[Subscriber], queue_bytes: u32, is_plain: bool) -> Self {
+    fn new(subscribers: &[Subscriber], rules: Rules, is_plain: bool) -> Self {
         let mut config = Config::default();
         if is_plain {
             config.limits.memory = 4 << 20;
         }
-        config.queue_bytes = queue_bytes;
+        config.queue_bytes = rules.queue_bytes;
         config.queue_messages = 20;
         config.queue_qos0 = true;
-        let mut world =
-            Self { broker: Broker::new(config), clients: Vec::new(), events: Vec::new() };
+        config.queue_overflow = rules.overflow;
+        config.journal = true;
+        let (clients, events, records) = (Vec::new(), Vec::new(), Vec::new());
+        let newest = Lsn(0);
+        let mut world = Self { broker: Broker::new(config), clients, events, records, newest };
         if is_plain {
             let filter = TopicFilter::new("nothing").unwrap();
             let options = SubscriptionOptions::default();
@@ -125,6 +156,8 @@ impl World {
             let size = core::num::NonZeroU32::new(size).expect("it is not 0");
             Property::MaximumPacketSize(size)
         }));
+        let window = subscriber.receive_maximum.and_then(core::num::NonZeroU16::new);
+        properties.extend(window.map(Property::ReceiveMaximum));
         if subscriber.aliases {
             properties.push(Property::TopicAliasMaximum(2));
         }
@@ -167,6 +200,7 @@ impl World {
         self.read(|_| true);
         if subscriber.is_away && number > 0 {
             self.broker.handle_eof(NOW, handle);
+            self.keep_records();
         }
     }
 
@@ -176,9 +210,34 @@ impl World {
             let received = self.broker.handle_input(NOW, handle, bytes, &mut AllowAll);
             bytes = &bytes[received.consumed..];
             assert!(bytes.is_empty() || received.waiting, "whole packets were sent");
-            self.broker.handle_timeout(NOW);
+            self.keep_records();
+            self.take_turns();
         }
         self.listen();
+    }
+
+    /// What was put off, and nothing if nothing was.
+    fn take_turns(&mut self) {
+        while self.broker.poll_timeout() == Some(Instant::default()) {
+            self.broker.handle_timeout(NOW);
+            self.keep_records();
+        }
+    }
+
+    fn keep_records(&mut self) {
+        while let Some(record) = self.broker.poll_journal() {
+            self.newest = record.lsn;
+            self.records.push(record.bytes.to_vec());
+        }
+    }
+
+    /// What the records bring back.
+    fn replayed(&self) -> String {
+        let mut replay = Broker::replay(self.broker.config().clone());
+        for record in &self.records {
+            replay.apply(record).unwrap();
+        }
+        replay.durable_state()
     }
 
     fn listen(&mut self) {
@@ -190,6 +249,8 @@ impl World {
     }
 
     fn read(&mut self, who: impl Fn(usize) -> bool) {
+        self.broker.durable(self.newest);
+        self.take_turns();
         self.listen();
         for (number, (handle, size, bytes)) in self.clients.iter_mut().enumerate() {
             let mut buffer = vec![0; *size];
@@ -201,17 +262,26 @@ impl World {
                 bytes.extend_from_slice(&lent);
             }
         }
+        self.keep_records();
     }
 
     /// What everybody has got, and what was told and counted.
-    fn end(mut self) -> (Vec<Vec<u8>>, Vec<String>, String) {
+    fn end(mut self) -> Outcome {
+        assert_eq!(self.replayed(), self.broker.durable_state(), "all is in records");
         self.read(|_| true);
+        assert_eq!(self.replayed(), self.broker.durable_state(), "all is in records");
         self.events.sort();
         let mut stats = self.broker.stats();
         // Room that is kept, and turns.
         (stats.memory, stats.table_bytes, stats.steps, stats.subscriptions) = (0, 0, 0, 0);
+        stats.journal_bytes = 0;
         let bytes = self.clients.into_iter().map(|(_, _, bytes)| bytes).collect();
-        (bytes, self.events, format!("{stats:?}"))
+        Outcome {
+            bytes,
+            events: self.events,
+            stats: format!("{stats:?}"),
+            durable: self.broker.durable_state(),
+        }
     }
 }
 
@@ -245,18 +315,14 @@ fn publish(act: &Act, version: Version, number: &mut u16) -> Vec<Vec<u8>> {
 
 /// What comes of it if the packets between two reads come together, or one by one to a broker that takes
 /// none of the short ways.
-fn outcome(
-    subscribers: &[Subscriber],
-    acts: &[Act],
-    queue_bytes: u32,
-    together: bool,
-) -> (Vec<Vec<u8>>, Vec<String>, String) {
-    let mut world = World::new(subscribers, queue_bytes, !together);
+fn outcome(subscribers: &[Subscriber], acts: &[Act], rules: Rules, together: bool) -> Outcome {
+    let mut world = World::new(subscribers, rules, !together);
     let version = if subscribers[0].is_v5 { Version::V5 } else { Version::V3_1_1 };
     let (mut number, mut pending) = (0, Vec::new());
     for act in acts.iter().chain([&Act::Read(u8::MAX)]) {
         if let Act::Read(who) = *act {
             world.send(0, &core::mem::take(&mut pending));
+            assert_eq!(world.replayed(), world.broker.durable_state(), "all is in records");
             world.read(|number| who >> (number % 8) & 1 == 1);
             continue;
         }
@@ -277,13 +343,14 @@ proptest! {
     fn nobody_can_tell_whether_messages_came_together(
         subscribers in vec(subscriber(), 1..12),
         acts in vec(act(), 1..24),
-        queue_bytes in prop_oneof![Just(u32::MAX), 2000..20_000u32],
+        rules in rules(),
     ) {
-        let together = outcome(&subscribers, &acts, queue_bytes, true);
-        let one_by_one = outcome(&subscribers, &acts, queue_bytes, false);
-        prop_assert_eq!(&together.2, &one_by_one.2);
-        prop_assert_eq!(&together.1, &one_by_one.1);
-        for (number, (one, other)) in together.0.iter().zip(&one_by_one.0).enumerate() {
+        let together = outcome(&subscribers, &acts, rules, true);
+        let one_by_one = outcome(&subscribers, &acts, rules, false);
+        prop_assert_eq!(&together.stats, &one_by_one.stats);
+        prop_assert_eq!(&together.events, &one_by_one.events);
+        prop_assert_eq!(&together.durable, &one_by_one.durable);
+        for (number, (one, other)) in together.bytes.iter().zip(&one_by_one.bytes).enumerate() {
             prop_assert!(one == other, "client {} got other bytes", number);
         }
     }
@@ -300,13 +367,15 @@ fn a_burst_goes_to_everyone() {
         identifier: None,
         maximum_packet_size: None,
         aliases: false,
+        receive_maximum: None,
         buffer: 1 << 16,
         is_away: false,
     };
     let burst =
         Act::Publish { topic: 0, payload: 100, qos: 0, retain: false, expires: false, times: 100 };
     let subscribers = vec![subscriber; 10];
-    let (bytes, events, _) = outcome(&subscribers, &[burst], u32::MAX, true);
+    let rules = Rules { queue_bytes: u32::MAX, overflow: QueueOverflow::DropNewest };
+    let Outcome { bytes, events, .. } = outcome(&subscribers, &[burst], rules, true);
     assert!(bytes.iter().all(|bytes| bytes.len() > 100 * 110), "each got all of them");
     assert!(events.iter().all(|event| !event.contains("Dropped")));
 }

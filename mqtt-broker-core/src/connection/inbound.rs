@@ -62,7 +62,11 @@ impl Broker {
         policy: &mut dyn Policy,
     ) -> Received {
         let received = self.take_packets(now, index, bytes, policy);
-        self.end_burst(now);
+        if !self.burst.is_empty() {
+            self.end_burst(now);
+            // What gave way to it is in a record that ends here.
+            self.settle(now);
+        }
         self.recount_connection(index);
         if !self.closing.is_empty() {
             self.settle(now);
