@@ -320,7 +320,9 @@ pub fn common(packet: u8, flags: u8, version: Version) -> Vec<u8> {
         6 => (0x62, id.to_vec()),
         _ => (0x70, id.to_vec()),
     };
-    [&[first, body.len() as u8], &body[..]].concat()
+    let bytes = [&[first, body.len() as u8], &body[..]].concat();
+    // Some of QoS 0 come together.
+    if first == 0x30 { bytes.repeat(1 + usize::from(flags >> 2)) } else { bytes }
 }
 
 /// A record of the journal's form, with a right checksum around whatever body.

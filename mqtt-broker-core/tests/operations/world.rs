@@ -219,20 +219,20 @@ impl World {
         (retain, expiry): (bool, bool),
     ) {
         let Some((_, version)) = self.links[client] else { return };
+        // What is no Packet Identifier says how many of them come at once.
+        let times = if qos == QoS::AtMostOnce { usize::from(id).pow(3) } else { 1 };
         let id = PacketIdentifier::new(id).filter(|_| qos > QoS::AtMostOnce);
         let properties = [Property::MessageExpiryInterval(1)];
         let expiring = expiry && version == Version::V5;
         let payload = vec![b'x'; len];
-        self.send(
-            client,
-            &Packet::Publish(Publish {
-                delivery: Delivery::new(qos, false, id).unwrap(),
-                retain,
-                topic: Some(TopicName::new(TOPICS[topic]).unwrap()),
-                properties: if expiring { Properties::new(&properties) } else { Properties::EMPTY },
-                payload: &payload,
-            }),
-        );
+        let packet = Packet::Publish(Publish {
+            delivery: Delivery::new(qos, false, id).unwrap(),
+            retain,
+            topic: Some(TopicName::new(TOPICS[topic]).unwrap()),
+            properties: if expiring { Properties::new(&properties) } else { Properties::EMPTY },
+            payload: &payload,
+        });
+        self.send_times(client, &packet, times);
     }
 
     /// Compares how many subscriptions match with what the Sessions are shown to have, one by one.
@@ -271,10 +271,14 @@ impl World {
     }
 
     fn send(&mut self, client: usize, packet: &Packet<'_>) {
+        self.send_times(client, packet, 1);
+    }
+
+    fn send_times(&mut self, client: usize, packet: &Packet<'_>, times: usize) {
         let Some((_, version)) = self.links[client] else { return };
         let mut bytes = vec![0; packet.encoded_len(version)];
         if packet.encode(version, &mut bytes).is_ok() {
-            self.input(client, &bytes);
+            self.input(client, &bytes.repeat(times));
         }
     }
 
