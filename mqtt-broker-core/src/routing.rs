@@ -72,10 +72,10 @@ impl Broker {
 
     /// Finds who subscribes to a topic, into `matches`; what is to be queued for others is queued first.
     pub(crate) fn find_matches(&mut self, now: Instant, topic: TopicName<'_>) {
-        if !self.burst.is_empty() && !self.subscriptions.are_for(topic, &self.matches) {
+        if !self.subscriptions.are_for(topic, &self.matches) {
             self.end_burst(now);
+            self.subscriptions.matches(topic, &mut self.matches);
         }
-        self.subscriptions.matches(topic, &mut self.matches);
     }
 
     /// Whether anybody of the matches is there. Of a Session that has ended, subscriptions may be left

@@ -143,6 +143,7 @@ impl Broker {
         }
     }
 
+    /// [`send_at_once`](Self::send_at_once) for one copy.
     #[inline]
     fn send_one_at_once(&mut self, routed: Routed, delivery: Delivery) -> bool {
         if self.is_planted(Defect::LostEnqueue) || self.is_planted(Defect::DoubleDelivery) {
