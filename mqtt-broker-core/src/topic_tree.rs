@@ -1,6 +1,7 @@
 //! [`TopicTree`]: values filed under the levels of Topic Names or Topic Filters.
 
 mod level;
+mod levels;
 mod node;
 mod siblings;
 
@@ -12,7 +13,9 @@ use smallvec::SmallVec;
 use crate::store::{Account, Full, Index, Key, Slab};
 pub(crate) use level::Level;
 use level::Texts;
-use node::{Children, Node};
+pub(crate) use levels::{Levels, levels};
+use node::Children;
+pub(crate) use node::Node;
 pub(crate) use siblings::{Ordered, Siblings, Unordered};
 
 /// A tree with one node for each distinct path of topic levels, and a `V` on each node.
@@ -39,12 +42,6 @@ pub(crate) trait Filed: Default {
 /// The node above the first level. It is always there and its value is not used.
 pub(crate) const ROOT: u32 = 0;
 
-/// The levels of a path: what stands between the slashes, empty levels included
-//= [MQTT-4.7.3-4]
-pub(crate) fn levels(path: &[u8]) -> impl Iterator<Item = &[u8]> {
-    path.split(|byte| *byte == b'/')
-}
-
 impl<V: Filed, S: Siblings> TopicTree<V, S> {
     /// An empty tree of at most `limit` nodes (and never more than [`Children::MAXIMUM`]).
     pub(crate) fn new(account: &Account, seed: u64, limit: u32) -> Self {
@@ -61,10 +58,10 @@ impl<V: Filed, S: Siblings> TopicTree<V, S> {
     }
 
     /// The node of `path`.
-    pub(crate) fn find<'a>(&self, path: impl Iterator<Item = &'a [u8]>) -> Option<u32> {
+    pub(crate) fn find(&self, path: Levels<'_>) -> Option<u32> {
         let mut key = ROOT;
-        for text in path {
-            key = self.child(key, self.nodes.get(key)?, &Level::new(text))?;
+        for level in path {
+            key = self.child(key, self.nodes.get(key)?, &level)?;
         }
         Some(key)
     }
@@ -74,10 +71,9 @@ impl<V: Filed, S: Siblings> TopicTree<V, S> {
     /// # Errors
     ///
     /// [`Full`] at the limit of nodes; nothing is changed.
-    pub(crate) fn insert<'a>(&mut self, path: impl Iterator<Item = &'a [u8]>) -> Result<u32, Full> {
+    pub(crate) fn insert(&mut self, path: Levels<'_>) -> Result<u32, Full> {
         let mut key = ROOT;
-        for text in path {
-            let level = Level::new(text);
+        for level in path {
             let node = self.nodes.get(key).ok_or(Full)?;
             key = match self.child(key, node, &level) {
                 Some(child) => child,
@@ -137,15 +133,18 @@ impl<V: Filed, S: Siblings> TopicTree<V, S> {
         match node.children.only() {
             Some(child) => self.has_text(child, level).then_some(child),
             None if node.children.is_empty() => None,
-            None => {
-                let hash = level.hash(&self.seed, key);
-                self.index.find(hash, |child| {
-                    self.nodes.get(child).is_some_and(|child| {
-                        child.parent.get() == key && self.texts.matches(&child.text, level)
-                    })
-                })
-            }
+            None => self.indexed_child(key, level),
         }
+    }
+
+    /// The child of the node `key` with that text, if it is in the index.
+    #[inline(never)]
+    fn indexed_child(&self, key: u32, level: &Level<'_>) -> Option<u32> {
+        self.index.find(level.hash(&self.seed, key), |child| {
+            self.nodes.get(child).is_some_and(|child| {
+                child.parent.get() == key && self.texts.matches(&child.text, level)
+            })
+        })
     }
 
     /// The child of the node `key`, which is `node`, for the filter level `+`.

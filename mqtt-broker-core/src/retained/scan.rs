@@ -67,7 +67,7 @@ impl Retained {
         let filter = filter.filter();
         let multi_level = matches!(filter, [b'#'] | [.., b'/', b'#']);
         let ends = levels(filter).scan(0usize, |start, level| {
-            let end = *start + level.len();
+            let end = *start + level.bytes().len();
             *start = end + 1;
             u16::try_from(end).ok()
         });

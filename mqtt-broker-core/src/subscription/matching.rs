@@ -9,7 +9,7 @@ use super::recent::SITES;
 use super::table::SiteList;
 use super::{GroupKey, Subscriber, Subscriptions};
 use crate::broker::bytes_of;
-use crate::topic_tree::{Level, ROOT, levels};
+use crate::topic_tree::{Level, Levels, Node, ROOT, Unordered, levels};
 
 /// One matching subscription.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,37 +104,77 @@ impl Subscriptions {
     }
 
     fn walk_for(&self, topic: TopicName<'_>, found: &mut Matches) {
+        //= [MQTT-4.7.2-1]
+        let mut wildcards = !topic.is_system();
+        let mut levels = levels(topic.as_bytes());
+        let mut key = ROOT;
+        // As long as one node matches, which is most often.
+        loop {
+            let Some(node) = self.tree.node(key) else { return };
+            let Some(level) = levels.next() else { return self.collect_end(key, node, found) };
+            let (any, named) = self.children(key, node, &level, wildcards, found);
+            wildcards = true;
+            key = match (any, named) {
+                (Some(any), Some(named)) => return self.walk_on([any, named], levels, found),
+                (Some(one), None) | (None, Some(one)) => one,
+                (None, None) => return,
+            };
+        }
+    }
+
+    /// Goes on from two nodes that match, which may become more.
+    fn walk_on(&self, from: [u32; 2], levels: Levels<'_>, found: &mut Matches) {
         let mut frontier = mem::take(&mut found.frontier);
         let mut advance = mem::take(&mut found.advance);
         frontier.clear();
-        frontier.push(ROOT);
-        //= [MQTT-4.7.2-1]
-        let mut wildcards = !topic.is_system();
-        for text in levels(topic.as_bytes()) {
-            let level = Level::new(text);
+        frontier.extend(from);
+        for level in levels {
             advance.clear();
             for &key in &frontier {
                 let Some(node) = self.tree.node(key) else { continue };
-                if wildcards {
-                    advance.extend(self.tree.single_level_child(key, node));
-                    self.collect_at(self.tree.multi_level_child(key, node), found);
-                }
-                advance.extend(self.tree.child(key, node, &level));
+                let (any, named) = self.children(key, node, &level, true, found);
+                advance.extend(any);
+                advance.extend(named);
             }
-            wildcards = true;
             mem::swap(&mut frontier, &mut advance);
             if frontier.is_empty() {
                 break;
             }
         }
         for &key in &frontier {
-            let Some(node) = self.tree.node(key) else { continue };
-            self.collect(node.value, found);
-            // The multi-level wildcard stands for the parent level too.
-            self.collect_at(self.tree.multi_level_child(key, node), found);
+            if let Some(node) = self.tree.node(key) {
+                self.collect_end(key, node, found);
+            }
         }
         found.frontier = frontier;
         found.advance = advance;
+    }
+
+    /// The children of a node that match a level: `+`, and the one of that text. What `#` matches is
+    /// collected.
+    #[inline]
+    fn children(
+        &self,
+        key: u32,
+        node: &Node<SiteList, Unordered>,
+        level: &Level<'_>,
+        wildcards: bool,
+        found: &mut Matches,
+    ) -> (Option<u32>, Option<u32>) {
+        let mut any = None;
+        if wildcards {
+            any = self.tree.single_level_child(key, node);
+            self.collect_at(self.tree.multi_level_child(key, node), found);
+        }
+        (any, self.tree.child(key, node, level))
+    }
+
+    /// What is filed at a node that the whole Topic Name leads to.
+    #[inline]
+    fn collect_end(&self, key: u32, node: &Node<SiteList, Unordered>, found: &mut Matches) {
+        self.collect(node.value, found);
+        // The multi-level wildcard stands for the parent level too.
+        self.collect_at(self.tree.multi_level_child(key, node), found);
     }
 
     #[inline]

@@ -26,6 +26,18 @@ impl<'a> Level<'a> {
         Self { bytes, text: number(bytes).unwrap_or(Text::LONG.number()) }
     }
 
+    /// A level of less than eight bytes, which are the first of `word`.
+    #[inline]
+    pub(super) const fn short(bytes: &'a [u8], word: u64) -> Self {
+        let len = bytes.len();
+        let text = ((word & !(u64::MAX << (8 * len))) << 8) | len as u64;
+        Self { bytes, text: text as u128 }
+    }
+
+    pub(crate) const fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
     pub(super) const fn text(&self) -> Text {
         Text(self.text.to_le_bytes())
     }
@@ -143,11 +155,13 @@ impl Texts {
 
     #[inline]
     pub(super) fn matches(&self, text: &Text, level: &Level<'_>) -> bool {
-        if text.is_long() {
-            level.is_long() && self.bytes_of(text) == level.bytes
-        } else {
-            text.number() == level.text
-        }
+        if text.is_long() { self.matches_long(text, level) } else { text.number() == level.text }
+    }
+
+    /// Out of the way: what calls nothing keeps its registers.
+    #[inline(never)]
+    fn matches_long(&self, text: &Text, level: &Level<'_>) -> bool {
+        level.is_long() && self.bytes_of(text) == level.bytes
     }
 
     pub(super) fn bytes_of<'a>(&'a self, text: &'a Text) -> &'a [u8] {
