@@ -2,10 +2,13 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
 
 use mqtt_codec::{Connect, QoS, ReasonCode, SubscriptionOptions, TopicFilter, TopicName, Version};
 
 use crate::boundary::{ConnectionHandle, Peer};
+use crate::broker::Broker;
+use crate::session::Session;
 
 /// An answer to one question of a [`Policy`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -157,20 +160,71 @@ pub enum AuthenticationStep {
     Continue,
 }
 
-/// A client that asks something.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
+/// A client that asks something, as the broker knows it. What the policy does not ask is not looked up.
+#[derive(Clone, Copy)]
 pub struct Client<'a> {
+    pub(crate) broker: &'a Broker,
+    /// Of its connection.
+    pub(crate) index: u32,
+    /// Its CONNECT, as long as it has no Session.
+    pub(crate) connect: Option<&'a Connect<'a>>,
+}
+
+impl<'a> Client<'a> {
     /// Its connection.
-    pub connection: ConnectionHandle,
+    #[must_use]
+    pub fn connection(&self) -> ConnectionHandle {
+        let nobody = ConnectionHandle { index: self.index, generation: 0 };
+        self.broker.connections.handle(self.index).unwrap_or(nobody)
+    }
+
     /// Its Client Identifier.
-    pub client_identifier: &'a str,
+    #[must_use]
+    pub fn client_identifier(&self) -> &'a str {
+        match self.connect {
+            Some(connect) => connect.client_identifier.as_str(),
+            None => self.session().map_or("", |session| &session.client_identifier),
+        }
+    }
+
     /// The User Name it connected with.
-    pub user_name: Option<&'a str>,
+    #[must_use]
+    pub fn user_name(&self) -> Option<&'a str> {
+        match self.connect {
+            Some(connect) => connect.user_name.map(|name| name.as_str()),
+            None => self.session().and_then(|session| session.user_name.as_deref()),
+        }
+    }
+
     /// Where it is.
-    pub peer: Peer,
+    #[must_use]
+    pub fn peer(&self) -> Peer {
+        self.broker.connections.get(self.index).map(|found| found.peer).unwrap_or_default()
+    }
+
     /// The version it speaks.
-    pub version: Version,
+    #[must_use]
+    pub fn version(&self) -> Version {
+        let connection = self.broker.connections.get(self.index);
+        let spoken = || connection.map_or(Version::V5, |connection| connection.version);
+        self.connect.map_or_else(spoken, |connect| connect.version)
+    }
+
+    fn session(&self) -> Option<&'a Session> {
+        self.broker.sessions.get(self.broker.connections.get(self.index)?.session)
+    }
+}
+
+impl fmt::Debug for Client<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("connection", &self.connection())
+            .field("client_identifier", &self.client_identifier())
+            .field("user_name", &self.user_name())
+            .field("peer", &self.peer())
+            .field("version", &self.version())
+            .finish()
+    }
 }
 
 /// A client that asks to publish.

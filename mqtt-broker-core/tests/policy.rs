@@ -19,12 +19,12 @@ struct Asked(Vec<(String, Option<String>)>);
 impl Policy for Asked {
     fn publish(&mut self, request: &PublishRequest<'_>) -> Verdict {
         let client = request.client;
-        self.0.push((client.client_identifier.into(), client.user_name.map(Into::into)));
+        self.0.push((client.client_identifier().into(), client.user_name().map(Into::into)));
         Verdict::Allow
     }
 
     fn deliver(&mut self, request: &DeliverRequest<'_>) -> Verdict {
-        self.0.push((request.client.client_identifier.into(), None));
+        self.0.push((request.client.client_identifier().into(), None));
         Verdict::Allow
     }
 }

@@ -63,18 +63,18 @@ impl Policy for Rules {
     }
 
     fn publish(&mut self, request: &PublishRequest<'_>) -> Verdict {
-        let allowed = allows(request.client.client_identifier, request.topic.as_str());
+        let allowed = allows(request.client.client_identifier(), request.topic.as_str());
         self.judge(allowed, DENIAL)
     }
 
     fn subscribe(&mut self, request: &SubscribeRequest<'_>) -> Verdict {
-        let allowed = allows(request.client.client_identifier, request.filter.as_str());
+        let allowed = allows(request.client.client_identifier(), request.filter.as_str());
         self.judge(allowed, DENIAL)
     }
 
     // The answer to this one cannot be put off.
     fn deliver(&mut self, request: &DeliverRequest<'_>) -> Verdict {
-        let allowed = allows(request.client.client_identifier, request.topic.as_str());
+        let allowed = allows(request.client.client_identifier(), request.topic.as_str());
         self.decide(allowed, DENIAL)
     }
 }

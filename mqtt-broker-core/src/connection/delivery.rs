@@ -72,7 +72,7 @@ impl Broker {
             return Some(false);
         }
         let request = Request::Deliver {
-            client_identifier: String::from(client.client_identifier),
+            client_identifier: String::from(client.client_identifier()),
             topic: topic.as_str().to_string(),
         };
         self.defer_delivery(now, index, request);

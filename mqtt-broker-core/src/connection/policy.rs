@@ -12,7 +12,7 @@ use mqtt_codec::{
 };
 use smallvec::SmallVec;
 
-use crate::boundary::{ConnectionHandle, Request, Ticket};
+use crate::boundary::{Request, Ticket};
 use crate::broker::Broker;
 use crate::config::Limit;
 use crate::output::Pending;
@@ -219,7 +219,7 @@ impl Broker {
     }
 
     fn request(&self, index: u32, ask: Ask<'_>) -> Request {
-        let client = |connect| String::from(self.client_of(index, connect).client_identifier);
+        let client = |connect| String::from(self.client_of(index, connect).client_identifier());
         match ask {
             Ask::Connect(connect) => Request::Connect {
                 peer: self.connections.get(index).map(|c| c.peer).unwrap_or_default(),
@@ -251,26 +251,16 @@ impl Broker {
         }
     }
 
-    /// Who asks: by its CONNECT if that is given, else by its Session.
-    fn client_of<'a>(&'a self, index: u32, connect: Option<&'a Connect<'a>>) -> Client<'a> {
-        let client = self.client(index);
-        let Some(connect) = connect else { return client };
-        let client_identifier = connect.client_identifier.as_str();
-        let user_name = connect.user_name.map(|name| name.as_str());
-        Client { client_identifier, user_name, version: connect.version, ..client }
+    /// Who asks.
+    #[inline]
+    pub(super) const fn client(&self, index: u32) -> Client<'_> {
+        Client { broker: self, index, connect: None }
     }
 
-    pub(super) fn client(&self, index: u32) -> Client<'_> {
-        let nobody = ConnectionHandle { index, generation: 0 };
-        let connection = self.connections.get(index);
-        let session = connection.and_then(|connection| self.sessions.get(connection.session));
-        Client {
-            connection: self.connections.handle(index).unwrap_or(nobody),
-            client_identifier: session.map_or("", |session| &session.client_identifier),
-            user_name: session.and_then(|session| session.user_name.as_deref()),
-            peer: connection.map(|connection| connection.peer).unwrap_or_default(),
-            version: connection.map_or(mqtt_codec::Version::V5, |connection| connection.version),
-        }
+    /// Who asks: by its CONNECT if that is given, else by its Session.
+    #[inline]
+    const fn client_of<'a>(&'a self, index: u32, connect: Option<&'a Connect<'a>>) -> Client<'a> {
+        Client { broker: self, index, connect }
     }
 }
 
