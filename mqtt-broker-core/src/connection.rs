@@ -61,24 +61,50 @@ pub(crate) enum State {
 }
 
 /// One Network Connection.
+///
+/// What every packet looks at lies together, in the order given here: of very many connections that take
+/// turns, each line of the cache is waited for.
+#[repr(C)]
 pub(crate) struct Connection {
     pub(crate) generation: u32,
-    pub(crate) state: State,
-    pub(crate) version: Version,
     /// The key of its Session while `Connected`.
     pub(crate) session: u32,
-    pub(crate) peer: Peer,
+    pub(crate) last_received: Instant,
+    pub(crate) question: Option<Box<Question>>,
+    /// A SUBSCRIBE or UNSUBSCRIBE that takes more than one turn.
+    pub(crate) progress: Option<Box<Progress>>,
+    /// Bytes of answers (not messages) in `outgoing` and `held`.
+    pub(crate) answer_bytes: u32,
+    /// What the account has of what it holds itself.
+    pub(crate) counted: u32,
+    pub(crate) state: State,
+    pub(crate) version: Version,
+    /// `Output::Transmit` has been given and `poll_transmit` has not run dry since.
+    pub(crate) notified: bool,
+    /// The broker takes no input until it says `Output::Resume`.
+    pub(crate) waiting: bool,
+    /// The CONNACK is in `held`: nothing may overtake it.
+    pub(crate) connack_held: bool,
+    /// CONNECT had a Session Expiry Interval other than 0, whatever it was granted.
+    pub(crate) asked_to_last: bool,
+    /// The peer says nothing beyond what has come.
+    pub(crate) input_ended: bool,
+    /// It was sent a CONNACK of success: DISCONNECT has a meaning.
+    pub(crate) greeted: bool,
+    pub(crate) aliases: Option<Box<TopicAliases>>,
+    /// A message whose receipt the policy has put off.
+    pub(crate) stalled: Option<Box<Stalled>>,
+    pub(crate) authentication: Option<Box<Authentication>>,
+    pub(crate) partial: Option<Box<Partial>>,
+    /// Whose messages are left in the line, once its Session has gone on without it.
+    pub(crate) former: Option<Box<Box<str>>>,
+    /// The newest record that anything in the line waits for or waited for. What comes after it
+    /// waits as well, but for QoS 0 messages and PINGRESP, which are in no order with the rest.
+    pub(crate) promised: Lsn,
     /// What can be sent, in order.
     pub(crate) outgoing: List,
     /// What can be sent once it is durable, in order.
     pub(crate) held: List,
-    /// The newest record that anything in the line waits for or waited for. What comes after it
-    /// waits as well, but for QoS 0 messages and PINGRESP, which are in no order with the rest.
-    pub(crate) promised: Lsn,
-    /// The CONNACK is in `held`: nothing may overtake it.
-    pub(crate) connack_held: bool,
-    /// Bytes of answers (not messages) in `outgoing` and `held`.
-    pub(crate) answer_bytes: u32,
     /// QoS 0 messages in both, and the bytes that they count for in the Session's queue.
     pub(crate) live_messages: u32,
     pub(crate) live_bytes: u32,
@@ -87,42 +113,20 @@ pub(crate) struct Connection {
     /// QoS 2 messages received on this connection and not released: what an earlier one left counts
     /// against no Receive Maximum.
     pub(crate) unreleased: u16,
-    /// `Output::Transmit` has been given and `poll_transmit` has not run dry since.
-    pub(crate) notified: bool,
-    /// The broker takes no input until it says `Output::Resume`.
-    pub(crate) waiting: bool,
-    /// CONNECT had a Session Expiry Interval other than 0, whatever it was granted.
-    pub(crate) asked_to_last: bool,
-    /// The peer says nothing beyond what has come.
-    pub(crate) input_ended: bool,
-    /// It was sent a CONNACK of success: DISCONNECT has a meaning.
-    pub(crate) greeted: bool,
-    /// Reason Strings and User Properties are welcome on every packet.
-    pub(crate) problem_information: bool,
     /// The client's Receive Maximum.
     pub(crate) receive_maximum: u16,
     /// Keep Alive in seconds, as in force; 0 is none.
     pub(crate) keep_alive: u16,
-    /// The client's Maximum Packet Size.
-    pub(crate) maximum_packet_size: NonZeroU32,
+    pub(crate) peer: Peer,
     pub(crate) timer: TimerSlot,
     pub(crate) connected_at: Instant,
-    pub(crate) last_received: Instant,
     /// It has published too fast, and its input waits until then; the epoch if it has not.
     pub(crate) throttled: Instant,
-    pub(crate) aliases: Option<Box<TopicAliases>>,
-    pub(crate) question: Option<Box<Question>>,
-    /// A message whose receipt the policy has put off.
-    pub(crate) stalled: Option<Box<Stalled>>,
-    pub(crate) authentication: Option<Box<Authentication>>,
-    pub(crate) partial: Option<Box<Partial>>,
-    /// Whose messages are left in the line, once its Session has gone on without it.
-    pub(crate) former: Option<Box<Box<str>>>,
-    /// A SUBSCRIBE or UNSUBSCRIBE that takes more than one turn.
-    pub(crate) progress: Option<Box<Progress>>,
+    /// The client's Maximum Packet Size.
+    pub(crate) maximum_packet_size: NonZeroU32,
     places: Places,
-    /// What the account has of what it holds itself.
-    pub(crate) counted: u32,
+    /// Reason Strings and User Properties are welcome on every packet.
+    pub(crate) problem_information: bool,
 }
 
 impl Connection {

@@ -34,6 +34,7 @@ const Q2: QoS = QoS::ExactlyOnce;
 pub(crate) const ROWS: &[Row] = &[
     row("delivery, 1 x 256 B", "", || fan_out(1, 256, V3)),
     row("delivery, 10 x 256 B", "", || fan_out(10, 256, V3)),
+    row("gathered, from 1 k by one", "", gathered),
     row("delivery, 100 x 16 B", "", || fan_out(100, 16, V3)),
     row("delivery, 100 x 256 B", "15", || fan_out(100, 256, V3)),
     row("delivery, 100 x 256 B, 5.0", "", || fan_out(100, 256, V5)),
@@ -97,6 +98,26 @@ fn fan_out(subscribers: u64, payload: usize, version: Version) -> Round {
         world.send(publisher, &burst);
         world.drain();
         16 * subscribers
+    })
+}
+
+/// A thousand clients, each of which sends one message to a topic of its own; three of them a turn.
+fn gathered() -> Round {
+    let mut world = World::new();
+    let subscriber = world.connect("subscriber", V3);
+    world.subscribe(subscriber, "bench/in/+", Q0, V3);
+    let publishers = (0..1000).map(|n| {
+        let packet = publish(&format!("bench/in/{n}"), &[7; 64], Q0, false, V3);
+        (world.connect(&format!("publisher {n}"), V3), packet)
+    });
+    let publishers: Vec<_> = publishers.collect();
+    world.drain();
+    Box::new(move || {
+        for turn in publishers.chunks(3) {
+            turn.iter().for_each(|(handle, packet)| world.send(*handle, packet));
+            world.drain();
+        }
+        1000
     })
 }
 

@@ -142,7 +142,10 @@ impl Broker {
                     self.close(now, index, reason);
                 }
             }
-            self.settle(now);
+            // A message that has joined a burst has led to nothing else yet.
+            if self.burst.is_empty() {
+                self.settle(now);
+            }
             rest = rest.get(len..).unwrap_or_default();
         }
         Received { consumed: bytes.len() - rest.len(), ..Received::default() }
@@ -286,7 +289,10 @@ impl Broker {
     /// often, that its input has to wait.
     pub(super) fn is_clogged(&self, index: u32) -> bool {
         let Some(connection) = self.connections.get(index) else { return false };
-        let walks = self.sessions.get(connection.session).map_or(0, |session| session.replays);
-        connection.answer_bytes > self.config.limits.outgoing || walks > WALKS
+        // A Session is looked at only if there can be something to see: of many that take turns, it
+        // is in no cache.
+        let is_asking = !self.replays.is_empty()
+            && self.sessions.get(connection.session).is_some_and(|found| found.replays > WALKS);
+        connection.answer_bytes > self.config.limits.outgoing || is_asking
     }
 }

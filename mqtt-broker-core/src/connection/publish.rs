@@ -189,7 +189,9 @@ impl Broker {
         if topic.as_bytes().len() > usize::from(limits.topic_bytes) {
             return Some((ReasonCode::TOPIC_NAME_INVALID, Some(Limit::TopicBytes)));
         }
-        if topic.levels().count() > usize::from(limits.topic_levels) {
+        // Each level but one has a slash: what is short is not counted.
+        let most = usize::from(limits.topic_levels);
+        if topic.as_bytes().len() >= most && topic.levels().count() > most {
             return Some((ReasonCode::TOPIC_NAME_INVALID, Some(Limit::TopicLevels)));
         }
         if properties.encoded_len() > limits.user_property_bytes as usize {
@@ -228,9 +230,11 @@ impl Broker {
             expires_at: self.expires_at(now, publish.properties.message_expiry_interval()),
         };
         // What is to be remembered of it must have room before it is anybody's.
-        let growth = self.sessions.get(key).map_or(0, |session| session.received.growth());
-        let room = draft.qos < QoS::ExactlyOnce || growth == 0 || self.account.has_room(growth);
-        let room = room.then_some(()).ok_or(Limit::Memory);
+        let has_room = draft.qos < QoS::ExactlyOnce || {
+            let growth = self.sessions.get(key).map_or(0, |session| session.received.growth());
+            growth == 0 || self.account.has_room(growth)
+        };
+        let room = has_room.then_some(()).ok_or(Limit::Memory);
         match room.and_then(|()| self.accept(now, &draft, Some(key))) {
             Ok(true) => Ok(ReasonCode::SUCCESS),
             Ok(false) => Ok(ReasonCode::NO_MATCHING_SUBSCRIBERS),

@@ -118,31 +118,29 @@ impl Broker {
 
     #[inline(never)]
     fn queue_burst(&mut self, now: Instant) {
-        let burst = core::mem::take(&mut self.burst);
-        let mut matches = core::mem::take(&mut self.matches);
-        let subscribers = u32::try_from(matches.subscribers.len()).unwrap_or(u32::MAX);
-        for publication in burst.publications() {
-            self.publications.hold_for(publication, subscribers);
-        }
+        let burst = self.burst;
+        (self.burst.len, self.burst.size) = (0, 0);
+        let mut subscribers = core::mem::take(&mut self.matches.subscribers);
         // Those for whom more has to be looked at come to the front, and have theirs afterwards.
         let mut left = 0;
-        for place in 0..matches.subscribers.len() {
-            let Some(&found) = matches.subscribers.get(place) else { break };
+        for place in 0..subscribers.len() {
+            let Some(&found) = subscribers.get(place) else { break };
             if !self.send_burst(&burst, found) {
-                matches.subscribers.swap(left, place);
+                subscribers.swap(left, place);
                 left += 1;
             }
         }
-        let others = matches.subscribers.get(..left).unwrap_or_default();
+        let sent = u32::try_from(subscribers.len() - left).unwrap_or(u32::MAX);
+        let others = subscribers.get(..left).unwrap_or_default();
         for publication in burst.publications() {
-            self.publications.release_for(publication, u32::try_from(left).unwrap_or(u32::MAX));
+            self.publications.hold_for(publication, sent);
             if let Some(routed) = self.routed(publication, burst.origin).filter(|_| left > 0) {
                 self.deliver_each(now, routed, others);
                 self.tell_missed(publication);
             }
             self.publications.release(publication);
         }
-        self.matches = matches;
+        self.matches.subscribers = subscribers;
     }
 
     /// Puts all of a burst in a subscriber's line; whether that could be done.

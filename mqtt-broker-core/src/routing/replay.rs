@@ -77,6 +77,10 @@ impl Replays {
         Self { walks: Slab::new(account, u32::MAX), ready: Walks::default() }
     }
 
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.walks.len() == 0
+    }
+
     pub(crate) const fn is_ready(&self) -> bool {
         !self.ready.is_empty()
     }
