@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use super::Broker;
 use crate::boundary::CloseReason;
 use crate::config::Limit;
+use crate::connection::Connection;
 use crate::peers::interests::Interests;
 use crate::publication::Draft;
 use crate::store::Claim;
@@ -51,11 +52,17 @@ impl Broker {
     }
 
     /// Counts what a connection holds itself. One that there is no memory for is closed.
+    #[inline]
     pub(crate) fn recount_connection(&mut self, index: u32) {
-        let Some(connection) = self.connections.get_mut(index) else { return };
-        if connection.counted == 0 && connection.is_bare() {
-            return;
+        let is_bare = |found: &Connection| found.counted == 0 && found.is_bare();
+        if !self.connections.get(index).is_none_or(is_bare) {
+            self.recount_holder(index);
         }
+    }
+
+    #[inline(never)]
+    fn recount_holder(&mut self, index: u32) {
+        let Some(connection) = self.connections.get_mut(index) else { return };
         let (before, after) = (connection.counted as usize, connection.heap());
         if before == after {
             return;

@@ -66,8 +66,8 @@ impl Broker {
         policy: &mut dyn Policy,
     ) -> Option<(usize, Option<Lent>)> {
         let connection = self.connections.get_mut(index)?;
-        let session = self.sessions.get(connection.session);
-        let has_walks = session.is_some_and(|session| !session.parked.is_empty());
+        let has_walks = !self.replays.is_empty()
+            && self.sessions.get(connection.session).is_some_and(|found| !found.parked.is_empty());
         if !connection.has_outgoing() && !has_walks {
             // The host is to be told when that changes.
             connection.notified = false;
