@@ -59,6 +59,8 @@ pub struct Profile {
     pub qos: Vec<QoS>,
     /// How many messages it publishes at once, at most.
     pub burst: u64,
+    /// They are of one topic and one QoS.
+    pub is_alike: bool,
     /// How many of a thousand messages have RETAIN set.
     pub retain_per_mille: u64,
     /// How many of a thousand messages expire.
@@ -182,6 +184,7 @@ impl Profile {
             topics: (0..random.between(1, 4)).map(|_| (*random.pick(&TOPICS)).into()).collect(),
             qos: vec![QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce],
             burst: *random.pick(&[1, 1, 4]),
+            is_alike: false,
             retain_per_mille: *random.pick(&[0, 100, 500]),
             expiry_per_mille: *random.pick(&[0, 100, 500]),
             refuse_per_mille: *random.pick(&[0, 0, 0, 100]),

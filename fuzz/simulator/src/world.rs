@@ -412,6 +412,6 @@ impl World {
     }
 
     fn call(&mut self, node: NodeId, cause: &Cause<'_>) {
-        host::after_call(self, node, cause);
+        host::after_call(self, node, core::slice::from_ref(cause));
     }
 }

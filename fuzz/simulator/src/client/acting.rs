@@ -178,9 +178,9 @@ impl Client {
 
     fn publish(&mut self, messages: &mut Messages) {
         let burst = 1 + self.random.below(self.profile.burst);
+        let alike = self.profile.is_alike.then(|| self.kind());
         for _ in 0..burst {
-            let topic = self.random.pick(&self.profile.topics).clone();
-            let qos = *self.random.pick(&self.profile.qos);
+            let (topic, qos) = alike.clone().unwrap_or_else(|| self.kind());
             let retain = self.random.chance(self.profile.retain_per_mille);
             if retain && self.random.chance(200) {
                 self.clear(&topic);
@@ -208,6 +208,12 @@ impl Client {
                 self.outbound.push(Outbound { identifier, message: id, released: false });
             }
         }
+    }
+
+    /// Where to, and how, the next message goes.
+    fn kind(&mut self) -> (String, QoS) {
+        let topic = self.random.pick(&self.profile.topics).clone();
+        (topic, *self.random.pick(&self.profile.qos))
     }
 
     /// A Message Expiry Interval: short as a rule.

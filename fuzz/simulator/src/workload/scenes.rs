@@ -25,6 +25,7 @@ pub const ALL: &[(&str, Scene)] = &[
     ("slow-readers", slow_readers),
     ("calm", calm),
     ("endings", endings),
+    ("bursts", bursts),
 ];
 
 /// A little of everything.
@@ -283,6 +284,26 @@ fn endings(random: &mut Random) -> Workload {
     workload.config.steps_per_call = u32::try_from(random.between(1, 16)).unwrap_or(1);
     workload.host.deeds =
         vec![(HostDeed::RemoveSession, 5), (HostDeed::Snapshot, 4), (HostDeed::Rest, 5)];
+    workload
+}
+
+/// Many messages at once, most of them with QoS 0, which the broker queues together if they come together.
+fn bursts(random: &mut Random) -> Workload {
+    let mut clients = Vec::new();
+    for number in 0..random.between(3, 6) {
+        let mut profile = Profile::any(as_index(number), random);
+        profile.burst = 40;
+        profile.is_alike = random.chance(800);
+        profile.qos = vec![QoS::AtMostOnce, QoS::AtMostOnce, QoS::AtMostOnce, QoS::AtLeastOnce];
+        profile.retain_per_mille = *random.pick(&[0, 0, 50]);
+        profile.gap = (10, 5000);
+        clients.push(profile);
+    }
+    let mut workload = workload(clients, random);
+    workload.config.queue_messages = *random.pick(&[5, 50, 1000]);
+    workload.config.queue_overflow =
+        *random.pick(&[QueueOverflow::DropOldest, QueueOverflow::DropNewest]);
+    workload.host.listens = false;
     workload
 }
 

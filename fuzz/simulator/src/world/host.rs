@@ -1,9 +1,11 @@
 //! The host's side of a world: every call of the broker, and what comes of it.
 
-use mqtt_broker_core::{ApplicationMessage, ConnectionHandle, Event, Lsn, Output, Request, Ticket};
+use mqtt_broker_core::{
+    ApplicationMessage, ConnectionHandle, Event, Lsn, Output, QueueOverflow, Request, Ticket,
+};
 use mqtt_codec::{
-    Framed, Packet, Properties, Property, QoS, ReasonCode, Sender, TopicFilter, TopicName, Version,
-    frame,
+    Delivery, Framed, Packet, Properties, Property, QoS, ReasonCode, Sender, TopicFilter,
+    TopicName, Version, frame,
 };
 
 use super::{Happening, NodeEvent, World};
@@ -50,7 +52,8 @@ impl World {
         }
     }
 
-    /// Offers the broker what a connection has brought, packet by packet.
+    /// Offers the broker what a connection has brought: packet by packet, but for QoS 0 messages that
+    /// are not told apart by what comes of them.
     pub(super) fn offer(&mut self, link: LinkId) {
         loop {
             let there = &mut self.links[link as usize];
@@ -64,7 +67,9 @@ impl World {
                 Ok(Framed::Incomplete { .. }) => Ok(None),
                 Err(_) => Err(()),
             };
+            let together = self.together(link, &unread);
             let len = match &whole {
+                _ if !together.is_empty() => together.iter().map(|(_, len)| len).sum(),
                 Ok(Some(found)) => found.encoded_len(),
                 _ => unread.len(),
             };
@@ -74,6 +79,9 @@ impl World {
             self.record(|| Recorded::Input(link, unread[..received.consumed].to_vec()));
             let is_taken = received.consumed == len;
             match whole {
+                Ok(Some(_)) if !together.is_empty() => {
+                    self.taken_together(link, &together, received.consumed);
+                }
                 Ok(Some(found)) if is_taken => {
                     let version = self.version(link).unwrap_or(Version::V3_1_1);
                     match found.decode(version) {
@@ -99,6 +107,59 @@ impl World {
             if received.consumed == 0 {
                 return;
             }
+        }
+    }
+
+    /// The messages at the front that are offered in one call, with their lengths; none if that is not
+    /// two or more. What comes of any of them comes of all: they are taken, and nobody is closed.
+    fn together<'a>(&self, link: LinkId, mut unread: &'a [u8]) -> Vec<(Packet<'a>, usize)> {
+        let config = &self.workload.config;
+        let is_plain = self.workload.name != "limits"
+            && config.queue_overflow != QueueOverflow::Disconnect
+            && !self.workload.host.listens;
+        let bond = self.oracles.model.bonds.get(&link);
+        let Some(bond) = bond.filter(|bond| is_plain && bond.is_open && bond.session.is_some())
+        else {
+            return Vec::new();
+        };
+        let version = bond.connect.as_ref().map_or(Version::V3_1_1, |connect| connect.version);
+        let mut together = Vec::new();
+        while let Ok(Framed::Complete(found)) =
+            frame(unread, Sender::Client, config.maximum_packet_size)
+        {
+            let Ok(packet @ Packet::Publish(publish)) = found.decode(version) else { break };
+            let allowed =
+                publish.topic.is_some_and(|topic| rules::allows(&bond.name, topic.as_str()));
+            let plain = publish.delivery == Delivery::AtMostOnce && !publish.retain;
+            if !plain || !allowed || publish.properties.topic_alias().is_some() {
+                break;
+            }
+            let len = found.encoded_len();
+            together.push((packet, len));
+            unread = &unread[len..];
+        }
+        if together.len() < 2 { Vec::new() } else { together }
+    }
+
+    /// Of messages that were offered in one call, those in the first so many bytes were taken.
+    fn taken_together(&mut self, link: LinkId, offered: &[(Packet<'_>, usize)], consumed: usize) {
+        let mut end = 0;
+        let taken = offered.iter().take_while(|(_, len)| {
+            end += len;
+            end <= consumed
+        });
+        let taken: Vec<_> = taken.collect();
+        for (packet, _) in &taken {
+            let messages = &self.messages;
+            self.trace.note(self.now, || format!("link {link} > {}", shown(packet, messages)));
+            self.trace.received(packet);
+        }
+        let causes: Vec<_> =
+            taken.iter().map(|(packet, len)| Cause::Packet(link, packet, *len)).collect();
+        let node = self.links[link as usize].node;
+        match causes.as_slice() {
+            [] => self.call(node, &Cause::Other),
+            causes => after_call(self, node, causes),
         }
     }
 
@@ -414,7 +475,9 @@ impl World {
 
 /// What is done after every call of the broker: its records go to the disk, the oracles see what it
 /// said, and the host does what it is told.
-pub(super) fn after_call(world: &mut World, node: NodeId, cause: &Cause<'_>) {
+///
+/// A call that was about several things says what it has to say at their end.
+pub(super) fn after_call(world: &mut World, node: NodeId, causes: &[Cause<'_>]) {
     let at = world.nodes[node].clock(world.now);
     let made = world.nodes[node].journal(at);
     if let Some(lsn) = made.newest {
@@ -452,8 +515,13 @@ pub(super) fn after_call(world: &mut World, node: NodeId, cause: &Cause<'_>) {
     let stats = world.nodes[node].stats();
     let lsn = made.change;
     let is_busy = world.nodes[node].broker.poll_timeout().is_some_and(|due| due <= at);
-    let numbers = (&world.nodes[node].before, &stats);
-    let call = Call { at, cause, told: &told, lsn, is_busy, stats: numbers };
+    let before = &world.nodes[node].before;
+    let [earlier @ .., last] = causes else { return };
+    for cause in earlier {
+        let call = Call { at, cause, told: &[], lsn, is_busy, stats: (before, before) };
+        world.oracles.call(&call, &world.messages);
+    }
+    let call = Call { at, cause: last, told: &told, lsn, is_busy, stats: (before, &stats) };
     world.oracles.call(&call, &world.messages);
     world.nodes[node].before = stats;
     for act in acts {
