@@ -150,6 +150,9 @@ pub struct Transmit<'a> {
 }
 
 /// What the broker wants of the host, from [`poll_output`](crate::Broker::poll_output).
+///
+/// It may name a connection that has ended since: what was queued before its
+/// [`handle_eof`](crate::Broker::handle_eof) still comes out, and is to be ignored.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Output<'a> {
@@ -229,6 +232,7 @@ pub struct Message<'a> {
 #[non_exhaustive]
 pub enum Request {
     /// May this client connect?
+    #[non_exhaustive]
     Connect {
         /// Who asks.
         peer: Peer,
@@ -240,9 +244,14 @@ pub enum Request {
         password: Option<Vec<u8>>,
     },
     /// What of this Authentication Data?
+    #[non_exhaustive]
     Authenticate {
         /// The Client Identifier; empty if the broker is to assign one.
         client_identifier: String,
+        /// The User Name that the client connected with, if it gave one.
+        user_name: Option<String>,
+        /// Where it is.
+        peer: Peer,
         /// The Authentication Method.
         method: String,
         /// The Authentication Data.
@@ -251,9 +260,14 @@ pub enum Request {
         step: AuthenticationStep,
     },
     /// May this client publish this?
+    #[non_exhaustive]
     Publish {
         /// The Client Identifier.
         client_identifier: String,
+        /// The User Name that the client connected with, if it gave one.
+        user_name: Option<String>,
+        /// Where it is.
+        peer: Peer,
         /// The Topic Name.
         topic: String,
         /// Its Quality of Service.
@@ -262,25 +276,40 @@ pub enum Request {
         retain: bool,
     },
     /// May this client subscribe to this?
+    #[non_exhaustive]
     Subscribe {
         /// The Client Identifier.
         client_identifier: String,
+        /// The User Name that the client connected with, if it gave one.
+        user_name: Option<String>,
+        /// Where it is.
+        peer: Peer,
         /// The Topic Filter, with its `$share/…/` prefix if it has one.
         filter: String,
         /// What it asks for.
         options: SubscriptionOptions,
     },
     /// May this client unsubscribe from this?
+    #[non_exhaustive]
     Unsubscribe {
         /// The Client Identifier.
         client_identifier: String,
+        /// The User Name that the client connected with, if it gave one.
+        user_name: Option<String>,
+        /// Where it is.
+        peer: Peer,
         /// The Topic Filter, with its `$share/…/` prefix if it has one.
         filter: String,
     },
     /// May this client have this message?
+    #[non_exhaustive]
     Deliver {
         /// The Client Identifier.
         client_identifier: String,
+        /// The User Name that the client connected with, if it gave one.
+        user_name: Option<String>,
+        /// Where it is.
+        peer: Peer,
         /// The Topic Name.
         topic: String,
     },
@@ -289,24 +318,23 @@ pub enum Request {
 impl Request {
     /// The bytes of its own copies.
     pub(crate) fn heap(&self) -> usize {
-        match self {
+        let (client_identifier, user_name, more) = match self {
             Self::Connect { client_identifier, user_name, password, .. } => {
-                client_identifier.capacity()
-                    + user_name.as_ref().map_or(0, String::capacity)
-                    + password.as_ref().map_or(0, Vec::capacity)
+                (client_identifier, user_name, password.as_ref().map_or(0, Vec::capacity))
             }
-            Self::Authenticate { client_identifier, method, data, .. } => {
-                client_identifier.capacity() + method.capacity() + data.capacity()
+            Self::Authenticate { client_identifier, user_name, method, data, .. } => {
+                (client_identifier, user_name, method.capacity() + data.capacity())
             }
-            Self::Publish { client_identifier, topic, .. }
-            | Self::Deliver { client_identifier, topic } => {
-                client_identifier.capacity() + topic.capacity()
+            Self::Publish { client_identifier, user_name, topic, .. }
+            | Self::Deliver { client_identifier, user_name, topic, .. } => {
+                (client_identifier, user_name, topic.capacity())
             }
-            Self::Subscribe { client_identifier, filter, .. }
-            | Self::Unsubscribe { client_identifier, filter } => {
-                client_identifier.capacity() + filter.capacity()
+            Self::Subscribe { client_identifier, user_name, filter, .. }
+            | Self::Unsubscribe { client_identifier, user_name, filter, .. } => {
+                (client_identifier, user_name, filter.capacity())
             }
-        }
+        };
+        client_identifier.capacity() + user_name.as_ref().map_or(0, String::capacity) + more
     }
 }
 

@@ -169,9 +169,9 @@ impl Outputs {
         }
     }
 
-    /// Whether half the room for messages is free: a long replay goes on then.
+    /// Whether half the room for messages is free, or all of it: a long replay goes on then.
     pub(crate) const fn is_roomy(&self) -> bool {
-        self.optional < self.limit / 2
+        self.optional <= self.limit / 2
     }
 
     /// A message that there was no room for elsewhere.

@@ -1,5 +1,6 @@
 //! The host's rules: who may connect, publish, subscribe and receive.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -17,7 +18,8 @@ pub enum Verdict {
     /// Yes.
     Allow,
     /// Yes, with Authentication Data for the client; to [`Policy::authenticate`] only, elsewhere
-    /// the same as `Allow`.
+    /// the same as `Allow`. More than 65,535 bytes, which no packet has room for, are a denial with
+    /// 0x83 Implementation specific error; so they are in a `Challenge`.
     AllowWith(Vec<u8>),
     /// Not yet: the client is sent this Authentication Data and has to answer it; to
     /// [`Policy::authenticate`] only, elsewhere a denial.
@@ -43,6 +45,16 @@ pub enum Verdict {
 impl Verdict {
     /// No: 0x87 Not authorized.
     pub const DENY: Self = Self::Deny(ReasonCode::NOT_AUTHORIZED);
+
+    /// This answer, or a denial in place of data that no packet has room for.
+    pub(crate) fn sendable(self) -> Self {
+        match self {
+            Self::AllowWith(data) | Self::Challenge(data) if data.len() > usize::from(u16::MAX) => {
+                Self::Deny(ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR)
+            }
+            answer => answer,
+        }
+    }
 
     /// The reason code of a plain question's denial, if it is one.
     pub(crate) fn denial(&self) -> Option<ReasonCode> {
@@ -115,6 +127,39 @@ pub trait Policy {
         Verdict::Allow
     }
 }
+
+macro_rules! forwarded {
+    ($of:ty) => {
+        impl<P: Policy + ?Sized> Policy for $of {
+            fn connect(&mut self, request: &ConnectRequest<'_>) -> Verdict {
+                (**self).connect(request)
+            }
+
+            fn authenticate(&mut self, request: &AuthenticateRequest<'_>) -> Verdict {
+                (**self).authenticate(request)
+            }
+
+            fn publish(&mut self, request: &PublishRequest<'_>) -> Verdict {
+                (**self).publish(request)
+            }
+
+            fn subscribe(&mut self, request: &SubscribeRequest<'_>) -> Verdict {
+                (**self).subscribe(request)
+            }
+
+            fn unsubscribe(&mut self, request: &UnsubscribeRequest<'_>) -> Verdict {
+                (**self).unsubscribe(request)
+            }
+
+            fn deliver(&mut self, request: &DeliverRequest<'_>) -> Verdict {
+                (**self).deliver(request)
+            }
+        }
+    };
+}
+
+forwarded!(&mut P);
+forwarded!(Box<P>);
 
 /// The policy without rules: everything is allowed to everyone.
 #[derive(Clone, Copy, Debug, Default)]

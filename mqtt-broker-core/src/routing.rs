@@ -55,7 +55,12 @@ impl Broker {
         }
         let matches = self.matches.subscribers.len() + self.matches.groups.len();
         self.admit_routing(draft, matches)?;
-        let publication = self.publications.insert(draft)?;
+        let mut inserted = self.publications.insert(draft);
+        if inserted.is_err() && !self.burst.is_empty() {
+            self.end_burst(now);
+            inserted = self.publications.insert(draft);
+        }
+        let publication = inserted?;
         if self.is_for_burst(draft, origin) {
             self.join_burst(now, publication, origin);
             return Ok(true);

@@ -9,8 +9,8 @@ impl Broker {
     /// durable when it is: for a host that has something to promise itself, of a message it has
     /// [published](Self::publish), say.
     #[must_use]
-    pub const fn newest_record(&self) -> Lsn {
-        self.journal.last()
+    pub fn newest_record(&self) -> Lsn {
+        self.journal.last().max(self.journal.gate())
     }
 
     /// Journals a change of a Session, if it lasts. The record that it is in.

@@ -160,7 +160,6 @@ fn travels(property: &Property<'_>) -> bool {
             | Property::PayloadFormatIndicator(_)
             | Property::ContentType(_)
             | Property::ResponseTopic(_)
-            | Property::CorrelationData(_)
             | Property::UserProperty(..)
-    )
+    ) || matches!(property, Property::CorrelationData(data) if data.len() <= usize::from(u16::MAX))
 }

@@ -40,6 +40,8 @@ impl Broker {
 
 impl Work {
     pub(crate) const fn new(per_call: u32) -> Self {
+        // None at all would be a broker that does nothing, for ever.
+        let per_call = if per_call == 0 { 1 } else { per_call };
         Self { per_call, done: 0, share: 0 }
     }
 

@@ -73,6 +73,8 @@ impl Broker {
         }
         let request = Request::Deliver {
             client_identifier: String::from(client.client_identifier()),
+            user_name: client.user_name().map(String::from),
+            peer: client.peer(),
             topic: topic.as_str().to_string(),
         };
         self.defer_delivery(now, index, request);

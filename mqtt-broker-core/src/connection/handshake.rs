@@ -229,7 +229,10 @@ impl Broker {
                 session_present: opened.present,
             })
         });
-        self.send_again(opened.session);
+        // Nothing comes before a CONNACK: without one the connection ends.
+        if self.closing.iter().all(|(handle, _)| handle.index != index) {
+            self.send_again(opened.session);
+        }
         Ok(())
     }
 
@@ -324,7 +327,7 @@ impl Broker {
                 list.push(Property::SessionExpiryInterval(session.expiry_interval));
             }
         }
-        if let Some(maximum) = NonZeroU16::new(config.receive_maximum) {
+        if let Some(maximum) = NonZeroU16::new(config.receive_maximum.max(1)) {
             if maximum != NonZeroU16::MAX {
                 list.push(Property::ReceiveMaximum(maximum));
             }

@@ -263,6 +263,7 @@ impl Broker {
     }
 
     fn wait(&mut self, now: Instant, index: u32, consumed: usize, needed: usize) -> Received {
+        self.end_burst(now);
         self.commit(now);
         if let Some(connection) = self.connections.get_mut(index) {
             connection.waiting = true;

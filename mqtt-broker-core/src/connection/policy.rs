@@ -5,11 +5,9 @@
 //! again and what was answered is not asked twice.
 
 use alloc::boxed::Box;
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
 
-use mqtt_codec::{
-    Connect, QoS, ReasonCode, SubscriptionOptions, TopicFilter, TopicName, Utf8String,
-};
+use mqtt_codec::{Connect, QoS, ReasonCode, SubscriptionOptions, TopicFilter, TopicName};
 use smallvec::SmallVec;
 
 use crate::boundary::{Request, Ticket};
@@ -112,7 +110,7 @@ impl Broker {
             }
         };
         if verdict != Verdict::Defer {
-            return Some(verdict);
+            return Some(verdict.sendable());
         }
         if self.stats.deferred >= self.config.limits.deferred {
             self.reached(Limit::Deferred, index);
@@ -141,7 +139,7 @@ impl Broker {
         };
         question.ticket = None;
         self.stats.deferred -= 1;
-        let verdict = if verdict == Verdict::Defer { Verdict::DENY } else { verdict };
+        let verdict = if verdict == Verdict::Defer { Verdict::DENY } else { verdict.sendable() };
         question.answers.push((question.number, verdict));
         // The client was not heard meanwhile: its Keep Alive starts anew.
         connection.last_received = now;
@@ -219,35 +217,35 @@ impl Broker {
     }
 
     fn request(&self, index: u32, ask: Ask<'_>) -> Request {
-        let client = |connect| String::from(self.client_of(index, connect).client_identifier());
+        let connect = match ask {
+            Ask::Connect(connect) => Some(connect),
+            Ask::Authenticate { connect, .. } | Ask::Publish { connect, .. } => connect,
+            Ask::Subscribe { .. } | Ask::Unsubscribe { .. } => None,
+        };
+        let client = self.client_of(index, connect);
+        let client_identifier = client.client_identifier().to_string();
+        let (user_name, peer) = (client.user_name().map(ToString::to_string), client.peer());
         match ask {
-            Ask::Connect(connect) => Request::Connect {
-                peer: self.connections.get(index).map(|c| c.peer).unwrap_or_default(),
-                client_identifier: connect.client_identifier.as_str().to_string(),
-                user_name: connect.user_name.map(owned),
-                password: connect.password.map(<[u8]>::to_vec),
-            },
-            Ask::Authenticate { connect, method, data, step } => Request::Authenticate {
-                client_identifier: client(connect),
-                method: method.to_string(),
-                data: data.to_vec(),
-                step,
-            },
-            Ask::Publish { connect, topic, qos, retain, .. } => Request::Publish {
-                client_identifier: client(connect),
-                topic: topic.as_str().to_string(),
-                qos,
-                retain,
-            },
-            Ask::Subscribe { filter, options } => Request::Subscribe {
-                client_identifier: client(None),
-                filter: filter.as_str().to_string(),
-                options,
-            },
-            Ask::Unsubscribe { filter } => Request::Unsubscribe {
-                client_identifier: client(None),
-                filter: filter.as_str().to_string(),
-            },
+            Ask::Connect(connect) => {
+                let password = connect.password.map(<[u8]>::to_vec);
+                Request::Connect { peer, client_identifier, user_name, password }
+            }
+            Ask::Authenticate { method, data, step, .. } => {
+                let (method, data) = (method.to_string(), data.to_vec());
+                Request::Authenticate { client_identifier, user_name, peer, method, data, step }
+            }
+            Ask::Publish { topic, qos, retain, .. } => {
+                let topic = topic.as_str().to_string();
+                Request::Publish { client_identifier, user_name, peer, topic, qos, retain }
+            }
+            Ask::Subscribe { filter, options } => {
+                let filter = filter.as_str().to_string();
+                Request::Subscribe { client_identifier, user_name, peer, filter, options }
+            }
+            Ask::Unsubscribe { filter } => {
+                let filter = filter.as_str().to_string();
+                Request::Unsubscribe { client_identifier, user_name, peer, filter }
+            }
         }
     }
 
@@ -262,8 +260,4 @@ impl Broker {
     const fn client_of<'a>(&'a self, index: u32, connect: Option<&'a Connect<'a>>) -> Client<'a> {
         Client { broker: self, index, connect }
     }
-}
-
-fn owned(string: Utf8String<'_>) -> String {
-    string.as_str().to_string()
 }

@@ -155,7 +155,7 @@ impl Broker {
             return Ok(());
         }
         let unacknowledged = connection.unreleased.saturating_add(connection.held_pubacks);
-        if unacknowledged >= self.config.receive_maximum {
+        if unacknowledged >= self.config.receive_maximum.max(1) {
             self.reached(Limit::ReceiveMaximum, index);
             violation(ReasonCode::RECEIVE_MAXIMUM_EXCEEDED, "more than the Receive Maximum")?;
         }

@@ -84,6 +84,7 @@ impl Broker {
             && subscribers <= self.work.of_one_kind().max(AT_ONCE)
             && self.peers.is_none()
             && self.locals.is_empty()
+            && self.config.queue_overflow != crate::config::QueueOverflow::Disconnect
             // Where memory is short, what is queued counts for what comes next.
             && !self.account.is_short()
             && !self.is_planted(Defect::LostEnqueue)

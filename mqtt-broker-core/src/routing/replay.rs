@@ -295,6 +295,12 @@ impl Broker {
     }
 
     fn slice(&mut self, now: Instant, replay: &mut Replay) -> Slice {
+        // Whoever has unsubscribed meanwhile gets nothing more.
+        let filter = TopicFilter::assume_valid(replay.scan.filter());
+        let subscribes = self.subscriptions.get(filter, replay.subscriber).is_some();
+        if !is_local(replay.subscriber) && !subscribes {
+            return Slice::Done;
+        }
         let mut budget = SLICE;
         loop {
             if !self.has_room(replay.subscriber) {

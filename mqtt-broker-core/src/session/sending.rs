@@ -326,7 +326,8 @@ impl Broker {
         //= [MQTT-4.3.2-1]
         //= [MQTT-4.3.3-1]
         let growth = state.in_flight.growth();
-        if growth > 0 && !self.account.has_room(growth) {
+        // With nothing under way nothing would come to try again.
+        if growth > 0 && state.in_flight.len() > 0 && !self.account.has_room(growth) {
             return false;
         }
         copy.flags.set(Flags::ON_WIRE, true);
@@ -393,7 +394,10 @@ impl Broker {
             gave_way |= shed;
             let index = state.connection;
             match self.config.queue_overflow {
-                QueueOverflow::DropOldest if !state.waiting.is_empty() => {
+                QueueOverflow::DropOldest
+                    if !state.waiting.is_empty()
+                        && (room || immediate && !live || unsent.saturating_add(size) <= bytes) =>
+                {
                     self.drop_oldest(session, cause);
                     continue;
                 }

@@ -35,9 +35,10 @@ impl Broker {
         let mut found = self.sessions.find(client_identifier);
         let expiry_interval = self.expiry_interval(connect);
         let claim = if expiry_interval > 0 { Claim::Lasting } else { Claim::New };
-        if found.is_none() {
+        let goes_on = found.and_then(|key| self.sessions.get(key));
+        if goes_on.is_none_or(|state| expiry_interval > 0 && !state.is_persistent()) {
             let (limits, lasts) = (&self.config.limits, expiry_interval > 0);
-            if self.sessions.len() >= limits.sessions
+            if found.is_none() && self.sessions.len() >= limits.sessions
                 || lasts && self.sessions.len() >= limits.lasting_sessions
             {
                 return Err(Limit::Sessions);

@@ -181,13 +181,17 @@ impl Groups {
         let (name, members) = (boxed(name, &self.account)?, SiteList::default());
         self.last_serial = self.last_serial.checked_add(1).unwrap_or(1);
         let serial = self.last_serial;
-        let key = self.slab.insert(Group { name, node, entry: 0, members, serial, turn: None })?;
+        let key = self
+            .slab
+            .insert(Group { name, node, entry: 0, members, serial, turn: None })
+            .inspect_err(|_| self.account.give(bytes))?;
         let entered = table.insert_group(list, node, key).and_then(|entry| {
             self.slab.get_mut(key).ok_or(Full)?.entry = entry;
             self.enter(key).inspect_err(|_| table.remove(list, None, entry))
         });
         if let Err(full) = entered {
             self.slab.remove(key);
+            self.account.give(bytes);
             return Err(full);
         }
         self.name_bytes += bytes;

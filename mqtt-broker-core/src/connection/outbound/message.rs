@@ -190,7 +190,10 @@ impl Broker {
         if wanted > room.len() && !fresh {
             return Step::Full;
         }
-        if let Some(aliases) = &mut connection.aliases {
+        // An alias that is told makes the packet longer.
+        let maximum = connection.maximum_packet_size.get() as usize;
+        let aliases = connection.aliases.as_mut().filter(|_| whole + alias_bytes <= maximum);
+        if let Some(aliases) = aliases {
             match aliases.outgoing(publication.topic()) {
                 Outgoing::Name => {}
                 Outgoing::NameAndAlias(alias) => head.topic_alias = Some(alias),
