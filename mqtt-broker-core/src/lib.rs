@@ -29,22 +29,26 @@
 //!     input: Vec<u8>,
 //!     /// Taken from the broker and not written yet.
 //!     output: Vec<u8>,
+//!     /// Not read from until `Output::Resume`.
 //!     waiting: bool,
+//!     /// Ends when `output` is written.
 //!     closing: bool,
+//!     /// Ends now: there is nobody to write to.
+//!     gone: bool,
 //! }
 //!
-//! fn now() -> Instant {
-//!     let since_epoch = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
-//!     Instant(since_epoch.as_micros() as u64)
-//! }
-//!
-//! fn find(sockets: &mut [Socket], handle: ConnectionHandle) -> &mut Socket {
-//!     sockets.iter_mut().find(|socket| socket.handle == handle).expect("open until handle_eof")
+//! /// `None`: it ended before this was said of it.
+//! fn find(sockets: &mut [Socket], handle: ConnectionHandle) -> Option<&mut Socket> {
+//!     sockets.iter_mut().find(|socket| socket.handle == handle)
 //! }
 //!
 //! fn main() -> std::io::Result<()> {
 //!     let listener = TcpListener::bind("127.0.0.1:1883")?;
 //!     listener.set_nonblocking(true)?;
+//!     // The system's clock may step, so it is asked once and carried on by one that does not.
+//!     let epoch = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+//!     let started = std::time::Instant::now();
+//!     let now = || Instant(0) + (epoch + started.elapsed());
 //!     let mut broker = Broker::new(Config::default());
 //!     let mut policy = AllowAll;
 //!     let mut sockets: Vec<Socket> = Vec::new();
@@ -55,7 +59,8 @@
 //!             stream.set_nonblocking(true)?;
 //!             if let Ok(handle) = broker.handle_accept(now(), Peer::new(address)) {
 //!                 let (input, output) = (Vec::new(), Vec::new());
-//!                 sockets.push(Socket { handle, stream, input, output, waiting: false, closing: false });
+//!                 let (waiting, closing, gone) = (false, false, false);
+//!                 sockets.push(Socket { handle, stream, input, output, waiting, closing, gone });
 //!             }
 //!         }
 //!         sockets.retain_mut(|socket| {
@@ -63,15 +68,14 @@
 //!                 match socket.stream.read(&mut buffer) {
 //!                     Ok(0) => socket.closing = true,
 //!                     Ok(len) => socket.input.extend_from_slice(&buffer[..len]),
-//!                     Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-//!                     Err(_) => socket.closing = true,
+//!                     Err(error) => socket.gone |= error.kind() != ErrorKind::WouldBlock,
 //!                 }
 //!                 let received =
 //!                     broker.handle_input(now(), socket.handle, &socket.input, &mut policy);
 //!                 socket.input.drain(..received.consumed);
 //!                 socket.waiting = received.waiting;
 //!             }
-//!             if socket.closing && socket.output.is_empty() {
+//!             if socket.gone || socket.closing && socket.output.is_empty() {
 //!                 broker.handle_eof(now(), socket.handle);
 //!                 return false;
 //!             }
@@ -81,23 +85,39 @@
 //!         // 2. What the broker wants.
 //!         while let Some(output) = broker.poll_output() {
 //!             match output {
-//!                 Output::Close(handle, _reason) => find(&mut sockets, handle).closing = true,
-//!                 Output::Resume(handle) => find(&mut sockets, handle).waiting = false,
+//!                 Output::Close(handle, _reason) => {
+//!                     if let Some(socket) = find(&mut sockets, handle) {
+//!                         socket.closing = true;
+//!                     }
+//!                 }
+//!                 Output::Resume(handle) => {
+//!                     if let Some(socket) = find(&mut sockets, handle) {
+//!                         socket.waiting = false;
+//!                     }
+//!                 }
 //!                 Output::Event(event) => println!("{event:?}"),
 //!                 _ => {} // this host looks at every connection below, and defers no verdict
 //!             }
 //!         }
-//!         // 3. What it has to send.
+//!         // 3. What it has to send. What the transport does not take stays in the broker, which
+//!         // bounds it.
 //!         for socket in &mut sockets {
-//!             while let Some(transmit) =
-//!                 broker.poll_transmit(now(), socket.handle, &mut buffer, &mut policy)
-//!             {
-//!                 let (len, payload) = (transmit.len, transmit.payload);
-//!                 socket.output.extend_from_slice(&buffer[..len]);
-//!                 socket.output.extend_from_slice(payload);
-//!             }
-//!             if let Ok(len) = socket.stream.write(&socket.output) {
-//!                 socket.output.drain(..len);
+//!             while !socket.gone {
+//!                 if socket.output.is_empty() {
+//!                     let Some(transmit) =
+//!                         broker.poll_transmit(now(), socket.handle, &mut buffer, &mut policy)
+//!                     else {
+//!                         break;
+//!                     };
+//!                     let (len, payload) = (transmit.len, transmit.payload);
+//!                     socket.output.extend_from_slice(&buffer[..len]);
+//!                     socket.output.extend_from_slice(payload);
+//!                 }
+//!                 match socket.stream.write(&socket.output) {
+//!                     Ok(len) => drop(socket.output.drain(..len)),
+//!                     Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+//!                     Err(_) => socket.gone = true,
+//!                 }
 //!             }
 //!         }
 //!         // 4. Sleep: here a little, in a real host until a socket or `broker.poll_timeout()`.
@@ -108,7 +128,8 @@
 //!
 //! A host that writes well polls a connection for bytes only after [`Output::Transmit`] has named
 //! it and only as long as the transport takes them: what is not polled stays in the broker, as
-//! small entries that share their publication, bounded by the [`Limits`].
+//! small entries that share their publication, bounded by the [`Limits`]. And it gives a connection
+//! that is closing some seconds: a client that never reads would keep it for ever.
 //!
 //! # The same, asynchronous
 //!
