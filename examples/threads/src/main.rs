@@ -21,6 +21,9 @@ use std::{thread, time};
 use journal::Unkept;
 use mqtt_broker_core::{AllowAll, Broker, Config, ConnectionHandle, Instant, Output, Peer};
 
+/// Each takes two threads, of which a system has thousands and not millions.
+const CONNECTIONS: u32 = 1_000;
+
 struct Host {
     start: time::Instant,
     /// Since 1970, since what a journal holds outlives this process.
@@ -91,9 +94,22 @@ impl Host {
         let ((transmit, transmits), (resume, resumes)) = (channel(), channel());
         self.lock().connections.insert(connection, Threads { transmit, resume });
         let (reader, writer) = (Arc::clone(self), Arc::clone(self));
-        thread::spawn(move || reader.read(connection, stream, &resumes));
-        thread::spawn(move || writer.write(connection, outward, &transmits));
-        Ok(())
+        let spawned = thread::Builder::new()
+            .spawn(move || writer.write(connection, outward, &transmits))
+            .and_then(|_| {
+                thread::Builder::new().spawn(move || reader.read(connection, stream, &resumes))
+            });
+        if spawned.is_err() {
+            // The system has no thread left: whoever has one goes on.
+            self.end(connection);
+        }
+        spawned.map(drop)
+    }
+
+    /// A thread that writes sees it, and closes.
+    fn end(&self, connection: ConnectionHandle) {
+        self.tell(|broker, now| broker.handle_eof(now, connection));
+        self.lock().connections.remove(&connection);
     }
 
     /// The reading thread: gives the broker what comes, until nothing comes any more.
@@ -111,8 +127,7 @@ impl Host {
                 }
             }
         }
-        self.tell(|broker, now| broker.handle_eof(now, connection));
-        self.lock().connections.remove(&connection);
+        self.end(connection);
     }
 
     /// The writing thread: sends what there is, also what is left at the end, then closes in order.
@@ -153,11 +168,13 @@ fn main() -> io::Result<()> {
     let listener = TcpListener::bind(&address)?;
     println!("listening on {}", listener.local_addr()?);
     let epoch = time::SystemTime::now().duration_since(time::UNIX_EPOCH).unwrap_or_default();
+    let mut config = Config::default();
+    config.limits.connections = CONNECTIONS;
     let (broker, journal) = match std::env::args_os().nth(2) {
-        None => (Broker::new(Config::default()), None),
+        None => (Broker::new(config), None),
         Some(path) => {
             let path = Path::new(&path);
-            let (broker, file) = journal::recover(path, Config::default(), Instant(0) + epoch)?;
+            let (broker, file) = journal::recover(path, config, Instant(0) + epoch)?;
             (broker, Some(file))
         }
     };
