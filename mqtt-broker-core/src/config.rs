@@ -8,7 +8,7 @@ use alloc::string::String;
 use mqtt_codec::QoS;
 
 pub use self::limit::{Limit, Reached};
-#[cfg(feature = "peers")]
+#[cfg(any(feature = "peers", doc))]
 use crate::boundary::Shard;
 
 #[doc = include_str!("config/limits.md")]
@@ -20,17 +20,18 @@ pub struct Config {
     /// Emit journal [`Record`](crate::Record)s and hold back what depends on them until
     /// [`durable`](crate::Broker::durable) says they are. Default off: nothing waits. With the feature
     /// `journal` only.
-    #[cfg(feature = "journal")]
+    // The documentation has it in any case: much refers to it.
+    #[cfg(any(feature = "journal", doc))]
     pub journal: bool,
     /// Emit [`Event`](crate::Event)s. Default on.
     pub events: bool,
     /// How many brokers are joined to be one, this one included; 0 and 1 are one that is alone. All
     /// of them are given the same number, and it is never changed where there is a journal: Sessions
     /// live where [`Shard::of`](crate::Shard::of) says. Default 1. With the feature `peers` only.
-    #[cfg(feature = "peers")]
+    #[cfg(any(feature = "peers", doc))]
     pub shards: u16,
     /// Which of them this one is, from 0 on. Default 0. With the feature `peers` only.
-    #[cfg(feature = "peers")]
+    #[cfg(any(feature = "peers", doc))]
     pub shard: Shard,
 
     /// Write down every call, for [`poll_recording`](crate::Broker::poll_recording): at most this
