@@ -22,7 +22,8 @@ pub use self::event::{DropCause, Event, RefusalCause};
 /// [`handle_eof`](crate::Broker::handle_eof).
 ///
 /// Slots are used again, generations are not: a handle kept too long names nothing and every call
-/// with it is harmless.
+/// with it is harmless. It means nothing to another [`Broker`](crate::Broker), which may take it for
+/// one of its own: a host with several keeps apart whose it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionHandle {
     pub(crate) index: u32,

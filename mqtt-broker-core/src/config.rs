@@ -46,7 +46,7 @@ pub struct Config {
     #[doc(hidden)]
     pub defect: Option<crate::defect::Defect>,
 
-    /// QoS 1 and 2 PUBLISH packets a client may have unacknowledged; 1 to 65,535. Told to 5.0
+    /// QoS 1 and 2 PUBLISH packets a client may have unacknowledged; 0 counts as 1. Told to 5.0
     /// clients, and 5.0 clients that overrun it are disconnected. Default 1,024.
     pub receive_maximum: u16,
     /// The largest packet accepted, in bytes of the whole packet; at least 128. Default 1 MiB and
@@ -76,8 +76,8 @@ pub struct Config {
     /// The longest a message waits, in seconds, also where its publisher asked for longer or for
     /// ever; `u32::MAX` is no bound. Default no bound.
     pub message_expiry_maximum: u32,
-    /// QoS 1 and 2 messages under way to a client that states no Receive Maximum of its own.
-    /// Default 64.
+    /// QoS 1 and 2 messages under way to a client that states no Receive Maximum of its own; 0
+    /// counts as 1. Default 64.
     pub inflight_messages: u16,
     /// Messages that may wait for one client because it is away or its window is full; what only
     /// waits for the transport is bounded by `queue_bytes`. Default 1,000.
@@ -93,9 +93,11 @@ pub struct Config {
     pub queue_qos0: bool,
     /// Whether a client may leave its Client Identifier to the broker. Default yes.
     pub allow_empty_client_id: bool,
-    /// How long a new connection has for its CONNECT, in seconds. Default 10.
+    /// How long a new connection has for its CONNECT, in seconds; 0 is at once, not never.
+    /// Default 10.
     pub connect_timeout: u16,
-    /// How long a deferred question may stay open, in seconds; then it is denied. Default 10.
+    /// How long a deferred question may stay open, in seconds; then it is denied. 0 is at once, not
+    /// never. Default 10.
     pub decision_timeout: u16,
     /// Whether [`Policy::deliver`](crate::Policy::deliver) is asked for every copy that is sent.
     /// Default no.
@@ -108,7 +110,7 @@ pub struct Config {
     /// Whether a payload that is declared UTF-8 is checked to be. Default no.
     pub validate_payload_format: bool,
     /// How many steps of work one call takes before it puts off what is left: fewer make shorter calls,
-    /// and more writes of a large burst. Default
+    /// and more writes of a large burst; 0 counts as 1. Default
     /// [`Broker::STEPS_PER_CALL`](crate::Broker::STEPS_PER_CALL), where a step is explained.
     pub steps_per_call: u32,
 

@@ -6,6 +6,10 @@ use core::ops::Add;
 ///
 /// The broker never reads a clock. With a store the epoch has to survive restarts (the Unix epoch
 /// does), because deadlines are kept as instants.
+///
+/// While it runs, a host carries a monotonic clock on from the epoch: it asks the system's clock once,
+/// and adds what has passed since. A clock that is set may step. A step forwards ends every connection
+/// with a Keep Alive, and one backwards puts off all deadlines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Instant(pub u64);
 
@@ -23,6 +27,12 @@ impl Instant {
     #[must_use]
     pub const fn from_millis(milliseconds: u64) -> Self {
         Self(milliseconds.saturating_mul(1_000))
+    }
+
+    /// An instant `microseconds` after the epoch.
+    #[must_use]
+    pub const fn from_micros(microseconds: u64) -> Self {
+        Self(microseconds)
     }
 
     /// Microseconds since the epoch.
