@@ -1,5 +1,6 @@
 //! A complete MQTT 3.1, 3.1.1 and 5.0 broker as a pure state machine: no sockets, no clock, no
-//! threads, no randomness, no async runtime; `no_std` with `alloc`.
+//! threads, no randomness, no async runtime; `no_std` with `alloc`, on a machine with atomic
+//! compare-and-swap (a Cortex-M3 and up, not a Cortex-M0).
 //!
 //! The host owns the transports, the time and the rules. It tells the [`Broker`] what came in and
 //! what time it is, and the broker tells it what to send, when to wake up and what happened:
@@ -167,6 +168,8 @@
 //! - `peers`: [`Config::shards`] and [`Config::shard`]. Without it every broker is alone.
 //! - `recording`: a recording of every call, and its playback; with both of the above.
 //! - `embedded-io-async`, `futures`: the driver.
+//! - `planted-defects`: for this repository's own tests, which look whether they find a defect. Nobody
+//!   else turns it on.
 
 #![no_std]
 #![forbid(unsafe_code)]
