@@ -89,6 +89,8 @@ pub(crate) struct Connection {
     pub(crate) asked_to_last: bool,
     /// The peer says nothing beyond what has come.
     pub(crate) input_ended: bool,
+    /// Its input had to wait, and it has not been heard since: its silence was not its own.
+    pub(crate) was_stopped: bool,
     /// It was sent a CONNACK of success: DISCONNECT has a meaning.
     pub(crate) greeted: bool,
     pub(crate) aliases: Option<Box<TopicAliases>>,
@@ -108,6 +110,8 @@ pub(crate) struct Connection {
     /// QoS 0 messages in both, and the bytes that they count for in the Session's queue.
     pub(crate) live_messages: u32,
     pub(crate) live_bytes: u32,
+    /// Those of them in `held`: what is published later stays behind them.
+    pub(crate) held_live: u32,
     /// QoS 1 messages received whose PUBACK is held back.
     pub(crate) held_pubacks: u16,
     /// QoS 2 messages received on this connection and not released: what an earlier one left counts
@@ -144,12 +148,14 @@ impl Connection {
             answer_bytes: 0,
             live_messages: 0,
             live_bytes: 0,
+            held_live: 0,
             held_pubacks: 0,
             unreleased: 0,
             notified: false,
             waiting: false,
             asked_to_last: false,
             input_ended: false,
+            was_stopped: false,
             greeted: false,
             problem_information: true,
             receive_maximum: u16::MAX,

@@ -100,18 +100,25 @@ impl Outputs {
     }
 
     pub(crate) fn push_event(&mut self, event: Event) {
-        let event = Pending::Event(Box::new(event));
-        if !self.has_room() {
-            return;
-        }
-        let bytes = self.event_bytes.saturating_add(event.heap());
-        if bytes > self.event_limit || self.account.take(event.heap()).is_err() {
+        if !self.take_event(event) {
             self.dropped += 1;
-            return;
         }
-        self.event_bytes = bytes;
-        self.optional += 1;
-        self.push_back(event);
+    }
+
+    /// Whether there is room for the event, which is in the queue then.
+    fn take_event(&mut self, event: Event) -> bool {
+        if self.optional >= self.limit {
+            return false;
+        }
+        let event = Pending::Event(Box::new(event));
+        let bytes = self.event_bytes.saturating_add(event.heap());
+        let fits = bytes <= self.event_limit && self.account.take(event.heap()).is_ok();
+        if fits {
+            self.event_bytes = bytes;
+            self.optional += 1;
+            self.push_back(event);
+        }
+        fits
     }
 
     /// Whether the message was taken; if not, its reference is still the caller's. Those that
@@ -160,12 +167,8 @@ impl Outputs {
     #[inline]
     pub(crate) fn tell_dropped(&mut self, wanted: bool) {
         let count = self.dropped - self.told;
-        if count == 0 || self.optional >= self.limit {
-            return;
-        }
-        self.told = self.dropped;
-        if wanted {
-            self.push_event(Event::OutputsDropped { count });
+        if count > 0 && (!wanted || self.take_event(Event::OutputsDropped { count })) {
+            self.told = self.dropped;
         }
     }
 

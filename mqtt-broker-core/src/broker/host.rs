@@ -31,6 +31,10 @@ impl Broker {
         if len > self.config.maximum_packet_size as usize {
             return Err(Error::TooLarge);
         }
+        if self.spreads_for_host() {
+            // It cannot be asked to wait, and what it publishes stays in order.
+            self.finish_spreads(now);
+        }
         self.work.begin();
         let draft = Draft {
             topic: message.topic,
@@ -126,6 +130,8 @@ impl Broker {
         filter: TopicFilter<'_>,
     ) -> bool {
         self.record(now, &Call::RemoveSubscription { client: client_identifier, filter });
+        // A copy that has yet to be queued would come after the end of its subscription.
+        self.finish_spreads(now);
         let session = self.sessions.find(client_identifier);
         let removed = session.is_some_and(|session| self.unsubscribe_session(session, filter));
         self.settle(now);

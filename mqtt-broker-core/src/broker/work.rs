@@ -91,6 +91,7 @@ impl Broker {
             || !self.unsent.is_empty()
             || self.shut_from.is_some()
             || !self.spreads.is_empty()
+            || self.connections.waiting_for(For::Spread) > 0
             || self.connections.waiting_for(For::Turn) > 0
             || self.has_room_to_give()
             || self.is_snapshot_ready()

@@ -142,9 +142,13 @@ impl Broker {
             connection.promised = lsn;
         }
         // An answer cannot be left out, nor can a message that has its Packet Identifier.
-        let urgent = !matches!(item, Item::Live { .. });
+        let is_live = matches!(item, Item::Live { .. });
+        let urgent = !is_live;
         let overtakes = lsn > Lsn(0) && self.is_releasing(index);
         let Some(connection) = self.connections.get_mut(index) else { return };
+        // A retained message of the topic may be held back: it is the older one.
+        //= [MQTT-4.6.0-6]
+        let overtakes = overtakes || is_live && connection.held_live > 0;
         if self.journal.is_durable(lsn) && !connection.connack_held && !overtakes {
             let (lines, line) = (&mut self.entries.outgoing, &mut connection.outgoing);
             if lines.push(line, item).is_ok()
@@ -163,6 +167,7 @@ impl Broker {
             if let Item::Ack { kind: AckKind::Puback, .. } = item {
                 connection.held_pubacks = connection.held_pubacks.saturating_add(1);
             }
+            connection.held_live += u32::from(is_live);
             self.connections.line_up(For::Durable, index);
             return;
         }
@@ -201,9 +206,10 @@ impl Broker {
         let mut held = core::mem::take(&mut connection.held);
         let mut kept = List::default();
         let (mut after_connack, mut put_off, mut overfull) = (false, false, false);
-        let mut moved = 0_u32;
+        let (mut moved, mut kept_live) = (0_u32, false);
         while let Some(&(lsn, item)) = self.entries.held.front(&held).first() {
-            let durable = self.journal.is_durable(lsn);
+            let is_live = matches!(item, Item::Live { .. });
+            let durable = self.journal.is_durable(lsn) && !(is_live && kept_live);
             // What only waited for the CONNACK may lie behind what is not durable yet; without one
             // the rest is in order.
             if !durable && !after_connack {
@@ -225,6 +231,8 @@ impl Broker {
                 break;
             }
             moved = moved.saturating_add(1);
+            connection.held_live -= u32::from(is_live && durable);
+            kept_live |= is_live && !durable;
             if durable && matches!(item, Item::Ack { kind: AckKind::Puback, .. }) {
                 connection.held_pubacks = connection.held_pubacks.saturating_sub(1);
             }

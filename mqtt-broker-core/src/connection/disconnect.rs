@@ -148,6 +148,7 @@ impl Broker {
         let key = core::mem::replace(&mut connection.session, NONE);
         connection.state = State::Closing;
         connection.held_pubacks = 0;
+        connection.held_live = 0;
         connection.connack_held = false;
         connection.promised = Lsn(0);
         let mut outgoing = core::mem::take(&mut connection.outgoing);

@@ -161,6 +161,7 @@ impl Broker {
     ) -> Handled {
         let Some(connection) = self.connections.get_mut(index) else { return Ok(Flow::Next) };
         connection.last_received = now;
+        connection.was_stopped = false;
         let state = connection.state;
         // Refused for its place before it is read: no work is done for nobody.
         //= [MQTT-3.1.0-1]

@@ -37,6 +37,12 @@ impl Broker {
                 self.resume(index);
             }
         }
+        if let Some(connection) = self.connections.get_mut(index) {
+            if core::mem::take(&mut connection.was_stopped) {
+                // What it said meanwhile has yet to be offered: it is given its time anew.
+                connection.last_received = now;
+            }
+        }
         let overdue = self.connection_deadline(now, index).is_some_and(|at| at <= now);
         let Some(connection) = self.connections.get(index) else { return };
         match connection.state {

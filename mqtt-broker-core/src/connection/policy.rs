@@ -192,6 +192,7 @@ impl Broker {
         let open = connection.question.as_ref().is_some_and(|question| question.ticket.is_some());
         if connection.waiting && !open && !clogged && connection.throttled().is_none() {
             connection.waiting = false;
+            connection.was_stopped = true;
             if let Some(handle) = self.connections.handle(index) {
                 self.outputs.push(Pending::Resume(handle));
             }

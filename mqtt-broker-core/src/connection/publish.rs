@@ -94,7 +94,7 @@ impl Broker {
             self.wait_for_room(index);
             return Ok(Flow::Line);
         }
-        if self.wait_for_spread(index, key) || self.wait_for_host(now, index, topic) {
+        if self.wait_for_spread(now, index, key, topic) || self.wait_for_host(now, index, topic) {
             return Ok(Flow::Line);
         }
         let refusal = match self.refusal_of(index, publish, topic) {

@@ -18,7 +18,7 @@ use crate::broker::{Broker, NEWCOMER};
 use crate::config::Limit;
 use crate::defect::Defect;
 use crate::journal::SessionChange;
-use crate::policy::{Policy, Verdict};
+use crate::policy::Policy;
 use crate::session::queue::NONE;
 use crate::store::Claim;
 use crate::time::Instant;
@@ -56,6 +56,8 @@ pub(crate) struct Progress {
     turns: SmallVec<[(usize, u64); 1]>,
     /// The first words that say more than a reason code.
     words: &'static str,
+    /// What the policy has said of further filters; `None` is yes.
+    denials: SmallVec<[Option<ReasonCode>; 8]>,
     /// The interests of the filters of this turn, and the mark that the peers are to answer; 0 if
     /// they have not been told.
     interests: SmallVec<[u32; 1]>,
@@ -71,10 +73,15 @@ impl Progress {
         let outcomes =
             if outcomes.spilled() { outcomes.capacity() * size_of::<Outcome>() } else { 0 };
         let turns = if turns.spilled() { turns.capacity() * size_of::<(usize, u64)>() } else { 0 };
-        let interests = &self.interests;
+        let (interests, denials) = (&self.interests, &self.denials);
         let interests =
             if interests.spilled() { interests.capacity() * size_of::<u32>() } else { 0 };
-        outcomes + turns + interests
+        let denials = if denials.spilled() {
+            denials.capacity() * size_of::<Option<ReasonCode>>()
+        } else {
+            0
+        };
+        outcomes + turns + interests + denials
     }
 
     /// The mark that it waits for.
@@ -136,18 +143,18 @@ impl Broker {
         if self.peers.is_some() && !self.is_known(index, list().map(|(_, (f, _))| f), progress) {
             return Flow::Line;
         }
-        let mut verdicts: SmallVec<[Verdict; 8]> = SmallVec::new();
-        for (number, (filter, options)) in list() {
+        for (number, (filter, options)) in list().skip(progress.denials.len()) {
             let number = u32::try_from(number).unwrap_or(u32::MAX);
             match self.ask(now, index, number, Ask::Subscribe { filter, options }, policy) {
-                Some(verdict) => verdicts.push(verdict),
+                Some(verdict) => progress.denials.push(verdict.denial()),
                 None => return Flow::Wait,
             }
+            self.work.add(1);
+            self.forget_question(index);
         }
-        self.forget_question(index);
-        for ((_, (filter, options)), verdict) in list().zip(verdicts) {
+        for ((_, (filter, options)), denial) in list().zip(core::mem::take(&mut progress.denials)) {
             self.work.add(steps(filter));
-            let (outcome, words, refused) = match verdict.denial() {
+            let (outcome, words, refused) = match denial {
                 Some(reason_code) => {
                     self.stats.denied_subscribe += 1;
                     let reason_code = reason_code.answerable(PacketType::Suback);
@@ -265,6 +272,9 @@ impl Broker {
     ) -> Flow {
         let key = self.session_of(index).unwrap_or(NONE);
         let version = self.connections.get(index).map_or(Version::V5, |c| c.version);
+        if self.wait_for_spreads(index) {
+            return Flow::Line;
+        }
         let mut progress = self.take_progress(index);
         let done = progress.outcomes.len();
         let rest = || unsubscribe.filters.iter().enumerate().skip(done);
@@ -275,25 +285,26 @@ impl Broker {
             self.keep_progress(index, progress);
             return Flow::Line;
         }
-        let mut verdicts: SmallVec<[Verdict; 8]> = SmallVec::new();
         // 3.x has no word for a refusal, so there is none.
-        for (number, filter) in list().filter(|_| version == Version::V5) {
+        let asked = progress.denials.len();
+        for (number, filter) in list().skip(asked).filter(|_| version == Version::V5) {
             let number = u32::try_from(number).unwrap_or(u32::MAX);
             match self.ask(now, index, number, Ask::Unsubscribe { filter }, policy) {
-                Some(verdict) => verdicts.push(verdict),
+                Some(verdict) => progress.denials.push(verdict.denial()),
                 None => {
                     self.keep_progress(index, progress);
                     return Flow::Wait;
                 }
             }
+            self.work.add(1);
+            self.forget_question(index);
         }
-        self.forget_question(index);
-        let mut verdicts = verdicts.into_iter();
+        let mut denials = core::mem::take(&mut progress.denials).into_iter();
         //= [MQTT-3.10.4-6]
         //= [MQTT-3.11.3-1]
         for (_, filter) in list() {
             self.work.add(steps(filter));
-            let reason_code = match verdicts.next().and_then(|verdict| verdict.denial()) {
+            let reason_code = match denials.next().flatten() {
                 Some(code) => {
                     let code = code.answerable(PacketType::Unsuback);
                     self.not_unsubscribed(key, filter, code);

@@ -53,9 +53,8 @@ impl Broker {
         let Some(stored) = self.publications.get(publication) else { return };
         let mut routed = Routed::of(publication, stored, origin);
         routed.retain &= !self.is_planted(Defect::LostRetainFlag);
+        let many = self.are_many();
         let matches = core::mem::take(&mut self.matches);
-        let many =
-            matches.subscribers.len() + matches.groups.len() > self.work.of_one_kind().max(AT_ONCE);
         // A peer does not wait with what comes next, and a group may choose one.
         let alone = self.peers.is_none();
         if many && (alone || matches.groups.is_empty() && !origin.is_some_and(is_peer)) {
@@ -80,6 +79,12 @@ impl Broker {
             self.forward(publication, origin, stamp);
         }
         self.matches = matches;
+    }
+
+    /// Whether so many match that their copies are queued over turns.
+    pub(super) fn are_many(&self) -> bool {
+        let matches = self.matches.subscribers.len() + self.matches.groups.len();
+        matches > self.work.of_one_kind().max(AT_ONCE)
     }
 
     /// Of those that are to have a copy, clients have theirs over turns, and all others at once.
@@ -170,6 +175,7 @@ impl Broker {
         if session.waiting_live > 0
             || session.ended
             || connection.connack_held
+            || connection.held_live > 0
             || session.queued_bytes.saturating_add(unsent) > self.config.queue_bytes
             || (unsent > UNREAD && !self.account.admits(Claim::Live, size as usize))
             || self.entries.take_messages(copies).is_err()

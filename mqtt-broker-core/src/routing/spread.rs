@@ -3,11 +3,12 @@
 //! Who gets a copy is settled when the message is accepted. Until the last copy is queued, the
 //! publisher's input waits and its message is not acknowledged, and the journal's record stays open:
 //! all copies are in one record, as those of any other message are. Others go on meanwhile; their
-//! changes are in the same record.
+//! changes are in the same record. Who would put off another message waits until that is done, and so
+//! does who ends a subscription.
 
 use alloc::vec::Vec;
 
-use mqtt_codec::{Delivery as QoSDelivery, ReasonCode, SubscriptionIdentifier};
+use mqtt_codec::{Delivery as QoSDelivery, ReasonCode, SubscriptionIdentifier, TopicName};
 
 use super::local::is_local;
 use super::{Delivery, addressed};
@@ -100,16 +101,45 @@ impl Broker {
         }
     }
 
-    /// Puts a connection in line if an earlier message of its Session has yet to be acknowledged.
-    pub(crate) fn wait_for_spread(&mut self, index: u32, session: u32) -> bool {
+    /// Puts a connection in line if an earlier message of its Session has yet to be acknowledged, or if
+    /// this one would be put off behind another's: the record has to end before the next is begun.
+    pub(crate) fn wait_for_spread(
+        &mut self,
+        now: Instant,
+        index: u32,
+        session: u32,
+        topic: TopicName<'_>,
+    ) -> bool {
+        if self.spreads.is_empty() {
+            return false;
+        }
         let is_its = |spread: &Spread| {
             spread.awaited.as_ref().is_some_and(|awaited| awaited.session == session)
         };
-        let waits = self.spreads.iter().any(is_its);
+        let waits = self.spreads.iter().any(is_its) || {
+            self.find_matches(now, topic);
+            self.are_many()
+        };
         if waits {
             self.connections.line_up(For::Spread, index);
         }
         waits
+    }
+
+    /// Puts a connection in line until no message is being put off: a copy that has yet to be queued
+    /// would come after the end of its subscription.
+    //= [MQTT-3.10.4-2]
+    pub(crate) fn wait_for_spreads(&mut self, index: u32) -> bool {
+        let waits = !self.spreads.is_empty();
+        if waits {
+            self.connections.line_up(For::Spread, index);
+        }
+        waits
+    }
+
+    /// Whether a message of the host has yet to be queued for all.
+    pub(crate) fn spreads_for_host(&self) -> bool {
+        self.spreads.iter().any(|spread| spread.origin.is_none())
     }
 
     /// Goes on with messages that were put off, as far as this call goes.
@@ -125,6 +155,14 @@ impl Broker {
             if self.spreads.is_empty() {
                 self.settle(now);
             }
+            if self.work.is_done() {
+                return;
+            }
+        }
+        // Those who stood in line: one at least, however much else this call has done.
+        while let Some(index) = self.connections.take_first(For::Spread) {
+            self.work.add(1);
+            self.resume(index);
             if self.work.is_done() {
                 return;
             }
@@ -208,8 +246,9 @@ impl Broker {
         }
         let current = self.sessions.get(session).map(|state| state.connection);
         for index in index.into_iter().chain(current) {
+            // Its next message comes after those that have waited meanwhile.
             if self.connections.step_out(For::Spread, index) {
-                self.resume(index);
+                self.connections.line_up(For::Spread, index);
             }
         }
     }

@@ -36,6 +36,7 @@ impl Broker {
         let expiry_interval = self.expiry_interval(connect);
         let claim = if expiry_interval > 0 { Claim::Lasting } else { Claim::New };
         let goes_on = found.and_then(|key| self.sessions.get(key));
+        let has_will = goes_on.is_some_and(|state| state.will.is_some());
         if goes_on.is_none_or(|state| expiry_interval > 0 && !state.is_persistent()) {
             let (limits, lasts) = (&self.config.limits, expiry_interval > 0);
             if found.is_none() && self.sessions.len() >= limits.sessions
@@ -47,7 +48,7 @@ impl Broker {
             self.admit_new(claim, client_identifier.len() + name)?;
         }
         let will = match &connect.will {
-            Some(will) => Some(self.keep_will(will)?),
+            Some(will) => Some(self.keep_will(will, has_will)?),
             None => None,
         };
         if let Some(session) = found {

@@ -34,10 +34,14 @@ pub(crate) struct Due {
 }
 
 impl Broker {
-    /// Stores the Will Message of a CONNECT.
+    /// Stores the Will Message of a CONNECT; whether there is one already that gives way to it.
     //= [MQTT-3.1.2-7]
-    pub(crate) fn keep_will(&mut self, will: &Will<'_>) -> Result<PendingWill, Limit> {
-        if self.stats.wills >= self.config.limits.wills {
+    pub(crate) fn keep_will(
+        &mut self,
+        will: &Will<'_>,
+        replaces: bool,
+    ) -> Result<PendingWill, Limit> {
+        if self.stats.wills - u32::from(replaces) >= self.config.limits.wills {
             return Err(Limit::Wills);
         }
         let publication = self.publications.insert(&Draft {

@@ -8,7 +8,7 @@ use crate::broker::Broker;
 use crate::connection::line::For;
 use crate::defect::Defect;
 use crate::policy::{DeliverRequest, Policy, Verdict};
-use crate::session::queue::{Entries, Item, List};
+use crate::session::queue::{AckKind, Entries, Item, List};
 use crate::time::Instant;
 
 /// What one call of `poll_transmit` has found behind a dropped message, and the record that tells of
@@ -17,6 +17,8 @@ use crate::time::Instant;
 pub(super) struct PutOff {
     until: Lsn,
     items: List,
+    /// How many of the items are PUBACKs.
+    pubacks: u16,
 }
 
 impl PutOff {
@@ -81,7 +83,8 @@ impl Broker {
             }
         }
         self.entries.outgoing.append(&mut connection.outgoing, left);
-        let PutOff { until, mut items } = put_off;
+        let PutOff { until, mut items, pubacks } = put_off;
+        connection.held_pubacks = connection.held_pubacks.saturating_add(pubacks);
         self.entries.held.append(&mut items, core::mem::take(&mut connection.held));
         connection.held = items;
         // What is sent again depends on no record of its own.
@@ -128,5 +131,9 @@ impl Broker {
 /// Puts an item behind those that were put off; whether there is memory for it.
 fn hold(entries: &mut Entries, put_off: &mut PutOff, item: Item) -> bool {
     let entry = (put_off.until, item);
-    entries.held.push(&mut put_off.items, entry).is_ok()
+    let is_held = entries.held.push(&mut put_off.items, entry).is_ok();
+    if is_held && matches!(item, Item::Ack { kind: AckKind::Puback, .. }) {
+        put_off.pubacks = put_off.pubacks.saturating_add(1);
+    }
+    is_held
 }
