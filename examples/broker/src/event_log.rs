@@ -1,5 +1,5 @@
-//! The log of what happens to clients, written on a thread of its own: a terminal or a pipe that
-//! takes no more holds back the log, never the broker.
+//! The log of what happens to clients, put into words on a thread of its own, which the broker does not
+//! wait for.
 
 use core::fmt;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -82,7 +82,7 @@ impl EventLog {
             drops: Allowance::new(LINES, STRETCH),
         };
         let thread =
-            thread::Builder::new().name("log".into()).spawn(move || writer.run(&receiver))?;
+            thread::Builder::new().name("events".into()).spawn(move || writer.run(&receiver))?;
         Ok((EventSender { entries: sender, lost, level }, Self(thread)))
     }
 
@@ -130,7 +130,9 @@ impl Writer {
             self.settle(Instant::now());
             match entry {
                 Ok(Entry::Event(event)) => self.write(&event),
-                Ok(Entry::Ending(signal)) => info!(%signal, "ending; a second signal ends at once"),
+                Ok(Entry::Ending(signal)) => {
+                    info!(%signal, "ending; a second signal, after half a second, ends at once")
+                }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
@@ -159,7 +161,7 @@ impl Writer {
     fn tell_lost(&self) {
         let lost = self.lost.swap(0, Ordering::Relaxed);
         if lost > 0 {
-            warn!("{lost} events are missing here: the log is slower than the broker");
+            warn!("{lost} events are missing here: they came faster than they could be logged");
         }
     }
 

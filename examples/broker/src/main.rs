@@ -52,12 +52,21 @@ fn main() -> ExitCode {
 
 fn run(settings: &arguments::Settings) -> Result<(), Box<dyn Error>> {
     let configuration = settings.configuration()?;
-    log::start(configuration.log);
+    let log = log::Log::start(configuration.log)?;
+    let ended = serve(settings, &configuration);
+    log.finish();
+    ended
+}
+
+fn serve(
+    settings: &arguments::Settings,
+    configuration: &Configuration,
+) -> Result<(), Box<dyn Error>> {
     let recording = match &settings.record {
-        Some(file) => Some((recording::begin(file, &configuration)?.into(), settings.record_limit)),
+        Some(file) => Some((recording::begin(file, configuration)?.into(), settings.record_limit)),
         None => None,
     };
-    server::run(&configuration, recording.as_ref())
+    server::run(configuration, recording.as_ref())
 }
 
 /// Prints to stdout. Nobody listening there is no reason to end.
@@ -74,5 +83,6 @@ fn complain(error: &dyn Error) {
         text.push_str(&format!(": {cause}"));
         source = cause.source();
     }
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    text.push('\n');
+    log::print(text);
 }
