@@ -13,7 +13,14 @@ use crate::log::LogLevel;
 /// Without arguments it listens on port 1883 of every interface and takes clients of this machine;
 /// clients of other machines are refused until --open.
 #[derive(Debug, Parser)]
-#[command(name = "mqtt-broker", version, args_conflicts_with_subcommands = true)]
+#[command(
+    name = "mqtt-broker",
+    version,
+    args_conflicts_with_subcommands = true,
+    after_help = "SIGTERM and SIGINT end it; a second one, after half a second, ends it at once. \
+                  SIGHUP is ignored, since nothing is read again; where the log goes to a terminal, \
+                  it ends the broker, as the terminal does."
+)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) settings: Settings,

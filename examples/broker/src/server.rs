@@ -8,9 +8,10 @@ use std::io;
 use std::process;
 use std::sync::{Arc, Weak};
 use std::thread;
+use std::time::Instant;
 
 use mqtt_broker_tokio::{Server, ShutdownHandle};
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 use crate::address;
 use crate::card::Card;
@@ -18,13 +19,16 @@ use crate::configuration::Configuration;
 use crate::cure::Cures;
 use crate::event_log::{EventLog, EventSender};
 use crate::file_descriptors;
+use crate::log;
 use crate::policy::LoopbackUnlessOpen;
-use crate::signals::Signals;
+use crate::signals::{Signal, Signals};
 
 /// How long clients have to take what is still to be sent to them.
 const GRACE: Duration = Duration::from_secs(2);
 /// After this the process ends even if the broker has not.
 const PATIENCE: Duration = Duration::from_secs(4);
+/// A signal so soon after the first is the same wish: a shell and a supervisor may both pass it on.
+const SAME_WISH: Duration = Duration::from_millis(500);
 
 /// Serves until a signal ends it.
 ///
@@ -40,7 +44,7 @@ pub(crate) fn run(
     let open_command = cures.open();
     // Before anybody can be told that the broker is there, it can be ended properly.
     let signals = Signals::install()?;
-    let (sender, log) = EventLog::start(configuration.log, cures)?;
+    let (sender, events) = EventLog::start(configuration.log, cures)?;
     let sender = Arc::new(sender);
     let server = bind(configuration, &sender, recording)?;
     let journal = &configuration.journal;
@@ -62,7 +66,7 @@ pub(crate) fn run(
     }
 
     let served = server.serve().wait();
-    log.finish();
+    events.finish();
     info!("ended");
     Ok(served?)
 }
@@ -107,18 +111,36 @@ fn bind(
     attempt(&without_ipv6).map_err(BindError)
 }
 
-/// Waits for a signal and ends the broker; the second signal, or a broker that does not end, ends
-/// the process.
+/// Waits for a signal and ends the broker; a later signal, or a broker that does not end, ends the
+/// process.
 fn end_on_signal(mut signals: Signals, shutdown: &ShutdownHandle, log: &Weak<EventSender>) {
-    let signal = signals.next();
+    let signal = loop {
+        match signals.next() {
+            Signal::Hangup => {
+                warn!(
+                    "SIGHUP is ignored: nothing is read again; a restart takes a new configuration"
+                );
+            }
+            signal => break signal,
+        }
+    };
     if let Some(log) = log.upgrade() {
         log.send_ending(signal);
     }
     shutdown.shutdown();
-    match signals.next_within(PATIENCE) {
-        Some(signal) => process::exit(signal.exit_code()),
-        None => process::exit(0),
+    let begun = Instant::now();
+    while let Some(left) = PATIENCE.checked_sub(begun.elapsed()) {
+        match signals.next_within(left) {
+            Some(Signal::Hangup) => {}
+            Some(signal) if begun.elapsed() >= SAME_WISH => process::exit(signal.exit_code()),
+            _ => {}
+        }
     }
+    let seconds = PATIENCE.as_secs();
+    log::print(format!(
+        "mqtt-broker: the broker has not ended within {seconds} s; it is stopped\n"
+    ));
+    process::exit(1)
 }
 
 /// An address that cannot be listened on, with what to do about it.

@@ -1,4 +1,4 @@
-//! How the system asks a process to end.
+//! How the system asks a process to end, and what else it tells.
 
 use core::fmt;
 use core::time::Duration;
@@ -6,13 +6,15 @@ use std::io;
 
 use tokio::runtime::{Builder, Runtime};
 
-/// A wish that the broker ends.
+/// What somebody wants of the broker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Signal {
     /// Ctrl-C.
     Interrupt,
-    /// SIGTERM, or the system shutting down.
+    /// SIGTERM, the system shutting down, or the end of the terminal that the log goes to.
     Terminate,
+    /// SIGHUP without such a terminal: of many programs it asks that they read their files again.
+    Hangup,
 }
 
 impl Signal {
@@ -21,6 +23,7 @@ impl Signal {
         match self {
             Self::Interrupt => 130,
             Self::Terminate => 143,
+            Self::Hangup => 129,
         }
     }
 }
@@ -30,6 +33,7 @@ impl fmt::Display for Signal {
         f.write_str(match self {
             Self::Interrupt => "interrupt",
             Self::Terminate => "terminate",
+            Self::Hangup => "hangup",
         })
     }
 }
@@ -66,20 +70,38 @@ impl Signals {
     }
 }
 
+/// SIGXFSZ, where it has its usual number: a file has grown as far as this process may (`ulimit -f`).
+#[cfg(all(unix, not(any(target_arch = "mips", target_arch = "mips64"))))]
+const FILE_TOO_LARGE: Option<i32> = Some(25);
+#[cfg(all(unix, any(target_arch = "mips", target_arch = "mips64")))]
+const FILE_TOO_LARGE: Option<i32> = None;
+
 #[cfg(unix)]
 #[derive(Debug)]
 struct Sources {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
+    hangup: tokio::signal::unix::Signal,
+    /// What a hangup means.
+    hung_up: Signal,
 }
 
 #[cfg(unix)]
 impl Sources {
     fn install() -> io::Result<Self> {
+        use std::io::IsTerminal as _;
         use tokio::signal::unix::{SignalKind, signal};
+        if let Some(number) = FILE_TOO_LARGE {
+            // Taken over, it does not end the process. The write fails, and the journal waits.
+            let _ = signal(SignalKind::from_raw(number))?;
+        }
+        // Later there is no telling: a terminal that is gone is none.
+        let on_terminal = io::stderr().is_terminal();
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+            hung_up: if on_terminal { Signal::Terminate } else { Signal::Hangup },
         })
     }
 
@@ -87,6 +109,7 @@ impl Sources {
         tokio::select! {
             _ = self.interrupt.recv() => Signal::Interrupt,
             _ = self.terminate.recv() => Signal::Terminate,
+            _ = self.hangup.recv() => self.hung_up,
         }
     }
 }

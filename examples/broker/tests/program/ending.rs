@@ -39,14 +39,49 @@ fn a_client_that_reads_nothing_does_not_hold_it_up() {
 }
 
 #[test]
-fn a_second_signal_ends_it_at_once() {
-    let broker = Running::start(&HERE);
+fn a_later_signal_ends_it_at_once() {
+    let mut broker = Running::start(&HERE);
     let _deaf = deaf_client(&broker);
     broker.signal("TERM");
-    broker.logged("a second signal ends at once");
-    broker.signal("TERM");
+    broker.logged("a second signal, after half a second, ends at once");
+    while !broker.has_ended() {
+        broker.signal("TERM");
+    }
     let (code, log) = broker.ended();
     assert_eq!(code, Some(143), "{log:?}");
+}
+
+/// A shell and a supervisor may both pass on the same wish.
+#[test]
+fn two_signals_in_quick_succession_are_one() {
+    let broker = Running::start(&HERE);
+    let _deaf = deaf_client(&broker);
+    broker.signal_twice("TERM");
+    let (code, log) = broker.ended();
+    assert_eq!(code, Some(0), "{log:?}");
+}
+
+#[test]
+fn a_hangup_is_no_end_where_there_is_no_terminal() {
+    let broker = Running::start(&HERE);
+    broker.signal("HUP");
+    broker.logged("SIGHUP is ignored");
+    Client::connected(broker.address(), Version::V5, "c");
+    broker.signal("TERM");
+    assert_eq!(broker.ended().0, Some(0));
+}
+
+/// Every line fails: the device is full.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_log_that_cannot_be_written_costs_nothing_else() {
+    let broker =
+        Running::start_after("exec 2>/dev/full", &[&HERE[..], &["--log", "debug"]].concat());
+    for _ in 0..2 {
+        Client::connected(broker.address(), Version::V5, "c");
+    }
+    broker.signal("TERM");
+    assert_eq!(broker.ended().0, Some(0));
 }
 
 #[test]

@@ -106,6 +106,19 @@ impl Running {
         assert!(status.success());
     }
 
+    /// The same signal two times, with nothing in between.
+    #[cfg(unix)]
+    pub(crate) fn signal_twice(&self, name: &str) {
+        let script = format!("kill -s {name} {0}; kill -s {name} {0}", self.child.id());
+        assert!(Command::new("sh").args(["-c", &script]).status().unwrap().success());
+    }
+
+    /// Whether the process is gone.
+    #[cfg(unix)]
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
     /// Ends the process without a word, and waits until it is gone.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
