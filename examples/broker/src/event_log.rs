@@ -131,7 +131,7 @@ impl Writer {
             match entry {
                 Ok(Entry::Event(event)) => self.write(&event),
                 Ok(Entry::Ending(signal)) => {
-                    info!(%signal, "ending; a second signal, after half a second, ends at once")
+                    info!(%signal, "ending; a second signal, after half a second, ends at once");
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
