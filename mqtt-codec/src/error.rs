@@ -50,9 +50,9 @@ macro_rules! decode_errors {
             }
         }
 
-        impl fmt::Display for DecodeError {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(match self { $(Self::$name => $sentence,)* })
+        impl DecodeError {
+            const fn sentence(self) -> &'static str {
+                match self { $(Self::$name => $sentence,)* }
             }
         }
     };
@@ -70,7 +70,7 @@ decode_errors! {
     VariableByteIntegerNotMinimal MALFORMED_PACKET "MQTT-1.5.5-1" "A Variable Byte Integer is not in its shortest form."
     // Fields of every packet.
     FieldOverrun MALFORMED_PACKET "MQTT-4.13.1-1" "A field runs past the end of the packet or of its properties."
-    TrailingBytes MALFORMED_PACKET "MQTT-4.13.1-1" "Bytes are left over after the last field."
+    TrailingBytes MALFORMED_PACKET "MQTT-4.13.1-1" "The packet goes on after its last field."
     PacketIdentifierZero PROTOCOL_ERROR "MQTT-2.2.1-3" "The Packet Identifier is zero."
     IllFormedUtf8 MALFORMED_PACKET "MQTT-1.5.4-1" "A string is not well-formed UTF-8."
     NullCharacter MALFORMED_PACKET "MQTT-1.5.4-2" "A string contains U+0000."
@@ -137,6 +137,21 @@ decode_errors! {
     SubscriptionIdentifierZero PROTOCOL_ERROR "MQTT-4.13.1-1" "Subscription Identifier is zero."
 }
 
+/// The sentence as a part of another one: what it begins with is small, unless it is a name.
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sentence = self.sentence();
+        let words = sentence.strip_suffix('.').unwrap_or(sentence);
+        for (article, small) in [("The ", "the "), ("A ", "a "), ("An ", "an ")] {
+            if let Some(rest) = words.strip_prefix(article) {
+                f.write_str(small)?;
+                return f.write_str(rest);
+            }
+        }
+        f.write_str(words)
+    }
+}
+
 impl core::error::Error for DecodeError {}
 
 /// Why a packet cannot be encoded.
@@ -164,11 +179,11 @@ impl fmt::Display for EncodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::BufferTooSmall { needed } => {
-                write!(f, "The buffer is too small: {needed} bytes are needed.")
+                write!(f, "the buffer is too small: {needed} bytes are needed")
             }
-            Self::PacketTooLarge => f.write_str("The packet is larger than MQTT allows."),
-            Self::FieldTooLong => f.write_str("A field is longer than 65,535 bytes."),
-            Self::NotInThisVersion => f.write_str("This version of MQTT has no such packet."),
+            Self::PacketTooLarge => f.write_str("the packet is larger than MQTT allows"),
+            Self::FieldTooLong => f.write_str("a field is longer than 65,535 bytes"),
+            Self::NotInThisVersion => f.write_str("this version of MQTT has no such packet"),
             Self::Refused(error) => error.fmt(f),
         }
     }
@@ -181,3 +196,6 @@ impl From<DecodeError> for EncodeError {
         Self::Refused(error)
     }
 }
+
+#[cfg(test)]
+mod tests;

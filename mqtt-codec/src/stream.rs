@@ -1,5 +1,6 @@
 //! Packets over `embedded-io-async`: feature `embedded-io-async`.
 
+use core::error::Error;
 use core::fmt;
 
 use embedded_io_async::{Read, Write};
@@ -100,8 +101,9 @@ impl<'b, W: Write> PacketWriter<'b, W> {
     /// Puts a packet into the buffer, after those that are there.
     ///
     /// # Errors
-    /// [`EncodeError::BufferTooSmall`] when there is no room for now; others for ever. Nothing has
-    /// been put then.
+    /// [`EncodeError::BufferTooSmall`] when there is no room for now: there is after a
+    /// [`flush`](Self::flush), unless `needed` is more than the whole buffer, which there never is
+    /// room for. Others for ever. Nothing has been put then.
     pub fn put(&mut self, packet: &Packet<'_>, version: Version) -> Result<(), EncodeError> {
         self.put_with(|spare| packet.encode(version, spare))
     }
@@ -158,29 +160,45 @@ impl<'b, W: Write> PacketWriter<'b, W> {
     }
 }
 
-impl<E: fmt::Debug> fmt::Display for ReadError<E> {
+impl<E> fmt::Display for ReadError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Connection(_) => "the connection failed",
+            Self::UnexpectedEnd => "the connection ended within a packet",
+            Self::Decode(_) => "the packet breaks a rule",
+        })
+    }
+}
+
+impl<E: Error + 'static> Error for ReadError<E> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Connection(error) => write!(f, "The connection failed: {error:?}."),
-            Self::UnexpectedEnd => f.write_str("The connection ended within a packet."),
-            Self::Decode(error) => error.fmt(f),
+            Self::Connection(error) => Some(error),
+            Self::UnexpectedEnd => None,
+            Self::Decode(error) => Some(error),
         }
     }
 }
 
-impl<E: fmt::Debug> core::error::Error for ReadError<E> {}
-
-impl<E: fmt::Debug> fmt::Display for WriteError<E> {
+impl<E> fmt::Display for WriteError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Connection(error) => write!(f, "The connection failed: {error:?}."),
-            Self::UnexpectedEnd => f.write_str("The connection takes no more."),
-            Self::Encode(error) => error.fmt(f),
-        }
+        f.write_str(match self {
+            Self::Connection(_) => "the connection failed",
+            Self::UnexpectedEnd => "the connection takes no more",
+            Self::Encode(_) => "the packet cannot be encoded",
+        })
     }
 }
 
-impl<E: fmt::Debug> core::error::Error for WriteError<E> {}
+impl<E: Error + 'static> Error for WriteError<E> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Connection(error) => Some(error),
+            Self::UnexpectedEnd => None,
+            Self::Encode(error) => Some(error),
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests;
