@@ -9,7 +9,7 @@ use crate::{PacketType, Sender};
 /// 3.x shares the type: a return code of a CONNACK and a result of a SUBACK are mapped to it.
 /// `0x00` has three names, which are three constants of one value: Success, Normal disconnection and
 /// Granted QoS 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ReasonCode(u8);
 
 impl ReasonCode {
@@ -240,6 +240,13 @@ impl ReasonCode {
 impl fmt::Display for ReasonCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "0x{:02x} {}", self.0, self.name())
+    }
+}
+
+/// As it is displayed: numbers of Reason Codes are hexadecimal everywhere.
+impl fmt::Debug for ReasonCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -73,4 +73,5 @@ fn the_return_codes_of_3_x_map_both_ways() {
 fn a_code_is_shown_with_its_number_and_its_name() {
     assert_eq!(ReasonCode::NOT_AUTHORIZED.to_string(), "0x87 Not authorized");
     assert_eq!(ReasonCode::SUCCESS.to_string(), "0x00 Success");
+    assert_eq!(alloc::format!("{:?}", Some(ReasonCode::BANNED)), "Some(0x8a Banned)");
 }
