@@ -39,8 +39,10 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> PacketBuffer<S> {
         Self { storage, sender, start: 0, end: 0 }
     }
 
-    /// Where the next bytes go. Not empty, unless a whole packet is there to be taken with
-    /// [`next`](Self::next).
+    /// Where the next bytes go. Not empty, unless [`next`](Self::next) has something to say: a whole
+    /// packet, or that the one that is arriving is longer than the storage. So whoever calls `next`
+    /// until it returns `None` before each read does not take a buffer that is full for a connection
+    /// that has ended, both of which read 0 bytes.
     pub fn spare(&mut self) -> &mut [u8] {
         if self.start == self.end {
             (self.start, self.end) = (0, 0);
@@ -94,7 +96,13 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> PacketBuffer<S> {
         let storage = self.storage.as_ref();
         let longest = u32::try_from(storage.len()).unwrap_or(u32::MAX);
         let arrived = storage.get(self.start..self.end).unwrap_or_default();
-        frame(arrived, self.sender, longest)
+        match frame(arrived, self.sender, longest)? {
+            // No packet fits into storage without length, and nobody could put a byte there.
+            Framed::Incomplete { .. } if arrived.len() == storage.len() => {
+                Err(DecodeError::PacketTooLarge)
+            }
+            framed => Ok(framed),
+        }
     }
 
     /// How many bytes have arrived that no packet has been made of.

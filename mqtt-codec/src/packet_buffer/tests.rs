@@ -58,3 +58,9 @@ fn a_buffer_shorter_than_a_fixed_header_does_not_wait() {
         }
     }
 }
+
+#[test]
+fn a_buffer_without_length_does_not_wait() {
+    let mut buffer = PacketBuffer::new([], Sender::Client);
+    assert_eq!(buffer.next(Version::V5), Err(DecodeError::PacketTooLarge));
+}

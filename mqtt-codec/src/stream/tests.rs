@@ -3,6 +3,7 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::convert::Infallible;
+use core::error::Error;
 use core::future::Future;
 use core::pin::{Pin, pin};
 use core::task::{Context, Poll, Waker};
@@ -128,6 +129,35 @@ fn a_packet_that_breaks_a_rule_ends_the_reading() {
         }
     };
     assert_eq!(error, Err(ReadError::Decode(DecodeError::InvalidQoS)));
+}
+
+/// A read into a buffer without room is one of 0 bytes, as that of a connection that has ended.
+#[test]
+fn a_packet_longer_than_the_buffer_is_told_from_an_end() {
+    for len in 0..9 {
+        let mut buffer = [0; 8];
+        let input = Slow::new(&STREAM[9..], 4);
+        let mut reader = PacketReader::new(input, &mut buffer[..len], Sender::Client);
+        let error = loop {
+            if let Some(result) = once(reader.read(Version::V3_1_1)) {
+                break result.map(|_| ());
+            }
+        };
+        assert_eq!(error, Err(ReadError::Decode(DecodeError::PacketTooLarge)), "{len}");
+    }
+}
+
+#[test]
+fn the_cause_of_a_failure_is_its_source() {
+    let error = ReadError::<Infallible>::Decode(DecodeError::InvalidQoS);
+    assert_eq!(error.to_string(), "the packet breaks a rule");
+    assert_eq!(error.source().unwrap().to_string(), "the QoS of a PUBLISH is 3");
+    let error = ReadError::Connection(EncodeError::PacketTooLarge);
+    assert_eq!(error.to_string(), "the connection failed");
+    assert_eq!(error.source().unwrap().to_string(), "the packet is larger than MQTT allows");
+    let error = WriteError::<Infallible>::Encode(EncodeError::FieldTooLong);
+    assert_eq!(error.source().unwrap().to_string(), "a field is longer than 65,535 bytes");
+    assert!(WriteError::<Infallible>::UnexpectedEnd.source().is_none());
 }
 
 #[test]
