@@ -3,9 +3,11 @@
 //! Records that are made while a batch is on its way to the disk are the next batch: the slower the
 //! disk, the more share one sync.
 
+use core::panic::AssertUnwindSafe;
 use core::time::Duration;
 use std::collections::VecDeque;
 use std::io;
+use std::panic::catch_unwind;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
@@ -179,6 +181,17 @@ impl Shared {
 
     /// The thread.
     fn run(&self, mut store: Box<dyn Store>) {
+        // A store that panics has failed: nobody knows what it keeps.
+        let ended = catch_unwind(AssertUnwindSafe(|| self.work(&mut *store)))
+            .unwrap_or_else(|_| Err(io::Error::other("the store panicked")));
+        if let Err(error) = ended {
+            self.lock().failed = Some(error);
+            self.calls.call(Call::Journal);
+        }
+    }
+
+    /// Until nothing more will come, or the store fails.
+    fn work(&self, store: &mut dyn Store) -> io::Result<()> {
         loop {
             let mut state = self.lock();
             while state.waiting.is_empty() && state.snapshot.is_none() && !state.ended {
@@ -192,21 +205,12 @@ impl Shared {
                     Err(error) => tracing::warn!(%error, "the journal before its snapshot stays"),
                 }
             } else if batch.is_none() {
-                return;
+                return Ok(());
             }
             let Some(batch) = batch else { continue };
-            let kept = self.keep(&mut *store, &batch);
-            let failed = kept.is_err();
-            let mut state = self.lock();
-            match kept {
-                Ok(()) => state.durable = batch.last(),
-                Err(error) => state.failed = Some(error),
-            }
-            drop(state);
+            self.keep(store, &batch)?;
+            self.lock().durable = batch.last();
             self.calls.call(Call::Journal);
-            if failed {
-                return;
-            }
         }
     }
 
