@@ -120,7 +120,10 @@ impl Error {
         Self::new(Kind::Busy, None)
     }
 
-    pub(crate) fn invalid(what: &'static str, source: mqtt_codec::DecodeError) -> Self {
+    pub(crate) fn invalid(
+        what: &'static str,
+        source: impl StdError + Send + Sync + 'static,
+    ) -> Self {
         Self::new(Kind::Invalid(what), Some(Box::new(source)))
     }
 

@@ -1,7 +1,9 @@
 //! An Application Message that owns its bytes, as the host publishes and receives it.
 
 use mqtt_broker_core::ApplicationMessage;
-use mqtt_codec::{Properties, Property, QoS, SubscriptionIdentifier, TopicName, Utf8String};
+use mqtt_codec::{
+    EncodeError, Properties, Property, QoS, SubscriptionIdentifier, TopicName, Utf8String,
+};
 
 use crate::error::Error;
 
@@ -106,7 +108,7 @@ impl Message {
         self
     }
 
-    /// The same with Correlation Data.
+    /// The same with Correlation Data, of at most 65,535 bytes.
     #[must_use]
     pub fn with_correlation_data(mut self, data: impl Into<Vec<u8>>) -> Self {
         self.correlation_data = Some(data.into());
@@ -162,7 +164,12 @@ impl Message {
                 .map_err(|error| Error::invalid("the Response Topic", error))?;
             properties.push(Property::ResponseTopic(topic));
         }
-        properties.extend(self.correlation_data.as_deref().map(Property::CorrelationData));
+        if let Some(data) = &self.correlation_data {
+            if data.len() > usize::from(u16::MAX) {
+                return Err(Error::invalid("the Correlation Data", EncodeError::FieldTooLong));
+            }
+            properties.push(Property::CorrelationData(data));
+        }
         for (name, value) in &self.user_properties {
             let name = text("a User Property's name", name)?;
             let value = text("a User Property's value", value)?;

@@ -41,4 +41,10 @@ fn what_is_not_well_formed_is_refused_and_named() {
         refused(Message::new("a", "").with_user_property("\0", "v")),
         "a User Property's name is not well-formed"
     );
+    assert_eq!(
+        refused(Message::new("a", "").with_correlation_data([0; 65_536])),
+        "the Correlation Data is not well-formed"
+    );
+    let longest = Message::new("a", "").with_correlation_data([0; 65_535]);
+    longest.lend(|_| ()).unwrap();
 }
