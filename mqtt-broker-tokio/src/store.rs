@@ -33,7 +33,7 @@ pub trait Store: Send + 'static {
     /// [`StorageFull`](io::ErrorKind::StorageFull), [`QuotaExceeded`](io::ErrorKind::QuotaExceeded)
     /// and [`FileTooLarge`](io::ErrorKind::FileTooLarge) (as where the process may not write more to
     /// one file) say that nothing of it is kept: it is offered again, every half second, and nothing that depends on it leaves the broker. After any other
-    /// error nobody knows what is kept: the server ends.
+    /// error, and after a panic, nobody knows what is kept: the server ends.
     fn append(&mut self, batch: &Batch) -> io::Result<()>;
 
     /// The snapshot that begins with this record is kept as a whole: a later
@@ -48,6 +48,24 @@ pub trait Store: Send + 'static {
     /// so large that it would be made all the time. Default 16 MiB.
     fn snapshot_after(&self) -> u64 {
         16 << 20
+    }
+}
+
+impl<S: Store + ?Sized> Store for Box<S> {
+    fn recover(&mut self, apply: Apply<'_>) -> io::Result<u64> {
+        (**self).recover(apply)
+    }
+
+    fn append(&mut self, batch: &Batch) -> io::Result<()> {
+        (**self).append(batch)
+    }
+
+    fn begin_at(&mut self, snapshot: Lsn) -> io::Result<()> {
+        (**self).begin_at(snapshot)
+    }
+
+    fn snapshot_after(&self) -> u64 {
+        (**self).snapshot_after()
     }
 }
 

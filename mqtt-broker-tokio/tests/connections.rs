@@ -146,7 +146,9 @@ impl Policy for Nobody {
 #[test]
 fn a_refusal_is_read_even_by_a_client_that_goes_on_talking() {
     let (sender, events) = std::sync::mpsc::channel();
-    let builder = Server::builder().policy(Nobody).events(move |event| {
+    // Of a kind that a program may choose when it starts.
+    let policy: Box<dyn Policy + Send> = Box::new(Nobody);
+    let builder = Server::builder().policy(policy).events(move |event| {
         let _ = sender.send(event.clone());
     });
     let server = Running::start_with(builder);

@@ -76,6 +76,25 @@ fn a_journal_in_files_is_cut_by_snapshots_and_read_again() {
 }
 
 #[test]
+fn a_store_in_memory_has_one_server() {
+    let store = MemoryStore::new();
+    let server = Running::start_with(Server::builder().store(store.clone()));
+    publish(&server, "a", "1");
+    let error = Server::builder().store(store.clone()).bind().unwrap_err();
+    assert!(error.is_store());
+    let cause = error.source().unwrap().downcast_ref::<io::Error>().unwrap();
+    assert_eq!(cause.kind(), io::ErrorKind::WouldBlock);
+    server.stop(());
+    // One that is bound and not served has it too, until it is dropped.
+    let bound = Server::builder().store(store.clone()).bind().unwrap();
+    assert!(Server::builder().store(store.clone()).bind().unwrap_err().is_store());
+    drop(bound);
+    let server = Running::start_with(Server::builder().store(store));
+    assert_eq!(retained(&server), [("a".into(), "1".into())]);
+    server.stop(());
+}
+
+#[test]
 fn a_directory_has_one_server() {
     let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("one");
     let store = || FileStore::new(&directory, SyncLevel::Os);
@@ -159,4 +178,45 @@ fn a_store_that_fails_ends_the_server_without_a_promise() {
     let error = server.serving.wait().unwrap_err();
     assert!(error.is_store());
     assert_eq!(error.to_string(), "the journal cannot be kept");
+}
+
+/// A store that panics in one of its methods.
+struct Panics {
+    in_append: bool,
+}
+
+impl Store for Panics {
+    fn recover(&mut self, _: Apply<'_>) -> io::Result<u64> {
+        Ok(0)
+    }
+
+    fn append(&mut self, _: &Batch) -> io::Result<()> {
+        assert!(!self.in_append, "append");
+        Ok(())
+    }
+
+    fn begin_at(&mut self, _: mqtt_broker_core::Lsn) -> io::Result<()> {
+        panic!("begin_at");
+    }
+
+    fn snapshot_after(&self) -> u64 {
+        if self.in_append { u64::MAX } else { 0 }
+    }
+}
+
+#[test]
+fn a_store_that_panics_ends_the_server_as_one_that_fails() {
+    for in_append in [true, false] {
+        let store: Box<dyn Store> = Box::new(Panics { in_append });
+        let server = Running::start_with(Server::builder().store(store));
+        let mut client = Client::connect(server.address, Version::V5, "c");
+        let answer = server.handle.blocking().publish(Message::new("kept", "x").with_retain(true));
+        if in_append {
+            assert!(answer.unwrap_err().is_closed());
+        }
+        client.expect_end();
+        let error = server.serving.wait().unwrap_err();
+        assert!(error.is_store());
+        assert_eq!(error.source().unwrap().to_string(), "the store panicked");
+    }
 }

@@ -1,17 +1,27 @@
 //! [`MemoryStore`]: a store that outlives the server, but not the program.
 
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use mqtt_broker_core::Lsn;
 
 use super::{Apply, Batch, Store};
 
 /// Keeps a journal in memory. Its clones are the same store: a server that is given one begins where
-/// the one before it ended.
-#[derive(Clone, Debug, Default)]
+/// the one before it ended. One server has it at a time; for another, [`recover`](Store::recover) is a
+/// [`WouldBlock`](io::ErrorKind::WouldBlock) error until the first one has dropped its clone.
+#[derive(Debug, Default)]
 pub struct MemoryStore {
-    batches: Arc<Mutex<Vec<Batch>>>,
+    kept: Arc<Mutex<Kept>>,
+    /// While this clone is a server's.
+    used: Option<Arc<()>>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    batches: Vec<Batch>,
+    /// Whether a clone is used.
+    used: Weak<()>,
 }
 
 impl MemoryStore {
@@ -21,15 +31,30 @@ impl MemoryStore {
         Self::default()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Batch>> {
-        self.batches.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Clone for MemoryStore {
+    fn clone(&self) -> Self {
+        Self { kept: Arc::clone(&self.kept), used: None }
     }
 }
 
 impl Store for MemoryStore {
     fn recover(&mut self, apply: Apply<'_>) -> io::Result<u64> {
+        let kept = Arc::clone(&self.kept);
+        let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.used.is_none() && kept.used.strong_count() > 0 {
+            let why = "another server keeps its journal there";
+            return Err(io::Error::new(io::ErrorKind::WouldBlock, why));
+        }
+        let used = Arc::default();
+        kept.used = Arc::downgrade(&used);
+        self.used = Some(used);
         let mut bytes = 0;
-        for batch in &*self.lock() {
+        for batch in &kept.batches {
             for record in batch.records() {
                 apply(record).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
                 bytes += record.len() as u64;
@@ -39,12 +64,12 @@ impl Store for MemoryStore {
     }
 
     fn append(&mut self, batch: &Batch) -> io::Result<()> {
-        self.lock().push(batch.clone());
+        self.lock().batches.push(batch.clone());
         Ok(())
     }
 
     fn begin_at(&mut self, snapshot: Lsn) -> io::Result<()> {
-        self.lock().retain(|batch| batch.first() >= snapshot);
+        self.lock().batches.retain(|batch| batch.first() >= snapshot);
         Ok(())
     }
 }
