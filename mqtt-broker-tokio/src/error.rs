@@ -122,9 +122,9 @@ impl Error {
 
     pub(crate) fn invalid(
         what: &'static str,
-        source: impl StdError + Send + Sync + 'static,
+        source: impl Into<Box<dyn StdError + Send + Sync>>,
     ) -> Self {
-        Self::new(Kind::Invalid(what), Some(Box::new(source)))
+        Self::new(Kind::Invalid(what), Some(source.into()))
     }
 
     pub(crate) fn refused(source: mqtt_broker_core::Error) -> Self {

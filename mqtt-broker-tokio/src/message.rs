@@ -1,9 +1,7 @@
 //! An Application Message that owns its bytes, as the host publishes and receives it.
 
 use mqtt_broker_core::ApplicationMessage;
-use mqtt_codec::{
-    EncodeError, Properties, Property, QoS, SubscriptionIdentifier, TopicName, Utf8String,
-};
+use mqtt_codec::{Properties, Property, QoS, SubscriptionIdentifier, TopicName, Utf8String};
 
 use crate::error::Error;
 
@@ -166,7 +164,10 @@ impl Message {
         }
         if let Some(data) = &self.correlation_data {
             if data.len() > usize::from(u16::MAX) {
-                return Err(Error::invalid("the Correlation Data", EncodeError::FieldTooLong));
+                return Err(Error::invalid(
+                    "the Correlation Data",
+                    "it is longer than 65,535 bytes",
+                ));
             }
             properties.push(Property::CorrelationData(data));
         }
