@@ -220,11 +220,13 @@ impl Shared {
         loop {
             match store.append(batch) {
                 Ok(()) if was_full => {
-                    tracing::info!("the journal's disk has space again");
+                    tracing::info!("the journal has room again");
                     return Ok(());
                 }
                 Err(error) if is_full(&error) => {
-                    if !was_full {
+                    if !was_full && error.kind() == io::ErrorKind::ResourceBusy {
+                        tracing::error!(%error, "the journal has no file to open: what has to be kept waits");
+                    } else if !was_full {
                         tracing::error!(%error, "the journal's disk is full: what has to be kept waits");
                     }
                     was_full = true;
@@ -249,8 +251,9 @@ impl Shared {
     }
 }
 
-/// Whether there may be room later: on the disk, or within what the process may write to a file.
+/// Whether there may be room later: on the disk, or within what the process may write to a file, or have
+/// open.
 fn is_full(error: &io::Error) -> bool {
-    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
-    matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, ResourceBusy, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge | ResourceBusy)
 }

@@ -30,10 +30,12 @@ pub trait Store: Send + 'static {
     ///
     /// # Errors
     ///
-    /// [`StorageFull`](io::ErrorKind::StorageFull), [`QuotaExceeded`](io::ErrorKind::QuotaExceeded)
-    /// and [`FileTooLarge`](io::ErrorKind::FileTooLarge) (as where the process may not write more to
-    /// one file) say that nothing of it is kept: it is offered again, every half second, and nothing that depends on it leaves the broker. After any other
-    /// error, and after a panic, nobody knows what is kept: the server ends.
+    /// [`StorageFull`](io::ErrorKind::StorageFull), [`QuotaExceeded`](io::ErrorKind::QuotaExceeded),
+    /// [`FileTooLarge`](io::ErrorKind::FileTooLarge) (as where the process may not write more to
+    /// one file) and [`ResourceBusy`](io::ErrorKind::ResourceBusy) (as where no more files may be
+    /// open) say that nothing of it is kept: it is offered again, every half second, and nothing that
+    /// depends on it leaves the broker. After any other error, and after a panic, nobody knows what is
+    /// kept: the server ends.
     fn append(&mut self, batch: &Batch) -> io::Result<()>;
 
     /// The snapshot that begins with this record is kept as a whole: a later

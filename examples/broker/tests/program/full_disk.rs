@@ -189,7 +189,7 @@ fn once_there_is_room_the_broker_goes_on() {
     let id = i32::try_from(broker.id()).unwrap();
     let (_, most) = Resource::FSIZE.get().unwrap();
     prlimit(id, Resource::FSIZE, Some((most, most)), None).unwrap();
-    broker.logged("the journal's disk has space again");
+    broker.logged("the journal has room again");
     publisher.publish(MESSAGES + 1);
     publisher.finish(MESSAGES + 1);
     let all: Vec<u16> = (1..=MESSAGES + 1).collect();

@@ -72,7 +72,8 @@ impl Directory {
     /// Makes durable what files there are. Systems that do not open directories do so by themselves.
     pub(super) fn sync(&self) -> io::Result<()> {
         if cfg!(unix) {
-            let synced = File::open(&self.path).and_then(|directory| directory.sync_all());
+            let directory = File::open(&self.path).map_err(|error| named(&self.path, &error))?;
+            let synced = directory.sync_all();
             return synced.map_err(|error| io::Error::other(named(&self.path, &error)));
         }
         Ok(())
@@ -107,9 +108,21 @@ fn make(path: &Path) -> io::Result<()> {
     })
 }
 
-/// The error with the path in its text, of the same kind.
+/// The error with the path in its text, of the same kind. That no file can be opened now has a kind
+/// only here.
 pub(super) fn named(path: &Path, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+    let kind = if no_file_is_left(error) { io::ErrorKind::ResourceBusy } else { error.kind() };
+    io::Error::new(kind, format!("{}: {error}", path.display()))
+}
+
+/// Whether this process, or the system, has as many files open as it may.
+fn no_file_is_left(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    let numbers = [rustix::io::Errno::MFILE, rustix::io::Errno::NFILE].map(|it| it.raw_os_error());
+    // ERROR_TOO_MANY_OPEN_FILES
+    #[cfg(windows)]
+    let numbers = [4];
+    error.raw_os_error().is_some_and(|number| numbers.contains(&number))
 }
 
 /// Opens a file for nobody else to read.
