@@ -74,6 +74,8 @@ pub(crate) struct Shard {
     listeners: Vec<Listening>,
     /// When listeners that the system refused may try again.
     rested: Option<Instant>,
+    /// When it was last said that they rest.
+    said: Option<Instant>,
     receivers: HashMap<LocalSubscription, Receiver>,
     read_buffer: Vec<u8>,
     write_buffer: Vec<u8>,
@@ -129,6 +131,7 @@ impl Shard {
             open: 0,
             listeners,
             rested: None,
+            said: None,
             receivers: HashMap::new(),
             read_buffer: vec![0; READ_BUFFER],
             write_buffer: vec![0; WRITE_BUFFER],

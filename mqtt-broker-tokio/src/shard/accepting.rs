@@ -1,5 +1,8 @@
 //! New Network Connections.
 
+use core::time::Duration;
+use std::io;
+
 use mio::net::TcpStream;
 use mqtt_broker_core::{Instant, Peer};
 
@@ -11,25 +14,45 @@ use crate::transport::Transport;
 /// Connections that one listener accepts in one turn.
 const BATCH: usize = 64;
 
+/// How often it is said that there is nothing to accept them with.
+const SAID_EVERY: Duration = Duration::from_secs(30);
+
 impl Shard {
     /// Takes the connections that wait at a listener.
     pub(super) fn accept(&mut self, now: Instant, index: usize) {
         for _ in 0..BATCH {
             let Some(listening) = self.listeners.get_mut(index) else { return };
             listening.is_listed = false;
+            // The system tells of everybody who comes. One that rests is served when it has rested.
+            if listening.is_resting {
+                return;
+            }
             match listening.listener.accept() {
                 Accepted::Stream(stream, peer) => self.open(now, stream, Peer::new(peer)),
                 Accepted::Nobody => return,
                 Accepted::Gone => {}
                 Accepted::Exhausted(error) => {
-                    tracing::warn!(%error, "cannot accept connections; trying again shortly");
                     listening.is_resting = true;
                     self.rested = Some(now + listener::REST);
-                    return;
+                    return self.say_exhausted(now, &error);
                 }
             }
         }
         self.accept_again(index);
+    }
+
+    /// Says what the system is out of, unless it has just been said.
+    fn say_exhausted(&mut self, now: Instant, error: &io::Error) {
+        if self.said.is_some_and(|said| now < said + SAID_EVERY) {
+            return;
+        }
+        self.said = Some(now);
+        let open = self.open;
+        tracing::warn!(
+            %error, open,
+            "cannot accept connections, and tries again twice a second; a higher limit on open files \
+             (ulimit -n) or a lower one on connections (mqtt.connections) prevents it"
+        );
     }
 
     /// Takes more of them in the next turn.
