@@ -9,13 +9,21 @@ use crate::configuration::argument_for;
 pub(crate) struct Cures {
     command: String,
     config: Config,
+    /// The connections are bounded by the files that may be open.
+    few_files: bool,
 }
 
 impl Cures {
     /// Advice for the process that was started with `arguments`, the program's name among them.
     pub(crate) fn new(arguments: impl IntoIterator<Item = String>, config: Config) -> Self {
         let words: Vec<String> = arguments.into_iter().map(|word| quoted(&word)).collect();
-        Self { command: words.join(" "), config }
+        Self { command: words.join(" "), config, few_files: false }
+    }
+
+    /// The same where the system allows fewer connections than the configuration.
+    pub(crate) fn with_few_files(mut self, few_files: bool) -> Self {
+        self.few_files = few_files;
+        self
     }
 
     /// The command that opens the broker to other machines.
@@ -41,6 +49,9 @@ impl Cures {
     /// The command under which these limits would not have been reached; `None` if one of them is
     /// none that can be set.
     pub(crate) fn of_limits(&self, names: &[&str]) -> Option<String> {
+        if self.few_files && names.contains(&"connections") {
+            return Some("a higher limit on open files (ulimit -n)".to_owned());
+        }
         let arguments = names.iter().map(|name| argument_for(name, &self.config));
         let arguments = arguments.map(|argument| Some(format!(" --set {}", argument?)));
         Some(format!("{}{}", self.command, arguments.collect::<Option<String>>()?))

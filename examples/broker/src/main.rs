@@ -28,6 +28,7 @@ use clap::Parser as _;
 
 use arguments::{Arguments, Command};
 use configuration::Configuration;
+use cure::Cures;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -51,9 +52,13 @@ fn main() -> ExitCode {
 }
 
 fn run(settings: &arguments::Settings) -> Result<(), Box<dyn Error>> {
-    let configuration = settings.configuration()?;
+    let mut configuration = settings.configuration()?;
     let log = log::Log::start(configuration.log)?;
-    let ended = serve(settings, &configuration);
+    // Before a recording begins, which has to be played with the same configuration.
+    let few_files = file_descriptors::bound_connections(&mut configuration);
+    let cures =
+        Cures::new(std::env::args(), configuration.broker.clone()).with_few_files(few_files);
+    let ended = serve(settings, &configuration, cures);
     log.finish();
     ended
 }
@@ -61,12 +66,13 @@ fn run(settings: &arguments::Settings) -> Result<(), Box<dyn Error>> {
 fn serve(
     settings: &arguments::Settings,
     configuration: &Configuration,
+    cures: Cures,
 ) -> Result<(), Box<dyn Error>> {
     let recording = match &settings.record {
         Some(file) => Some((recording::begin(file, configuration)?.into(), settings.record_limit)),
         None => None,
     };
-    server::run(configuration, recording.as_ref())
+    server::run(configuration, cures, recording.as_ref())
 }
 
 /// Prints to stdout. Nobody listening there is no reason to end.

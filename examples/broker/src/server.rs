@@ -18,7 +18,6 @@ use crate::card::Card;
 use crate::configuration::Configuration;
 use crate::cure::Cures;
 use crate::event_log::{EventLog, EventSender};
-use crate::file_descriptors;
 use crate::log;
 use crate::policy::LoopbackUnlessOpen;
 use crate::signals::{Signal, Signals};
@@ -37,10 +36,9 @@ const SAME_WISH: Duration = Duration::from_millis(500);
 /// A port that cannot be listened on, with what to do; or what the system refused.
 pub(crate) fn run(
     configuration: &Configuration,
+    cures: Cures,
     recording: Option<&(Arc<File>, u64)>,
 ) -> Result<(), Box<dyn Error>> {
-    file_descriptors::raise_limit();
-    let cures = Cures::new(std::env::args(), configuration.broker.clone());
     let open_command = cures.open();
     // Before anybody can be told that the broker is there, it can be ended properly.
     let signals = Signals::install()?;

@@ -5,6 +5,8 @@
 mod checking;
 mod choices;
 mod client;
+#[cfg(target_os = "linux")]
+mod descriptors;
 #[cfg(unix)]
 mod ending;
 #[cfg(target_os = "linux")]
