@@ -76,7 +76,9 @@ impl Builder {
 
     /// Who may connect, publish and subscribe; without it everyone may everything. It is called on
     /// the broker's thread, between packets: it must not block. What takes time is for
-    /// [`decide`](Self::decide).
+    /// [`decide`](Self::decide). A [`BlockingHandle`](crate::BlockingHandle) would wait there for the
+    /// thread that it holds up, for ever; [`Handle::try_publish`](crate::Handle::try_publish) does not
+    /// wait.
     #[must_use]
     pub fn policy(mut self, policy: impl Policy + Send + 'static) -> Self {
         self.hooks.policy = Box::new(policy);
@@ -90,6 +92,48 @@ impl Builder {
     ///
     /// Without it, what is deferred is denied. So it is if the call or its future panics, and if there is
     /// no answer within [`Config::decision_timeout`]. A shutdown drops the futures that are not done.
+    ///
+    /// ```
+    /// use mqtt_broker_tokio::{
+    ///     ConnectRequest, Policy, PublishRequest, ReasonCode, Request, Server, Verdict,
+    /// };
+    ///
+    /// /// Each user has a Password, and publishes below its own name.
+    /// struct Users;
+    ///
+    /// impl Policy for Users {
+    ///     fn connect(&mut self, _: &ConnectRequest<'_>) -> Verdict {
+    ///         Verdict::Defer
+    ///     }
+    ///
+    ///     fn publish(&mut self, request: &PublishRequest<'_>) -> Verdict {
+    ///         let user = request.client.user_name().unwrap_or_default();
+    ///         let below = request.topic.as_str().strip_prefix(user);
+    ///         match below.is_some_and(|below| below.starts_with('/')) {
+    ///             true => Verdict::Allow,
+    ///             false => Verdict::DENY,
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// async fn is_known(user: &str, password: &[u8]) -> bool {
+    ///     // Here a database is asked.
+    ///     # !user.is_empty() && password == b"secret"
+    /// }
+    ///
+    /// async fn decide(request: Request) -> Verdict {
+    ///     match request {
+    ///         Request::Connect { user_name: Some(user), password: Some(password), .. }
+    ///             if is_known(&user, &password).await =>
+    ///         {
+    ///             Verdict::Allow
+    ///         }
+    ///         _ => Verdict::Deny(ReasonCode::BAD_USER_NAME_OR_PASSWORD),
+    ///     }
+    /// }
+    ///
+    /// let builder = Server::builder().policy(Users).decide(decide);
+    /// ```
     #[must_use]
     pub fn decide<F>(mut self, mut decide: impl FnMut(Request) -> F + Send + 'static) -> Self
     where
@@ -100,7 +144,8 @@ impl Builder {
     }
 
     /// Hears of everything that happens, for logs and metrics. It is called on the broker's thread
-    /// and must not block.
+    /// and must not block; as for a [`policy`](Self::policy), a
+    /// [`BlockingHandle`](crate::BlockingHandle) would wait there for ever.
     #[must_use]
     pub fn events(mut self, events: impl FnMut(&Event) + Send + 'static) -> Self {
         self.hooks.events = Some(Box::new(events));

@@ -76,7 +76,12 @@ mod subscription;
 mod transport;
 
 pub use mqtt_broker_core;
-pub use mqtt_broker_core::{AllowAll, Config, Event, Limits, Policy, Request, Stats, Verdict};
+pub use mqtt_broker_core::{
+    AllowAll, AuthenticateRequest, AuthenticationStep, CloseReason, Config, ConnectRequest,
+    DeliverRequest, DropCause, Event, Limit, Limits, Lsn, Overrate, Peer, Policy, PublishRequest,
+    QueueOverflow, RefusalCause, ReplayError, Request, Stats, SubscribeRequest, UnsubscribeRequest,
+    Verdict,
+};
 pub use mqtt_codec;
 pub use mqtt_codec::{
     QoS, ReasonCode, RetainHandling, SubscriptionIdentifier, SubscriptionOptions, Version,

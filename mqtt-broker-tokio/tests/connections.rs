@@ -9,9 +9,9 @@ use std::net::Shutdown;
 use std::thread;
 
 use client::{Client, Running, encode, publish};
-use mqtt_broker_tokio::mqtt_broker_core::RefusalCause;
 use mqtt_broker_tokio::{
-    Config, Event, Message, Policy, QoS, ReasonCode, Server, Verdict, Version,
+    Config, ConnectRequest, Event, Message, Policy, QoS, ReasonCode, RefusalCause, Server, Verdict,
+    Version,
 };
 use mqtt_codec::{Connect, Packet, Properties, Utf8String};
 
@@ -138,7 +138,7 @@ fn what_was_sent_before_the_end_still_counts() {
 struct Nobody;
 
 impl Policy for Nobody {
-    fn connect(&mut self, _: &mqtt_broker_tokio::mqtt_broker_core::ConnectRequest<'_>) -> Verdict {
+    fn connect(&mut self, _: &ConnectRequest<'_>) -> Verdict {
         Verdict::DENY
     }
 }
@@ -173,7 +173,7 @@ fn a_refusal_is_read_even_by_a_client_that_goes_on_talking() {
 struct AskLater;
 
 impl Policy for AskLater {
-    fn connect(&mut self, _: &mqtt_broker_tokio::mqtt_broker_core::ConnectRequest<'_>) -> Verdict {
+    fn connect(&mut self, _: &ConnectRequest<'_>) -> Verdict {
         Verdict::Defer
     }
 }
@@ -254,7 +254,7 @@ fn a_hook_has_sockets_and_timers_of_tokio() {
 struct OthersLater(bool);
 
 impl Policy for OthersLater {
-    fn connect(&mut self, _: &mqtt_broker_tokio::mqtt_broker_core::ConnectRequest<'_>) -> Verdict {
+    fn connect(&mut self, _: &ConnectRequest<'_>) -> Verdict {
         if core::mem::replace(&mut self.0, true) { Verdict::Defer } else { Verdict::Allow }
     }
 }

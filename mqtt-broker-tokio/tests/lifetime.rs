@@ -11,8 +11,9 @@ use std::sync::mpsc::TryRecvError;
 use std::time::Instant;
 
 use client::{Client, Running};
-use mqtt_broker_tokio::mqtt_broker_core::ConnectRequest;
-use mqtt_broker_tokio::{Message, Policy, QoS, ReasonCode, Server, Verdict, Version};
+use mqtt_broker_tokio::{
+    ConnectRequest, Message, Policy, QoS, ReasonCode, Server, Verdict, Version,
+};
 use mqtt_codec::Packet;
 
 #[test]
