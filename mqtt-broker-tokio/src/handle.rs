@@ -29,6 +29,7 @@ impl Handle {
 
     /// Publishes a message to every subscriber, and waits until the broker has taken it over.
     /// With a [store](crate::Builder::store), that includes that what has to be kept of it is.
+    /// A [`Subscription`] of this program has it a moment later, so wait for it there.
     ///
     /// The host is not asked for permission: the [`Policy`](mqtt_broker_core::Policy) is for
     /// clients.
@@ -251,7 +252,9 @@ impl Handle {
 }
 
 /// A [`Handle`] whose methods park the calling thread until they are done. Not for async code, which
-/// they would hold up.
+/// they would hold up, and not for the broker's own thread, where a [`Policy`](crate::Policy) and
+/// [`events`](crate::Builder::events) are called: it would wait for itself, for ever. There,
+/// [`Handle::try_publish`] waits for nothing.
 #[derive(Clone, Debug)]
 pub struct BlockingHandle {
     handle: Handle,

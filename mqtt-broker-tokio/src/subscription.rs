@@ -154,7 +154,9 @@ impl Subscription {
         self.took(message)
     }
 
-    /// How many messages were lost so far because this subscription was full.
+    /// How many messages were lost so far because this subscription was full. With
+    /// [`OnFull::Wait`] that is none: what could not wait is counted for the whole broker, in
+    /// [`Stats::dropped_outputs`](crate::Stats::dropped_outputs).
     #[must_use]
     pub fn lost(&self) -> u64 {
         self.lost.load(Ordering::Relaxed)
