@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand};
 
 use crate::address::ListenAddress;
@@ -65,9 +66,9 @@ pub(crate) struct Settings {
     #[arg(long)]
     open: bool,
     /// Keeps Sessions, retained and Will Messages in this directory over restarts.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = NonEmptyStringValueParser::new())]
     journal: Option<String>,
-    /// Writes down all that happens, with passwords, for `mqtt-broker replay FILE`.
+    /// Writes down all that happens, with passwords, in a new file, for `mqtt-broker replay FILE`.
     #[arg(long, value_name = "FILE")]
     pub(crate) record: Option<PathBuf>,
     /// Ends the recording, and nothing else, at this size.

@@ -29,6 +29,7 @@ use clap::Parser as _;
 use arguments::{Arguments, Command};
 use configuration::Configuration;
 use cure::Cures;
+use recording::Recording;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -58,21 +59,11 @@ fn run(settings: &arguments::Settings) -> Result<(), Box<dyn Error>> {
     let few_files = file_descriptors::bound_connections(&mut configuration);
     let cures =
         Cures::new(std::env::args(), configuration.broker.clone()).with_few_files(few_files);
-    let ended = serve(settings, &configuration, cures);
+    let record = settings.record.as_deref();
+    let recording = record.map(|file| Recording::new(file, settings.record_limit));
+    let ended = server::run(&configuration, cures, recording.as_ref());
     log.finish();
     ended
-}
-
-fn serve(
-    settings: &arguments::Settings,
-    configuration: &Configuration,
-    cures: Cures,
-) -> Result<(), Box<dyn Error>> {
-    let recording = match &settings.record {
-        Some(file) => Some((recording::begin(file, configuration)?.into(), settings.record_limit)),
-        None => None,
-    };
-    server::run(configuration, cures, recording.as_ref())
 }
 
 /// Prints to stdout. Nobody listening there is no reason to end.

@@ -8,31 +8,68 @@ use core::fmt;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
-use mqtt_broker_core::{Instant, play};
+use mqtt_broker_core::{Instant, PlaybackError, play};
 
 use crate::configuration::Configuration;
 
 /// What the first line begins with.
 const TITLE: &str = "mqtt-broker recording, bytes of configuration: ";
 
-/// Makes the file, readable by nobody else, and writes the configuration into it.
-///
-/// # Errors
-///
-/// The system's, with the path.
-pub(crate) fn begin(path: &Path, configuration: &Configuration) -> Result<File, RecordingError> {
-    let text = configuration.annotated();
-    let begun = || {
-        let mut options = fs::OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(path)?;
-        file.write_all(format!("{TITLE}{}\n{text}", text.len()).as_bytes())?;
-        Ok(file)
-    };
-    begun().map_err(|error| RecordingError { path: path.into(), cause: Cause::System(error) })
+/// A recording that is to be made: what is written before it [begins](Self::begin) is refused.
+#[derive(Clone, Debug)]
+pub(crate) struct Recording {
+    path: PathBuf,
+    /// Bytes after which it ends.
+    pub(crate) limit: u64,
+    file: Arc<OnceLock<File>>,
+}
+
+impl Recording {
+    /// One in this file, where nothing happens yet.
+    pub(crate) fn new(path: &Path, limit: u64) -> Self {
+        Self { path: path.into(), limit, file: Arc::default() }
+    }
+
+    /// Makes the file, readable by nobody else, and writes the configuration into it.
+    ///
+    /// # Errors
+    ///
+    /// A file that is there already; the system's. Both with the path.
+    pub(crate) fn begin(&self, configuration: &Configuration) -> Result<(), RecordingError> {
+        let text = configuration.annotated();
+        let begun = || {
+            let mut options = fs::OpenOptions::new();
+            options.write(true).create_new(true);
+            #[cfg(unix)]
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+            let mut file = options.open(&self.path)?;
+            file.write_all(format!("{TITLE}{}\n{text}", text.len()).as_bytes())?;
+            Ok(file)
+        };
+        let file = begun().map_err(|error: io::Error| {
+            let cause = match error.kind() {
+                io::ErrorKind::AlreadyExists => Cause::Exists,
+                _ => Cause::System(error),
+            };
+            RecordingError { path: self.path.clone(), cause }
+        })?;
+        // It begins once.
+        let _ = self.file.set(file);
+        Ok(())
+    }
+}
+
+impl io::Write for Recording {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut file = self.file.get().ok_or(io::ErrorKind::NotConnected)?;
+        file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Does again what the file says, and prints it.
@@ -44,6 +81,9 @@ pub(crate) fn replay(path: &Path) -> Result<(), Box<dyn Error>> {
     let failed = |cause| RecordingError { path: path.into(), cause };
     let bytes = fs::read(path).map_err(|error| failed(Cause::System(error)))?;
     let (text, calls) = parts(&bytes).ok_or_else(|| failed(Cause::NotARecording))?;
+    if calls.is_empty() {
+        return Err(failed(Cause::Empty).into());
+    }
     let mut configuration = Configuration::parse(path, text)?;
     configuration.broker.journal = configuration.journal.is_on();
     let mut out = io::BufWriter::new(io::stdout().lock());
@@ -55,7 +95,7 @@ pub(crate) fn replay(path: &Path) -> Result<(), Box<dyn Error>> {
     });
     let _ = out.flush();
     drop(out);
-    let played = played?;
+    let played = played.map_err(|error| failed(Cause::Playback(error)))?;
     let end = if played.complete { "" } else { "; the last call is cut off" };
     match played.hash {
         Some(hash) => crate::say(&format!(
@@ -87,7 +127,10 @@ pub(crate) struct RecordingError {
 #[derive(Debug)]
 enum Cause {
     System(io::Error),
+    Exists,
     NotARecording,
+    Empty,
+    Playback(PlaybackError),
 }
 
 impl fmt::Display for RecordingError {
@@ -95,6 +138,13 @@ impl fmt::Display for RecordingError {
         let path = self.path.display();
         match &self.cause {
             Cause::System(error) => write!(f, "{path}: {error}"),
+            Cause::Empty => {
+                write!(f, "{path}: the broker ended before there was anything to record")
+            }
+            Cause::Playback(error) => write!(f, "{path}: {error}"),
+            Cause::Exists => {
+                write!(f, "{path} is there already, and is not written over: name another file")
+            }
             Cause::NotARecording => {
                 write!(f, "{path}: not a recording; --record FILE makes one")
             }

@@ -3,7 +3,6 @@
 use core::error::Error;
 use core::fmt;
 use core::time::Duration;
-use std::fs::File;
 use std::io;
 use std::process;
 use std::sync::{Arc, Weak};
@@ -20,6 +19,7 @@ use crate::cure::Cures;
 use crate::event_log::{EventLog, EventSender};
 use crate::log;
 use crate::policy::LoopbackUnlessOpen;
+use crate::recording::Recording;
 use crate::signals::{Signal, Signals};
 
 /// How long clients have to take what is still to be sent to them.
@@ -37,7 +37,7 @@ const SAME_WISH: Duration = Duration::from_millis(500);
 pub(crate) fn run(
     configuration: &Configuration,
     cures: Cures,
-    recording: Option<&(Arc<File>, u64)>,
+    recording: Option<&Recording>,
 ) -> Result<(), Box<dyn Error>> {
     let open_command = cures.open();
     // Before anybody can be told that the broker is there, it can be ended properly.
@@ -45,6 +45,10 @@ pub(crate) fn run(
     let (sender, events) = EventLog::start(configuration.log, cures)?;
     let sender = Arc::new(sender);
     let server = bind(configuration, &sender, recording)?;
+    if let Some(recording) = recording {
+        // A broker that cannot listen leaves no file behind.
+        recording.begin(configuration)?;
+    }
     let journal = &configuration.journal;
     // The log ends with the broker, whoever ends that.
     let weak_sender = Arc::downgrade(&sender);
@@ -73,7 +77,7 @@ pub(crate) fn run(
 fn bind(
     configuration: &Configuration,
     events: &Arc<EventSender>,
-    recording: Option<&(Arc<File>, u64)>,
+    recording: Option<&Recording>,
 ) -> Result<Server, BindError> {
     let attempt = |addresses: &[String]| {
         let events = Arc::clone(events);
@@ -82,9 +86,8 @@ fn bind(
             .policy(LoopbackUnlessOpen { open: configuration.open })
             .events(move |event| events.send(event))
             .shutdown_grace(GRACE);
-        if let Some((file, limit)) = recording {
-            // One file, however often binding is tried.
-            builder = builder.record(*limit, Arc::clone(file));
+        if let Some(recording) = recording {
+            builder = builder.record(recording.limit, recording.clone());
         }
         if let Some(store) = configuration.journal.store() {
             builder = builder.store(store);

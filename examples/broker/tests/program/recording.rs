@@ -8,8 +8,11 @@ use mqtt_codec::{QoS, Version};
 use crate::client::Client;
 use crate::running::{self, Running};
 
+/// A place where no file is.
 fn file(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name)
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = fs::remove_file(&path);
+    path
 }
 
 #[test]
@@ -85,6 +88,34 @@ fn a_broker_that_begins_with_a_journal_is_recorded_from_there() {
 }
 
 #[test]
+fn a_recording_writes_over_nothing() {
+    let path = file("precious");
+    fs::write(&path, b"precious").unwrap();
+    let output = running::run(&["--listen", "127.0.0.1:0", "--record", path.to_str().unwrap()]);
+    assert!(!output.status.success());
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert!(errors.contains("is there already, and is not written over"), "{errors}");
+    assert_eq!(fs::read(&path).unwrap(), b"precious");
+}
+
+#[test]
+fn a_broker_that_cannot_listen_records_nothing() {
+    let path = file("nothing-recorded");
+    // An address for documentation, which no machine has.
+    let arguments = ["--listen", "203.0.113.77:1883", "--record", path.to_str().unwrap()];
+    assert!(!running::run(&arguments).status.success());
+    assert!(!path.exists());
+}
+
+#[test]
+fn no_path_is_empty() {
+    for argument in ["--journal", "--record"] {
+        let output = running::run(&["--listen", "127.0.0.1:0", argument, ""]);
+        assert_eq!(output.status.code(), Some(2), "{argument}");
+    }
+}
+
+#[test]
 fn what_is_no_recording_is_refused() {
     let path = file("no-recording");
     fs::write(&path, b"\x10\x0c").unwrap();
@@ -92,4 +123,9 @@ fn what_is_no_recording_is_refused() {
     assert!(!output.status.success());
     let errors = String::from_utf8(output.stderr).unwrap();
     assert!(errors.contains("not a recording; --record FILE makes one"), "{errors}");
+    // No more than how it begins.
+    fs::write(&path, b"mqtt-broker recording, bytes of configuration: 0\n").unwrap();
+    let output = running::run(&["replay", path.to_str().unwrap()]);
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert!(errors.contains("no-recording: the broker ended before"), "{errors}");
 }
