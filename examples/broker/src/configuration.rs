@@ -243,10 +243,11 @@ fn annotate<T>(text: &mut String, key: &Key<T>, configured: &T, default: &T) {
     let _ = write!(text, "\n# {about}\n# Takes {key}.\n{mark}{name} = {value}\n");
 }
 
-/// The argument of `--set` that doubles the limit of this name; `None` if no key has that name.
+/// The argument of `--set` that raises the limit of this name; `None` if no key has that name, or if it
+/// is as high as it can be.
 pub(crate) fn argument_for(limit: &str, config: &Config) -> Option<String> {
     let key = KEYS.iter().find(|key| key.name == limit)?;
-    Some(format!("{}.{}={}", key.section.name(), key.name, key.doubled(config)?))
+    Some(format!("{}.{}={}", key.section.name(), key.name, key.raised(config)?))
 }
 
 /// Which part of an assignment is wrong.

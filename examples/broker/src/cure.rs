@@ -1,6 +1,7 @@
-//! The command that lets a refused client in.
+//! What would help somebody who was refused: the command under which it would not have been so.
 
 use mqtt_broker_core::{Config, DropCause, RefusalCause};
+use mqtt_codec::ReasonCode;
 
 use crate::configuration::argument_for;
 
@@ -31,30 +32,38 @@ impl Cures {
         format!("{} --open", self.command)
     }
 
-    /// The command under which a client would not have been refused; `None` if the client is what
-    /// has to change.
-    pub(crate) fn of(&self, cause: RefusalCause, client_identifier: &str) -> Option<String> {
+    /// What would have let a client in: a command, or something that the client has to do.
+    pub(crate) fn of(
+        &self,
+        cause: RefusalCause,
+        code: ReasonCode,
+        client_identifier: &str,
+    ) -> Option<String> {
         match cause {
+            RefusalCause::Policy if code == ReasonCode::BAD_AUTHENTICATION_METHOD => None,
             RefusalCause::Policy => Some(self.open()),
-            RefusalCause::Limit(name) => self.of_limits(&[name]),
-            RefusalCause::ClientIdentifier
-                if client_identifier.is_empty() && !self.config.allow_empty_client_id =>
-            {
+            RefusalCause::ClientIdentifier if !client_identifier.is_empty() => {
+                Some("a shorter one, or MQTT 3.1.1 or 5.0".to_owned())
+            }
+            RefusalCause::ClientIdentifier if !self.config.allow_empty_client_id => {
                 Some(format!("{} --set mqtt.allow_empty_client_id=true", self.command))
             }
-            _ => None,
+            RefusalCause::ClientIdentifier => {
+                Some("a client with an identifier, or with clean session 1".to_owned())
+            }
+            _ => self.of_refusal(cause, code),
         }
     }
 
-    /// The command under which these limits would not have been reached; `None` if one of them is
-    /// none that can be set.
+    /// The command under which these limits would not have been reached; `None` if there is none of
+    /// them that can be set, and higher than it is.
     pub(crate) fn of_limits(&self, names: &[&str]) -> Option<String> {
         if self.few_files && names.contains(&"connections") {
             return Some("a higher limit on open files (ulimit -n)".to_owned());
         }
-        let arguments = names.iter().map(|name| argument_for(name, &self.config));
-        let arguments = arguments.map(|argument| Some(format!(" --set {}", argument?)));
-        Some(format!("{}{}", self.command, arguments.collect::<Option<String>>()?))
+        let arguments = names.iter().filter_map(|name| argument_for(name, &self.config));
+        let arguments: String = arguments.map(|argument| format!(" --set {argument}")).collect();
+        (!arguments.is_empty()).then(|| format!("{}{arguments}", self.command))
     }
 
     /// The command under which a message would not have been dropped; `None` if it is not for this
@@ -70,9 +79,12 @@ impl Cures {
 
     /// The command under which a message or a subscription would not have been refused; `None` if it
     /// is the client that has to change.
-    pub(crate) fn of_refusal(&self, cause: RefusalCause) -> Option<String> {
+    pub(crate) fn of_refusal(&self, cause: RefusalCause, code: ReasonCode) -> Option<String> {
         match cause {
             RefusalCause::Limit(name) => self.of_limits(&[name]),
+            RefusalCause::Unsupported(_) => {
+                Some(format!("{} --set mqtt.{}", self.command, setting_of(code)?))
+            }
             _ => None,
         }
     }
@@ -80,6 +92,17 @@ impl Cures {
     /// The command under which QoS 0 messages are kept for clients that are away.
     pub(crate) fn keep_qos0(&self) -> String {
         format!("{} --set mqtt.queue_qos0=true", self.command)
+    }
+}
+
+/// The setting of what is refused with this Reason Code where it is turned off.
+fn setting_of(code: ReasonCode) -> Option<&'static str> {
+    match code {
+        ReasonCode::RETAIN_NOT_SUPPORTED => Some("retain_available=true"),
+        ReasonCode::QOS_NOT_SUPPORTED => Some("maximum_qos=2"),
+        ReasonCode::SHARED_SUBSCRIPTIONS_NOT_SUPPORTED => Some("shared_subscriptions=true"),
+        ReasonCode::WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED => Some("wildcard_subscriptions=true"),
+        _ => None,
     }
 }
 

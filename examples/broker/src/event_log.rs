@@ -244,12 +244,12 @@ impl Writer {
             }
             Event::NotPublished { client_identifier, topic, reason_code: code, cause } => {
                 let (client, topic) = (Text(client_identifier), Text(topic));
-                let (cause, cure) = (cause.to_string(), Cure(self.cures.of_refusal(*cause)));
+                let (cause, cure) = (cause.to_string(), Cure(self.cures.of_refusal(*cause, *code)));
                 warn!(%client, %topic, cause, %code, %cure, "message not published");
             }
             Event::NotSubscribed { client_identifier, filter, reason_code: code, cause } => {
                 let (client, filter) = (Text(client_identifier), Text(filter));
-                let (cause, cure) = (cause.to_string(), Cure(self.cures.of_refusal(*cause)));
+                let (cause, cure) = (cause.to_string(), Cure(self.cures.of_refusal(*cause, *code)));
                 warn!(%client, %filter, cause, %code, %cure, "subscription refused");
             }
             Event::NotUnsubscribed { client_identifier, filter, reason_code: code } => {
@@ -276,16 +276,32 @@ impl Writer {
     }
 
     fn write_refusal(&self, client: &str, peer: Peer, code: ReasonCode, cause: RefusalCause) {
-        let reason = match cause {
-            RefusalCause::Policy => "clients of other machines are not let in".to_owned(),
-            other => other.to_string(),
-        };
-        let (cure, code) = (self.cures.of(cause, client), code.to_string());
+        let reason = reason(cause, code, client);
+        let (cure, code) = (self.cures.of(cause, code, client), code.to_string());
         let client = Text(client);
         match cure {
             Some(cure) => warn!(%client, %peer, reason, code, %cure, "client refused"),
             None => warn!(%client, %peer, reason, code, "client refused"),
         }
+    }
+}
+
+/// Why a client was refused.
+fn reason(cause: RefusalCause, code: ReasonCode, client: &str) -> String {
+    match cause {
+        RefusalCause::Policy if code == ReasonCode::BAD_AUTHENTICATION_METHOD => {
+            "it asks for enhanced authentication, which is not here".to_owned()
+        }
+        RefusalCause::Policy => "clients of other machines are not let in".to_owned(),
+        RefusalCause::ClientIdentifier if client.is_empty() => {
+            "no client identifier, which MQTT 3.1 and, with clean session 0, 3.1.1 ask for; and others \
+             if mqtt.allow_empty_client_id is false"
+                .to_owned()
+        }
+        RefusalCause::ClientIdentifier => {
+            "client identifier not acceptable: in MQTT 3.1 it has 1 to 23 characters".to_owned()
+        }
+        other => other.to_string(),
     }
 }
 

@@ -107,10 +107,16 @@ impl<T> Key<T> {
         }
     }
 
-    /// Twice its value in a configuration, as far as its range goes; `None` if it is no number.
-    pub(crate) fn doubled(&self, config: &T) -> Option<u64> {
+    /// Twice its value in a configuration, as far as its range goes, or the usual one in place of 0;
+    /// `None` if it is no number, or is at the end of its range.
+    pub(crate) fn raised(&self, config: &T) -> Option<u64>
+    where
+        T: Default,
+    {
         let Access::Number { read, .. } = self.access else { return None };
-        Some(read(config).saturating_mul(2).clamp(*self.range.start(), *self.range.end()))
+        let value = read(config);
+        let raised = if value == 0 { read(&T::default()).max(1) } else { value.saturating_mul(2) };
+        Some(raised.clamp(*self.range.start(), *self.range.end())).filter(|raised| *raised > value)
     }
 
     /// Gives it a value.

@@ -1,5 +1,8 @@
 use super::*;
 
+const QUOTA: ReasonCode = ReasonCode::QUOTA_EXCEEDED;
+const NOT_VALID: ReasonCode = ReasonCode::CLIENT_IDENTIFIER_NOT_VALID;
+
 fn cures(arguments: &[&str], config: Config) -> Cures {
     Cures::new(arguments.iter().map(|&word| word.to_owned()), config)
 }
@@ -8,7 +11,7 @@ fn cures(arguments: &[&str], config: Config) -> Cures {
 fn the_cure_for_a_stranger_is_open() {
     let cures = cures(&["mqtt-broker", "--config", "my broker.toml"], Config::default());
     assert_eq!(
-        cures.of(RefusalCause::Policy, "c").unwrap(),
+        cures.of(RefusalCause::Policy, ReasonCode::NOT_AUTHORIZED, "c").unwrap(),
         "mqtt-broker --config 'my broker.toml' --open"
     );
 }
@@ -19,10 +22,10 @@ fn the_cure_for_a_full_broker_is_twice_the_limit() {
     config.limits.sessions = 50;
     let cures = cures(&["mqtt-broker"], config);
     assert_eq!(
-        cures.of(RefusalCause::Limit("sessions"), "c").unwrap(),
+        cures.of(RefusalCause::Limit("sessions"), QUOTA, "c").unwrap(),
         "mqtt-broker --set limits.sessions=100"
     );
-    assert_eq!(cures.of(RefusalCause::Limit("no such limit"), "c"), None);
+    assert_eq!(cures.of(RefusalCause::Limit("no such limit"), QUOTA, "c"), None);
 }
 
 #[test]
@@ -37,10 +40,10 @@ fn the_cure_for_a_dropped_message_is_what_kept_it_out() {
     );
     assert_eq!(cures.of_drop(DropCause::Expired), None);
     assert_eq!(
-        cures.of_refusal(RefusalCause::Limit("topic_levels")).unwrap(),
+        cures.of_refusal(RefusalCause::Limit("topic_levels"), QUOTA).unwrap(),
         "mqtt-broker --set mqtt.topic_levels=400"
     );
-    assert_eq!(cures.of_refusal(RefusalCause::Policy), None);
+    assert_eq!(cures.of_refusal(RefusalCause::Policy, ReasonCode::NOT_AUTHORIZED), None);
 }
 
 #[test]
@@ -49,10 +52,47 @@ fn an_empty_client_identifier_can_be_allowed_and_a_bad_one_cannot() {
     config.allow_empty_client_id = false;
     let cures = cures(&["mqtt-broker"], config);
     assert_eq!(
-        cures.of(RefusalCause::ClientIdentifier, "").unwrap(),
+        cures.of(RefusalCause::ClientIdentifier, NOT_VALID, "").unwrap(),
         "mqtt-broker --set mqtt.allow_empty_client_id=true"
     );
-    assert_eq!(cures.of(RefusalCause::ClientIdentifier, "bad"), None);
+    let long = cures.of(RefusalCause::ClientIdentifier, NOT_VALID, "bad");
+    assert_eq!(long.unwrap(), "a shorter one, or MQTT 3.1.1 or 5.0");
+}
+
+#[test]
+fn nobody_is_told_to_open_what_is_open() {
+    let cures = cures(&["mqtt-broker", "--open"], Config::default());
+    let code = ReasonCode::BAD_AUTHENTICATION_METHOD;
+    assert_eq!(cures.of(RefusalCause::Policy, code, "c"), None);
+}
+
+#[test]
+fn a_limit_of_0_becomes_the_usual_one_and_the_highest_has_no_cure() {
+    let mut config = Config::default();
+    config.limits.retained = 0;
+    config.limits.wills = u32::MAX;
+    let usual = Config::default().limits.retained;
+    let cures = cures(&["mqtt-broker"], config);
+    let retained = cures.of_limits(&["retained"]).unwrap();
+    assert_eq!(retained, format!("mqtt-broker --set limits.retained={usual}"));
+    assert_eq!(cures.of_limits(&["wills"]), None);
+}
+
+#[test]
+fn what_is_turned_off_can_be_turned_on() {
+    let cures = cures(&["mqtt-broker"], Config::default());
+    let cause = RefusalCause::Unsupported("wildcards in Topic Filters");
+    let code = ReasonCode::WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED;
+    assert_eq!(
+        cures.of_refusal(cause, code).unwrap(),
+        "mqtt-broker --set mqtt.wildcard_subscriptions=true"
+    );
+}
+
+#[test]
+fn where_files_are_few_the_system_has_the_cure() {
+    let cures = cures(&["mqtt-broker"], Config::default()).with_few_files(true);
+    assert!(cures.of_limits(&["connections"]).unwrap().contains("ulimit -n"));
 }
 
 #[test]

@@ -36,6 +36,20 @@ fn a_subscription_that_is_refused_is_logged_with_the_cure() {
 }
 
 #[test]
+fn what_is_turned_off_is_logged_with_what_turns_it_on() {
+    let broker = start(&["mqtt.wildcard_subscriptions=false", "mqtt.shared_subscriptions=false"]);
+    for version in [Version::V3_1_1, Version::V5] {
+        let mut client = Client::connected(broker.address(), version, "eager");
+        client.ask_to_subscribe("a/#", QoS::AtMostOnce);
+        let line = broker.logged("subscription refused");
+        assert!(line.ends_with("--set mqtt.wildcard_subscriptions=true"), "{line}");
+        client.ask_to_subscribe("$share/group/a", QoS::AtMostOnce);
+        let line = broker.logged("subscription refused");
+        assert!(line.ends_with("--set mqtt.shared_subscriptions=true"), "{line}");
+    }
+}
+
+#[test]
 fn a_message_that_a_subscriber_has_no_room_for_is_logged_with_the_cure() {
     // One may be under way and one may wait.
     let broker = start(&["mqtt.inflight_messages=1", "mqtt.queue_messages=1"]);
