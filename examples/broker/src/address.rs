@@ -1,7 +1,7 @@
 //! Where the broker listens: the addresses of `--listen` and `listen = […]`.
 
 use core::fmt;
-use core::net::{IpAddr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use core::str::FromStr;
 
 /// The port that IANA assigned to MQTT over TCP.
@@ -31,8 +31,26 @@ impl ListenAddress {
                 let all_of_a_kind = this.ip().is_unspecified() && this.is_ipv4() == other.is_ipv4();
                 all_of_a_kind || this == other
             }
-            _ => self == other,
+            (Self::Localhost(_), _) => self == other || self.halves().contains(&other),
+            // Alone it takes IPv4 as well, and `0.0.0.0` beside it takes that half.
+            (Self::Only(this), Self::Localhost(_)) => this.ip() == Ipv6Addr::UNSPECIFIED,
+            (Self::Only(_), Self::Everywhere(_)) => false,
         }
+    }
+
+    /// What `localhost` stands for.
+    fn halves(self) -> [Self; 2] {
+        let loopback = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+        loopback.map(|ip| Self::Only(SocketAddr::new(ip, self.port())))
+    }
+
+    /// What is left of `localhost` beside `0.0.0.0`, which takes one half of it.
+    fn beside(self, others: &[Self]) -> Self {
+        let Self::Localhost(port) = self else { return self };
+        let [_, v6] = self.halves();
+        let is_halved = others.contains(&Self::Only((Ipv4Addr::UNSPECIFIED, port).into()));
+        let is_whole = others.iter().any(|&other| other != self && other.covers(self));
+        if is_halved && !is_whole && port != 0 { v6 } else { self }
     }
 
     fn port(self) -> u16 {
@@ -43,7 +61,7 @@ impl ListenAddress {
     }
 
     /// What to bind: `[::]` is for IPv4 too.
-    pub(crate) fn preferred(self) -> String {
+    fn preferred(self) -> String {
         match self {
             Self::Everywhere(port) => format!("[::]:{port}"),
             Self::Localhost(port) => format!("localhost:{port}"),
@@ -51,20 +69,31 @@ impl ListenAddress {
         }
     }
 
-    /// What to bind on a machine without IPv6.
-    pub(crate) fn without_ipv6(self) -> String {
+    /// The same on a machine without IPv6.
+    fn without_ipv6(self) -> Self {
         match self {
-            Self::Everywhere(port) => format!("0.0.0.0:{port}"),
-            Self::Localhost(port) => format!("127.0.0.1:{port}"),
-            Self::Only(address) => address.to_string(),
+            Self::Everywhere(port) => Self::Only((Ipv4Addr::UNSPECIFIED, port).into()),
+            Self::Localhost(port) => Self::Only((Ipv4Addr::LOCALHOST, port).into()),
+            Self::Only(_) => self,
         }
     }
 }
 
+/// What to bind for these addresses.
+pub(crate) fn preferred(addresses: &[ListenAddress]) -> Vec<String> {
+    without_covered(addresses).into_iter().map(ListenAddress::preferred).collect()
+}
+
+/// What to bind for them on a machine without IPv6.
+pub(crate) fn without_ipv6(addresses: &[ListenAddress]) -> Vec<String> {
+    let addresses: Vec<_> = addresses.iter().map(|address| address.without_ipv6()).collect();
+    preferred(&addresses)
+}
+
 /// The addresses without those that another one covers.
-pub(crate) fn without_covered(addresses: &[ListenAddress]) -> Vec<ListenAddress> {
+fn without_covered(addresses: &[ListenAddress]) -> Vec<ListenAddress> {
     let mut kept: Vec<ListenAddress> = Vec::new();
-    for &address in addresses {
+    for address in addresses.iter().map(|address| address.beside(addresses)) {
         if !kept.iter().any(|other| other.covers(address)) {
             kept.retain(|other| !address.covers(*other));
             kept.push(address);

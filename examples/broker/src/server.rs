@@ -94,9 +94,8 @@ fn bind(
         }
         addresses.iter().fold(builder, mqtt_broker_tokio::Builder::listen).bind()
     };
-    let listen = address::without_covered(&configuration.listen);
-    let preferred: Vec<String> = listen.iter().map(|address| address.preferred()).collect();
-    let without_ipv6: Vec<String> = listen.iter().map(|address| address.without_ipv6()).collect();
+    let preferred = address::preferred(&configuration.listen);
+    let without_ipv6 = address::without_ipv6(&configuration.listen);
     let error = match attempt(&preferred) {
         Ok(server) => return Ok(server),
         Err(error) => error,

@@ -40,11 +40,32 @@ fn what_is_shown_is_read_back() {
 
 #[test]
 fn a_machine_without_ipv6_gets_the_same_where_no_address_is_given() {
-    let pair = |address: ListenAddress| (address.preferred(), address.without_ipv6());
+    let pair = |text: &str| {
+        let addresses = [text.parse().unwrap()];
+        (preferred(&addresses).join(" "), without_ipv6(&addresses).join(" "))
+    };
     let strings = |a: &str, b: &str| (a.to_owned(), b.to_owned());
-    assert_eq!(pair(ListenAddress::Everywhere(1)), strings("[::]:1", "0.0.0.0:1"));
-    assert_eq!(pair(ListenAddress::Localhost(1)), strings("localhost:1", "127.0.0.1:1"));
-    assert_eq!(pair("[::1]:1".parse().unwrap()), strings("[::1]:1", "[::1]:1"));
+    assert_eq!(pair("1"), strings("[::]:1", "0.0.0.0:1"));
+    assert_eq!(pair("localhost:1"), strings("localhost:1", "127.0.0.1:1"));
+    assert_eq!(pair("[::1]:1"), strings("[::1]:1", "[::1]:1"));
+}
+
+#[test]
+fn what_localhost_stands_for_is_bound_once() {
+    let kept = |texts: &[&str]| {
+        let all: Vec<ListenAddress> = texts.iter().map(|text| text.parse().unwrap()).collect();
+        let reversed: Vec<_> = all.iter().rev().copied().collect();
+        assert_eq!(preferred(&all).len(), preferred(&reversed).len(), "{texts:?}");
+        (preferred(&all).join(" "), without_ipv6(&all).join(" "))
+    };
+    let strings = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+    assert_eq!(kept(&["localhost:1", "127.0.0.1:1"]), strings("localhost:1", "127.0.0.1:1"));
+    assert_eq!(kept(&["localhost:1", "[::1]:1"]).0, "localhost:1");
+    assert_eq!(kept(&["0.0.0.0:1", "localhost:1"]), strings("0.0.0.0:1 [::1]:1", "0.0.0.0:1"));
+    assert_eq!(kept(&["[::]:1", "localhost:1"]).0, "[::]:1");
+    assert_eq!(kept(&["[::]:1", "localhost:1", "0.0.0.0:1"]).0, "[::]:1 0.0.0.0:1");
+    assert_eq!(kept(&["1", "localhost:1", "0.0.0.0:1"]).0, "[::]:1");
+    assert_eq!(kept(&["localhost:1", "127.0.0.1:2"]).0, "localhost:1 127.0.0.1:2");
 }
 
 #[test]
