@@ -108,6 +108,9 @@ impl Configuration {
             return Err(problem("write KEY=VALUE, such as mqtt.queue_messages=5000".to_owned()));
         };
         let path = path.trim();
+        if find_section(path).is_some() {
+            return Err(problem(format!("`{path}` is a table: write {path}.KEY=VALUE")));
+        }
         let (section, name) = match path.split_once('.') {
             Some((section, name)) => (Some(section), name),
             None => (None, path),

@@ -130,6 +130,7 @@ fn arguments_change_the_same_keys_with_the_same_errors() {
             "--set mqtt.queue_mesages=1: unknown key `queue_mesages` in [mqtt]; did you mean \
              `queue_messages`?",
         ),
+        ("journal=x", "--set journal=x: `journal` is a table: write journal.KEY=VALUE"),
         ("limit.retained=1", "--set limit.retained=1: unknown key `limit`; did you mean `limits`?"),
         (
             "mqtt.receive_maximum=0",

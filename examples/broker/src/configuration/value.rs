@@ -53,10 +53,10 @@ impl Value {
         match text {
             "true" => Self::Flag(true),
             "false" => Self::Flag(false),
-            _ => match (unquoted, text.replace('_', "").parse()) {
+            _ => match (unquoted, number(text)) {
                 (Some(text), _) => Self::Text(text.to_owned()),
-                (None, Ok(number)) => Self::Number(number),
-                (None, Err(_)) => Self::Text(text.to_owned()),
+                (None, Some(number)) => Self::Number(number),
+                (None, None) => Self::Text(text.to_owned()),
             },
         }
     }
@@ -71,6 +71,18 @@ impl Value {
             Self::Other(what) => (*what).into(),
         }
     }
+}
+
+/// A number as a file has it: `1_000`, `-1`, `0x10`, `0o17`, `0b11`.
+fn number(text: &str) -> Option<i128> {
+    let bases = [("0x", 16), ("0o", 8), ("0b", 2)];
+    let based = bases.iter().find_map(|(prefix, base)| Some((text.strip_prefix(prefix)?, *base)));
+    let (digits, base) = based.unwrap_or((text, 10));
+    // A sign belongs before the prefix, and there is none there.
+    if base != 10 && digits.starts_with(['+', '-']) {
+        return None;
+    }
+    i128::from_str_radix(&digits.replace('_', ""), base).ok()
 }
 
 /// The units of sizes, with what each is in bytes. The largest that divides a size comes first

@@ -63,6 +63,21 @@ fn a_bad_argument_is_refused_the_same_way() {
     assert!(stderr(&output).contains("is not an address to listen on"), "{}", stderr(&output));
 }
 
+/// What a program on Unix is started with need not be text.
+#[cfg(unix)]
+#[test]
+fn an_argument_that_is_no_text_is_taken_or_refused() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+    let no_text = OsStr::from_bytes(b"/nowhere/\xff");
+    // An address for documentation, which no machine has.
+    let listen = ["--listen", "203.0.113.77:1883"].map(OsStr::new);
+    let output = run(&[&listen[..], &[OsStr::new("--record"), no_text]].concat());
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    let output = run(&[OsStr::new("--journal"), no_text]);
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+}
+
 #[test]
 fn the_printed_configuration_is_a_good_file() {
     let output = run(&["config", "--set", "mqtt.queue_messages=5", "--listen", "1884"]);

@@ -2,6 +2,7 @@
 
 use core::net::SocketAddr;
 use core::time::Duration;
+use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use std::sync::mpsc::{self, Receiver};
@@ -163,15 +164,15 @@ fn read(stderr: Option<ChildStderr>) -> Receiver<String> {
 }
 
 /// Runs the program to its end.
-pub(crate) fn run(arguments: &[&str]) -> Output {
+pub(crate) fn run<S: AsRef<OsStr>>(arguments: &[S]) -> Output {
     command(arguments).output().unwrap()
 }
 
-fn command(arguments: &[&str]) -> Command {
+fn command<S: AsRef<OsStr>>(arguments: &[S]) -> Command {
     with_pipes(Command::new(PROGRAM), arguments)
 }
 
-fn with_pipes(mut command: Command, arguments: &[&str]) -> Command {
+fn with_pipes<S: AsRef<OsStr>>(mut command: Command, arguments: &[S]) -> Command {
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }

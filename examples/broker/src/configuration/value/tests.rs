@@ -44,6 +44,9 @@ fn what_is_shown_is_read_back() {
 fn arguments_need_no_quotation_marks() {
     assert_eq!(Value::of_argument("1_000"), Value::Number(1000));
     assert_eq!(Value::of_argument("-1"), Value::Number(-1));
+    assert_eq!(Value::of_argument("0x1_0"), Value::Number(16));
+    assert_eq!(Value::of_argument("0b11"), Value::Number(3));
+    assert_eq!(Value::of_argument("0x-1"), Value::Text("0x-1".to_owned()));
     assert_eq!(Value::of_argument("true"), Value::Flag(true));
     assert_eq!(Value::of_argument("16 MiB"), Value::Text("16 MiB".to_owned()));
     assert_eq!(Value::of_argument("\"true\""), Value::Text("true".to_owned()));
