@@ -29,7 +29,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use mqtt_broker_core::{Broker, CloseReason, Config, Event, Instant, Lsn, Stats};
-use mqtt_codec::{Packet, Version};
+use mqtt_codec::{Packet, PacketType, Version};
 
 use self::answers::Answers;
 use self::conduct::Conduct;
@@ -344,9 +344,13 @@ impl Oracles {
     pub fn had_no_room(&mut self, from: u64, idle: &BTreeSet<LinkId>) {
         // Nothing goes before a CONNACK, which may have to wait.
         let idle = idle & &self.greeted;
-        let right = durable::flows(&self.model, &self.delivery, from, &idle);
+        // A retained message waits with the SUBACK, and what is newer of its topic behind it.
+        let answered = idle.iter().filter(|link| !self.answers.owes(**link, PacketType::Suback));
+        let answered = answered.copied().collect();
+        let right = durable::flows(&self.model, &self.delivery, from, &answered);
         self.judge("durable", right);
-        if let Some(link) = idle.iter().find(|link| self.answers.owes_pingresp(**link)) {
+        if let Some(link) = idle.iter().find(|link| self.answers.owes(**link, PacketType::Pingresp))
+        {
             let words = format!("the PINGRESP of link {link} waits for a disk that is full");
             self.judge::<()>("durable", Err(words));
         }

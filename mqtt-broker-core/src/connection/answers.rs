@@ -10,7 +10,8 @@ use crate::boundary::{CloseReason, DropCause, Lsn};
 use crate::broker::Broker;
 use crate::connection::line::For;
 use crate::defect::Defect;
-use crate::session::queue::{AckKind, Flags, Item, List, NONE};
+use crate::publication::{Publication, Publications};
+use crate::session::queue::{AckKind, Entries, Flags, Item, List, NONE};
 
 /// A host may deny with any reason code; a packet has some.
 pub(super) trait Answerable {
@@ -31,6 +32,9 @@ impl Answerable for ReasonCode {
 /// The properties of an answer, at most all that a CONNACK can have. There is one length for all, and
 /// so one type.
 pub(super) type PropertyList<'a> = SmallVec<[Property<'a>; 14]>;
+
+/// As many items that are held back are looked at in a step.
+const HELD_PER_STEP: usize = 16;
 
 /// What a CONNACK, SUBACK or DISCONNECT has beyond the words of its Reason String, generously.
 const REASON_OVERHEAD: usize = 64;
@@ -145,10 +149,8 @@ impl Broker {
         let is_live = matches!(item, Item::Live { .. });
         let urgent = !is_live;
         let overtakes = lsn > Lsn(0) && self.is_releasing(index);
+        let overtakes = overtakes || self.is_behind_retained(index, item);
         let Some(connection) = self.connections.get_mut(index) else { return };
-        // A retained message of the topic may be held back: it is the older one.
-        //= [MQTT-4.6.0-6]
-        let overtakes = overtakes || is_live && connection.held_live > 0;
         if self.journal.is_durable(lsn) && !connection.connack_held && !overtakes {
             let (lines, line) = (&mut self.entries.outgoing, &mut connection.outgoing);
             if lines.push(line, item).is_ok()
@@ -172,6 +174,17 @@ impl Broker {
             return;
         }
         self.give_up(index, item);
+    }
+
+    /// Whether a QoS 0 message would overtake a retained one of its topic, which is older and held back.
+    //= [MQTT-4.6.0-6]
+    fn is_behind_retained(&mut self, index: u32, item: Item) -> bool {
+        let Some(connection) = self.connections.get(index) else { return false };
+        if connection.held_live == 0 || !matches!(item, Item::Live { .. }) {
+            return false;
+        }
+        self.work.add(connection.held.len() as usize / HELD_PER_STEP);
+        is_topic_in(&self.entries, &self.publications, &connection.held, item)
     }
 
     /// Closes a connection that there is no memory for: what it was to be sent is in no line. It
@@ -209,7 +222,9 @@ impl Broker {
         let (mut moved, mut kept_live) = (0_u32, false);
         while let Some(&(lsn, item)) = self.entries.held.front(&held).first() {
             let is_live = matches!(item, Item::Live { .. });
-            let durable = self.journal.is_durable(lsn) && !(is_live && kept_live);
+            let is_behind =
+                is_live && kept_live && is_topic_in(&self.entries, &self.publications, &kept, item);
+            let durable = self.journal.is_durable(lsn) && !is_behind;
             // What only waited for the CONNACK may lie behind what is not durable yet; without one
             // the rest is in order.
             if !durable && !after_connack {
@@ -292,4 +307,14 @@ impl Broker {
             self.closing.push_back((handle, reason));
         }
     }
+}
+
+/// Whether a QoS 0 message of the topic of this one is in a list of what is held back.
+fn is_topic_in(entries: &Entries, publications: &Publications, held: &List, item: Item) -> bool {
+    let topic = |item| match item {
+        Item::Live { publication, .. } => publications.get(publication).map(Publication::topic),
+        _ => None,
+    };
+    let wanted = topic(item);
+    wanted.is_some() && entries.held.iter(held).any(|(_, item)| topic(*item) == wanted)
 }

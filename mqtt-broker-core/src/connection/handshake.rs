@@ -114,9 +114,10 @@ impl Broker {
         //= 3.1.1 [MQTT-3.1.2-2]
         let version = match (connect.connect_version(), connect.connect_level()) {
             (Some(version), _) => version,
-            // A version yet to come, or another protocol of this level, is told in the words of the latest; what else is unknown, in
-            // those of 3.1.1.
-            (None, Some(level)) if level >= Version::V5.level() => Version::V5,
+            // A version yet to come, or another protocol of this level, is told in the words of the
+            // latest; what else is unknown, in those of 3.1.1. So is a bridge, which sets the top bit
+            // and comes again without it when it is told the return code for this.
+            (None, Some(level)) if (Version::V5.level()..0x80).contains(&level) => Version::V5,
             _ => Version::V3_1_1,
         };
         self.refuse(index, version, &Refusal::new(error.reason_code(), cause), String::new());

@@ -59,7 +59,9 @@ impl Client {
         if let Ok(Framed::Complete(frame)) = frame(bytes, Sender::Client, u32::MAX) {
             let level = frame.connect_level();
             let unknown = match level {
-                Some(level) if level > Version::V5.level() => Some(Version::V5),
+                Some(level) if (Version::V5.level() + 1..0x80).contains(&level) => {
+                    Some(Version::V5)
+                }
                 Some(_) => Some(Version::V3_1_1),
                 None => None,
             };

@@ -80,10 +80,10 @@ impl Answers {
         Ok(owed.lsn)
     }
 
-    /// Whether a connection waits for a PINGRESP.
+    /// Whether a connection waits for an answer of this type.
     #[must_use]
-    pub fn owes_pingresp(&self, link: LinkId) -> bool {
-        let owed = self.owed.get(&(link, PacketType::Pingresp as u8));
+    pub fn owes(&self, link: LinkId, packet_type: PacketType) -> bool {
+        let owed = self.owed.get(&(link, packet_type as u8));
         owed.is_some_and(|queue| !queue.is_empty())
     }
 
