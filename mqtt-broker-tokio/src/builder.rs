@@ -13,6 +13,7 @@ use mqtt_broker_core::{AllowAll, Broker, Config, Event, Policy, Request, Verdict
 
 use tokio::sync::mpsc;
 
+use crate::buffers::Account;
 use crate::clock::Clock;
 use crate::command;
 use crate::error::Error;
@@ -68,6 +69,10 @@ impl Builder {
     /// The broker's configuration. This binding fills in `seed` if it is 0 and turns `events` off
     /// without [`events`](Self::events). `journal` is on with a [`store`](Self::store) and off
     /// without, and `recording` is what `record` says (feature `recording`).
+    ///
+    /// What connections hold outside the broker, parts of packets and output that is not taken, may be an
+    /// eighth of [`Limits::memory`](crate::Limits::memory) on top of it: a connection that would make it
+    /// more is ended, see [`Buffers`](crate::Buffers).
     #[must_use]
     pub fn config(mut self, config: Config) -> Self {
         self.config = config;
@@ -198,6 +203,7 @@ impl Builder {
         {
             self.config.recording = self.recording;
         }
+        let most_buffered = Account::most(&self.config);
         let clock = Clock::start();
         let (broker, recovered) = match self.store {
             None => (Broker::new(self.config), None),
@@ -212,6 +218,7 @@ impl Builder {
             clock,
             recovered,
             hooks: self.hooks,
+            most_buffered,
             shutdown_grace: self.shutdown_grace,
             calls: Arc::default(),
             commands,

@@ -3,6 +3,7 @@
 use mqtt_broker_core::{Broker, Instant, LocalSubscription, Ticket, Verdict};
 use tokio::sync::oneshot;
 
+use crate::buffers::Buffers;
 use crate::error::Error;
 use crate::message::Message;
 use crate::subscription::{Subscribe, Subscription};
@@ -16,6 +17,7 @@ pub(crate) enum Command {
     Subscribe(Subscribe, oneshot::Sender<Result<Subscription, Error>>),
     Unsubscribe(LocalSubscription),
     Resolve(Ticket, Verdict),
+    Buffers(oneshot::Sender<Buffers>),
     /// Does what needs the broker alone, and answers by itself.
     Tell(Wish),
 }

@@ -1,12 +1,18 @@
 //! One Network Connection: bytes in, bytes out, and an orderly end.
 
+mod buffers;
 mod flags;
 
+use core::net::SocketAddr;
+use core::ops::ControlFlow;
 use core::task::Poll;
 use std::io;
+use std::rc::Rc;
 
 use mqtt_broker_core::{Broker, ConnectionHandle, Instant, Policy, Received};
 
+use self::buffers::{Full, Kept, Unsent};
+use crate::buffers::{Account, LITTLE};
 use crate::sockets::Sockets;
 use crate::transport::{LESS_IS_ALL, Transport};
 
@@ -39,6 +45,8 @@ pub(crate) enum Next {
     Again,
     /// To be ended: `handle_eof`, and gone.
     End,
+    /// The same, because there is no room for what it would hold.
+    Full,
 }
 
 /// What a step needs of the thread besides the connection.
@@ -49,6 +57,8 @@ pub(crate) struct Step<'a> {
     /// The one read or write buffer that all connections share.
     pub(crate) buffer: &'a mut [u8],
     pub(crate) sockets: &'a Sockets,
+    /// What all connections hold.
+    pub(crate) account: &'a Rc<Account>,
     /// Bytes that were read in this turn and not sent on.
     pub(crate) received: &'a mut usize,
 }
@@ -70,35 +80,18 @@ enum Phase {
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) handle: ConnectionHandle,
-    /// There is none unless a packet is incomplete or waits.
-    kept: Option<Box<Kept>>,
-    /// Output that the transport did not take; there is none unless it blocks.
-    unsent: Option<Box<Unsent>>,
+    kept: Kept,
+    unsent: Unsent,
     transport: Transport,
     pub(crate) flags: Flags,
     phase: Phase,
 }
 
-/// Input that the broker has not consumed: part of a packet, or what waits.
-#[derive(Debug, Default)]
-struct Kept {
-    bytes: Vec<u8>,
-    /// How much must be kept before the broker can go on, or is the packet that waits.
-    needed: usize,
-}
-
-/// Bytes that wait until the transport takes more.
-#[derive(Debug)]
-struct Unsent {
-    bytes: Vec<u8>,
-    /// How many of them it has taken since.
-    sent: usize,
-}
-
 impl Connection {
     pub(crate) fn new(handle: ConnectionHandle, transport: Transport) -> Self {
         let (flags, phase) = (Flags::NEW, Phase::Open);
-        Self { handle, kept: None, unsent: None, transport, flags, phase }
+        let (kept, unsent) = (Kept::default(), Unsent::default());
+        Self { handle, kept, unsent, transport, flags, phase }
     }
 
     /// Reads once and gives the broker what came.
@@ -113,18 +106,23 @@ impl Connection {
             self.offer_kept(step);
         }
         if self.flags.has(Flags::WAITING) {
-            return self.read_further(step.buffer);
+            return self.read_further(step);
         }
         if self.flags.has(Flags::PEER_ENDED) {
             return Next::End;
         }
         // What is kept goes in front of what is read, unless it is so large that it is cheaper to
         // append to it.
-        let (kept, needed) = self.kept();
+        let (kept, needed) = self.kept.get();
         let kept_len = kept.len();
         let front = if kept_len <= step.buffer.len() / 2 { kept_len } else { 0 };
         step.buffer[..front].copy_from_slice(&kept[..front]);
-        let most = needed.saturating_mul(FEW).max(READ);
+        let most = if step.account.is_scarce() {
+            // What is read may have to be kept, if the broker waits.
+            needed.max(LITTLE).saturating_sub(kept_len).max(1)
+        } else {
+            needed.saturating_mul(FEW).max(READ)
+        };
         let end = front.saturating_add(most).min(step.buffer.len());
         let read = match self.read(&mut step.buffer[front..end]) {
             Poll::Pending if self.phase == Phase::Broken => return Next::End,
@@ -134,25 +132,29 @@ impl Connection {
         };
         *step.received += read;
         if front < kept_len || front + read < needed {
-            self.keep(&step.buffer[front..front + read], needed);
+            let bytes = &step.buffer[front..front + read];
+            if let Err(Full) = self.kept.append(step.account, bytes, needed) {
+                return Next::Full;
+            }
             if kept_len + read >= needed {
                 self.offer_kept(step);
             }
-        } else {
-            self.offer_read(step, front + read);
+        } else if let Err(Full) = self.offer_read(step, front + read) {
+            return Next::Full;
         }
         self.read_on()
     }
 
     /// Reads a little while the broker takes nothing. A peer that ends without having said anything
     /// after what waits is gone; what it did say has its turn first.
-    fn read_further(&mut self, buffer: &mut [u8]) -> Next {
-        let (kept, needed) = self.kept();
+    fn read_further(&mut self, step: &mut Step<'_>) -> Next {
+        let (kept, needed) = self.kept.get();
         let kept_len = kept.len();
-        let room = (needed + FURTHER).saturating_sub(kept_len).min(buffer.len());
+        let most = if step.account.is_scarce() { LITTLE } else { needed + FURTHER };
+        let room = most.saturating_sub(kept_len).min(step.buffer.len());
         let mut read = 0;
         if room > 0 && !self.flags.has(Flags::PEER_ENDED) {
-            read = match self.read(&mut buffer[..room]) {
+            read = match self.read(&mut step.buffer[..room]) {
                 Poll::Ready(Ok(0)) => {
                     self.flags.add(Flags::PEER_ENDED);
                     0
@@ -162,7 +164,9 @@ impl Connection {
                 Poll::Pending => 0,
             };
         }
-        self.keep(&buffer[..read], needed);
+        if let Err(Full) = self.kept.append(step.account, &step.buffer[..read], needed) {
+            return Next::Full;
+        }
         let is_gone = self.flags.has(Flags::PEER_ENDED) && kept_len <= needed;
         if is_gone || self.phase == Phase::Broken && read == 0 {
             return Next::End;
@@ -173,23 +177,27 @@ impl Connection {
     /// Sends what the broker has; what is left after a few writes has another turn.
     pub(crate) fn transmit(&mut self, step: &mut Step<'_>) -> Next {
         self.flags.remove(Flags::TO_TRANSMIT);
-        if self.unsent.is_some() || !matches!(self.phase, Phase::Open | Phase::Closing) {
+        if !self.unsent.is_empty() || !matches!(self.phase, Phase::Open | Phase::Closing) {
             return Next::Wait;
         }
         let mut sent = 0;
         while self.flags.has(Flags::OUTPUT) && sent < SENT_AT_ONCE {
-            let Some(written) = self.transmit_once(step) else { return self.blocked() };
-            sent += written;
+            match self.transmit_once(step) {
+                ControlFlow::Continue(written) => sent += written,
+                ControlFlow::Break(next) => return next,
+            }
         }
         self.written()
     }
 
     /// One write of as much as fits into the buffer, and a large payload after it: how many bytes, if
     /// all are taken.
-    fn transmit_once(&mut self, step: &mut Step<'_>) -> Option<usize> {
+    fn transmit_once(&mut self, step: &mut Step<'_>) -> ControlFlow<Next, usize> {
+        // What the transport may not take is better left in the broker.
+        let end = if step.account.is_scarce() { LITTLE } else { step.buffer.len() };
         let mut filled = 0;
-        while self.flags.has(Flags::OUTPUT) && filled + COPY_LIMIT <= step.buffer.len() {
-            let buffer = &mut step.buffer[filled..];
+        while self.flags.has(Flags::OUTPUT) && (filled == 0 || filled + COPY_LIMIT <= end) {
+            let buffer = &mut step.buffer[filled..end];
             let transmit = step.broker.poll_transmit(step.now, self.handle, buffer, step.policy);
             let Some(transmit) = transmit else {
                 self.flags.remove(Flags::OUTPUT);
@@ -206,28 +214,34 @@ impl Connection {
                     filled += payload.len();
                 }
                 _ => {
-                    let written = self.write(step.sockets, &step.buffer[..filled], payload);
-                    return written.then_some(filled + payload.len());
+                    let first = &step.buffer[..filled];
+                    self.write(step.sockets, step.account, first, payload)?;
+                    return ControlFlow::Continue(filled + payload.len());
                 }
             }
         }
-        let written = filled == 0 || self.write(step.sockets, &step.buffer[..filled], &[]);
-        written.then_some(filled)
+        if filled > 0 {
+            self.write(step.sockets, step.account, &step.buffer[..filled], &[])?;
+        }
+        ControlFlow::Continue(filled)
     }
 
     /// Goes on with what the transport did not take, if it takes it now.
     pub(crate) fn send_unsent(&mut self) -> Next {
-        if self.unsent.is_none() {
+        if self.unsent.is_empty() {
             return Next::Wait;
         }
-        if self.flush() { self.written() } else { self.blocked() }
+        match self.flush() {
+            ControlFlow::Continue(()) => self.written(),
+            ControlFlow::Break(next) => next,
+        }
     }
 
     /// Whether something can be sent now that was not asked for yet.
     pub(crate) fn wants_transmit(&self) -> bool {
         self.flags.has(Flags::OUTPUT)
             && !self.flags.has(Flags::TO_TRANSMIT)
-            && self.unsent.is_none()
+            && self.unsent.is_empty()
     }
 
     /// The broker takes input again.
@@ -244,34 +258,33 @@ impl Connection {
         }
         self.phase = Phase::Closing;
         self.flags.add(Flags::OUTPUT);
-        self.kept = None;
+        self.kept.clear();
         Next::Wait
     }
 
+    /// Where it comes from, as far as the system still knows.
+    pub(crate) fn peer(&mut self) -> Option<SocketAddr> {
+        self.transport.socket().peer_addr().ok()
+    }
+
     /// Gives the broker the first `len` bytes of the buffer and keeps what it leaves.
-    fn offer_read(&mut self, step: &mut Step<'_>, len: usize) {
+    fn offer_read(&mut self, step: &mut Step<'_>, len: usize) -> Result<(), Full> {
         let bytes = &step.buffer[..len];
         let received = step.broker.handle_input(step.now, self.handle, bytes, step.policy);
         self.note(received);
         if received.consumed == len {
-            self.kept = None;
-        } else {
-            if let Some(kept) = &mut self.kept {
-                kept.bytes.clear();
-            }
-            self.keep(&bytes[received.consumed..], received.needed);
+            self.kept.clear();
+            return Ok(());
         }
+        self.kept.replace(step.account, &bytes[received.consumed..], received.needed)
     }
 
     /// Gives the broker what is kept, and drops what it consumes.
     fn offer_kept(&mut self, step: &mut Step<'_>) {
-        let (kept, _) = self.kept();
+        let (kept, _) = self.kept.get();
         let received = step.broker.handle_input(step.now, self.handle, kept, step.policy);
         self.note(received);
-        if let Some(kept) = &mut self.kept {
-            kept.bytes.drain(..received.consumed);
-        }
-        self.keep(&[], received.needed);
+        self.kept.consume(received.consumed, received.needed);
     }
 
     fn note(&mut self, received: Received) {
@@ -279,28 +292,6 @@ impl Connection {
         if received.waiting {
             self.flags.add(Flags::WAITING);
         }
-    }
-
-    /// What is kept, and how much is needed.
-    fn kept(&self) -> (&[u8], usize) {
-        self.kept.as_ref().map_or((&[], 0), |kept| (&kept.bytes, kept.needed))
-    }
-
-    /// Appends to what is kept. Room is doubled as bytes arrive, never beyond what the packet needs:
-    /// a length that was only announced costs nothing.
-    fn keep(&mut self, bytes: &[u8], needed: usize) {
-        let len = self.kept().0.len() + bytes.len();
-        if len == 0 {
-            self.kept = None;
-            return;
-        }
-        let kept = self.kept.get_or_insert_default();
-        kept.needed = needed;
-        if len > kept.bytes.capacity() {
-            let room = needed.min(len.saturating_mul(2)).max(len);
-            kept.bytes.reserve_exact(room - kept.bytes.len());
-        }
-        kept.bytes.extend_from_slice(bytes);
     }
 
     /// Reads, unless it is known that there is nothing.
@@ -345,62 +336,71 @@ impl Connection {
         }
     }
 
-    /// Writes both; what is not taken is kept in `unsent`. False: it blocks or is broken.
-    fn write(&mut self, sockets: &Sockets, first: &[u8], second: &[u8]) -> bool {
+    /// Writes both; what is not taken is held in `unsent`. It ends with what the connection needs if it
+    /// blocks, is broken, or there is no room.
+    fn write(
+        &mut self,
+        sockets: &Sockets,
+        account: &Rc<Account>,
+        first: &[u8],
+        second: &[u8],
+    ) -> ControlFlow<Next> {
         let total = first.len() + second.len();
         let written = match self.transport.write(first, second) {
-            Ok(written) if written == total => return true,
+            Ok(written) if written == total => return ControlFlow::Continue(()),
             Ok(written) if written > 0 => written,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
-            _ => {
-                self.phase = Phase::Broken;
-                return false;
-            }
+            _ => return self.broken(),
         };
         if written == 0 || LESS_IS_ALL {
             self.flags.remove(Flags::WRITABLE);
         }
-        let mut bytes = Vec::with_capacity(total - written);
-        bytes.extend_from_slice(&first[written.min(first.len())..]);
-        bytes.extend_from_slice(&second[written.saturating_sub(first.len())..]);
-        self.unsent = Some(Box::new(Unsent { bytes, sent: 0 }));
+        let first_left = &first[written.min(first.len())..];
+        let second_left = &second[written.saturating_sub(first.len())..];
+        if let Err(Full) = self.unsent.put(account, first_left, second_left) {
+            return ControlFlow::Break(Next::Full);
+        }
         if self.flags.add(Flags::WATCHED) {
             let slot = self.handle.index();
             if sockets.watch_writing(self.transport.socket(), slot).is_err() {
-                self.phase = Phase::Broken;
-                self.unsent = None;
-                return false;
+                return self.broken();
             }
         }
         self.flush()
     }
 
-    /// Writes what is left of `unsent`. False: it blocks, and the system will tell, or is broken.
-    fn flush(&mut self) -> bool {
-        let Some(unsent) = &mut self.unsent else { return true };
-        while unsent.sent < unsent.bytes.len() {
-            if !self.flags.has(Flags::WRITABLE) {
-                return false;
+    /// Writes what is left of `unsent`. It ends with what the connection needs if it blocks, so that the
+    /// system will tell, or is broken.
+    fn flush(&mut self) -> ControlFlow<Next> {
+        loop {
+            let rest = self.unsent.get();
+            if rest.is_empty() {
+                self.unsent.clear();
+                return ControlFlow::Continue(());
             }
-            let rest = &unsent.bytes[unsent.sent..];
+            if !self.flags.has(Flags::WRITABLE) {
+                return ControlFlow::Break(Next::Wait);
+            }
             match self.transport.write(rest, &[]) {
                 Ok(written) if written > 0 => {
                     if LESS_IS_ALL && written < rest.len() {
                         self.flags.remove(Flags::WRITABLE);
                     }
-                    unsent.sent += written;
+                    self.unsent.sent(written);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.flags.remove(Flags::WRITABLE);
                 }
-                _ => {
-                    self.phase = Phase::Broken;
-                    break;
-                }
+                _ => return self.broken(),
             }
         }
-        self.unsent = None;
-        self.phase != Phase::Broken
+    }
+
+    /// The peer takes nothing any more.
+    fn broken(&mut self) -> ControlFlow<Next> {
+        self.phase = Phase::Broken;
+        self.unsent.clear();
+        ControlFlow::Break(Next::Again)
     }
 
     /// After a write that took everything.
@@ -420,10 +420,5 @@ impl Connection {
             Err(error) => error.kind() != io::ErrorKind::WouldBlock,
         };
         if is_broken { Next::End } else { Next::Again }
-    }
-
-    /// After a write that took less.
-    fn blocked(&mut self) -> Next {
-        if self.phase == Phase::Broken { Next::Again } else { Next::Wait }
     }
 }

@@ -5,6 +5,7 @@ use mqtt_codec::{ReasonCode, TopicFilter};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::blocking::block_on;
+use crate::buffers::Buffers;
 use crate::client::{Client, ClientSubscription, Clients, Retained, RetainedPage};
 use crate::command::Command;
 use crate::error::Error;
@@ -226,6 +227,16 @@ impl Handle {
         self.tell(|_, broker| broker.stats()).await
     }
 
+    /// What connections hold beside the broker.
+    ///
+    /// # Errors
+    ///
+    /// [Closed](Error::is_closed).
+    pub async fn buffers(&self) -> Result<Buffers, Error> {
+        let (reply, answer) = oneshot::channel();
+        self.ask(Command::Buffers(reply), answer).await
+    }
+
     /// The same for a thread that runs no async code.
     #[must_use]
     pub fn blocking(&self) -> BlockingHandle {
@@ -397,6 +408,15 @@ impl BlockingHandle {
     /// As there.
     pub fn stats(&self) -> Result<Stats, Error> {
         block_on(self.handle.stats())
+    }
+
+    /// See [`Handle::buffers`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn buffers(&self) -> Result<Buffers, Error> {
+        block_on(self.handle.buffers())
     }
 }
 

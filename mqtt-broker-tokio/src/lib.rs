@@ -38,7 +38,9 @@
 //! something, into one buffer that all share; then each connection that has something to be sent gets
 //! one write, however many messages that is. A connection that is idle has no buffer, no task and no
 //! waker. A peer that reads slowly has its output kept by the broker, within the broker's limits, and
-//! slows nobody else.
+//! slows nobody else. What is kept
+//! of a packet that has not come whole, and what a transport took in part only, is [counted](Buffers) and
+//! bounded.
 //!
 //! What a program waits for is tokio's: the channels behind its handles and subscriptions, and the
 //! futures of [`decide`](Builder::decide), which run in a runtime of their own. The sockets are not, since
@@ -54,6 +56,7 @@
 )]
 
 mod blocking;
+mod buffers;
 mod builder;
 mod calls;
 mod client;
@@ -87,6 +90,7 @@ pub use mqtt_codec::{
     QoS, ReasonCode, RetainHandling, SubscriptionIdentifier, SubscriptionOptions, Version,
 };
 
+pub use buffers::Buffers;
 pub use builder::Builder;
 pub use client::{Client, ClientSubscription, Clients, Retained, RetainedPage};
 pub use error::Error;

@@ -10,6 +10,7 @@ mod commands;
 use core::task::Waker;
 use core::time::Duration;
 use std::collections::{HashMap, VecDeque};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use mqtt_broker_core::{
@@ -17,6 +18,7 @@ use mqtt_broker_core::{
 };
 use tokio::sync::mpsc;
 
+use crate::buffers::Account;
 use crate::calls::{Call, Calls};
 use crate::clock::Clock;
 use crate::command::Command;
@@ -48,6 +50,8 @@ pub(crate) struct Parts {
     /// The store that the broker was made from, if there is one.
     pub(crate) recovered: Option<Recovered>,
     pub(crate) hooks: Hooks,
+    /// The most bytes that connections may hold beside the broker.
+    pub(crate) most_buffered: usize,
     pub(crate) shutdown_grace: Duration,
     pub(crate) calls: Arc<Calls>,
     pub(crate) commands: mpsc::Receiver<Command>,
@@ -81,6 +85,8 @@ pub(crate) struct Shard {
     write_buffer: Vec<u8>,
     /// Bytes that were read in this turn and not sent on.
     received: usize,
+    /// What connections hold.
+    account: Rc<Account>,
     /// What is served in the next turn, whatever happens until then.
     again: Vec<Source>,
     /// Connections to transmit for.
@@ -136,6 +142,7 @@ impl Shard {
             read_buffer: vec![0; READ_BUFFER],
             write_buffer: vec![0; WRITE_BUFFER],
             received: 0,
+            account: Rc::new(Account::new(parts.most_buffered)),
             again,
             transmit: Vec::new(),
             expiring: VecDeque::new(),
@@ -244,6 +251,7 @@ impl Shard {
             policy: &mut *self.parts.hooks.policy,
             buffer: &mut self.read_buffer,
             sockets: &self.sockets,
+            account: &self.account,
             received: &mut self.received,
         };
         let next = match sent {
@@ -264,6 +272,7 @@ impl Shard {
                 policy: &mut *self.parts.hooks.policy,
                 buffer: &mut self.write_buffer,
                 sockets: &self.sockets,
+                account: &self.account,
                 received: &mut self.received,
             };
             let next = connection.transmit(&mut step);
@@ -279,6 +288,12 @@ impl Shard {
             Next::Wait => {}
             Next::Again => self.serve_again(index),
             Next::End => self.end(now, index),
+            Next::Full => {
+                if let Some(Some(connection)) = self.slots.get_mut(index) {
+                    self.account.note_ended(now, connection.peer());
+                }
+                self.end(now, index);
+            }
         }
     }
 

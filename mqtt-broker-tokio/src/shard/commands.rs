@@ -53,6 +53,7 @@ impl Shard {
             }
             Command::Unsubscribe(local) => self.unsubscribe(now, local),
             Command::Resolve(ticket, verdict) => broker.resolve(now, ticket, verdict),
+            Command::Buffers(reply) => drop(reply.send(self.account.buffers())),
             Command::Tell(wish) => wish(now, broker),
         }
     }
