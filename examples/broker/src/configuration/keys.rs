@@ -396,7 +396,7 @@ pub(crate) static KEYS: &[Key] = &[
     key!(Mqtt, retained_message_size, (config.limits.retained_message_size), Size 0..=U32,
         "Bytes of one retained message: topic, properties and payload."),
     key!(Limits, memory, (config.limits.memory), Size 65_536..=(usize::MAX as u64),
-        "Bytes of everything that the broker holds for its clients."),
+        "Bytes of everything that the broker holds for its clients; an eighth more for what is on its way."),
     key!(Limits, sessions, (config.limits.sessions), Count 1..=U32,
         "Sessions, connected or not."),
     key!(Limits, lasting_sessions, (config.limits.lasting_sessions), Count 0..=U32,
