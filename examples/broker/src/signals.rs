@@ -14,6 +14,7 @@ pub(crate) enum Signal {
     /// SIGTERM, the system shutting down, or the end of the terminal that the log goes to.
     Terminate,
     /// SIGHUP without such a terminal: of many programs it asks that they read their files again.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "only Unix has it"))]
     Hangup,
 }
 
