@@ -1,7 +1,6 @@
 //! What would help somebody who was refused: the command under which it would not have been so.
 
-use mqtt_broker_core::{Config, DropCause, RefusalCause};
-use mqtt_codec::ReasonCode;
+use mqtt_broker_core::{Config, DropCause, Peer, RefusalCause};
 
 use crate::configuration::argument_for;
 
@@ -12,19 +11,31 @@ pub(crate) struct Cures {
     config: Config,
     /// The connections are bounded by the files that may be open.
     few_files: bool,
+    open: bool,
 }
 
 impl Cures {
     /// Advice for the process that was started with `arguments`, the program's name among them.
     pub(crate) fn new(arguments: impl IntoIterator<Item = String>, config: Config) -> Self {
         let words: Vec<String> = arguments.into_iter().map(|word| quoted(&word)).collect();
-        Self { command: words.join(" "), config, few_files: false }
+        Self { command: words.join(" "), config, few_files: false, open: false }
     }
 
     /// The same where the system allows fewer connections than the configuration.
     pub(crate) fn with_few_files(mut self, few_files: bool) -> Self {
         self.few_files = few_files;
         self
+    }
+
+    /// The same for a broker that is open to other machines, or not.
+    pub(crate) fn with_open(mut self, open: bool) -> Self {
+        self.open = open;
+        self
+    }
+
+    /// Whether whoever is there is not let in, whatever it asks for.
+    pub(crate) fn is_stranger(&self, peer: Peer) -> bool {
+        !self.open && !peer.is_loopback()
     }
 
     /// The command that opens the broker to other machines.
@@ -36,12 +47,11 @@ impl Cures {
     pub(crate) fn of(
         &self,
         cause: RefusalCause,
-        code: ReasonCode,
+        peer: Peer,
         client_identifier: &str,
     ) -> Option<String> {
         match cause {
-            RefusalCause::Policy if code == ReasonCode::BAD_AUTHENTICATION_METHOD => None,
-            RefusalCause::Policy => Some(self.open()),
+            RefusalCause::Policy if self.is_stranger(peer) => Some(self.open()),
             RefusalCause::ClientIdentifier if !client_identifier.is_empty() => {
                 Some("a shorter one, or MQTT 3.1.1 or 5.0".to_owned())
             }
@@ -51,7 +61,7 @@ impl Cures {
             RefusalCause::ClientIdentifier => {
                 Some("a client with an identifier, or with clean session 1".to_owned())
             }
-            _ => self.of_refusal(cause, code),
+            _ => self.of_refusal(cause),
         }
     }
 
@@ -79,11 +89,11 @@ impl Cures {
 
     /// The command under which a message or a subscription would not have been refused; `None` if it
     /// is the client that has to change.
-    pub(crate) fn of_refusal(&self, cause: RefusalCause, code: ReasonCode) -> Option<String> {
+    pub(crate) fn of_refusal(&self, cause: RefusalCause) -> Option<String> {
         match cause {
             RefusalCause::Limit(name) => self.of_limits(&[name]),
-            RefusalCause::Unsupported(_) => {
-                Some(format!("{} --set mqtt.{}", self.command, setting_of(code)?))
+            RefusalCause::Unsupported(what) => {
+                Some(format!("{} --set mqtt.{}", self.command, setting_of(what)?))
             }
             _ => None,
         }
@@ -95,13 +105,13 @@ impl Cures {
     }
 }
 
-/// The setting of what is refused with this Reason Code where it is turned off.
-fn setting_of(code: ReasonCode) -> Option<&'static str> {
-    match code {
-        ReasonCode::RETAIN_NOT_SUPPORTED => Some("retain_available=true"),
-        ReasonCode::QOS_NOT_SUPPORTED => Some("maximum_qos=2"),
-        ReasonCode::SHARED_SUBSCRIPTIONS_NOT_SUPPORTED => Some("shared_subscriptions=true"),
-        ReasonCode::WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED => Some("wildcard_subscriptions=true"),
+/// The setting that turns on what the core calls so.
+fn setting_of(unsupported: &str) -> Option<&'static str> {
+    match unsupported {
+        "retained messages" => Some("retain_available=true"),
+        "this QoS of the Will Message" => Some("maximum_qos=2"),
+        "shared subscriptions" => Some("shared_subscriptions=true"),
+        "wildcards in Topic Filters" => Some("wildcard_subscriptions=true"),
         _ => None,
     }
 }

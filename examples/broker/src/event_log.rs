@@ -244,12 +244,12 @@ impl Writer {
             }
             Event::NotPublished { client_identifier, topic, reason_code: code, cause } => {
                 let (client, topic) = (Text(client_identifier), Text(topic));
-                let (cause, cure) = (cause.to_string(), Cure(self.cures.of_refusal(*cause, *code)));
+                let (cause, cure) = (cause.to_string(), Cure(self.cures.of_refusal(*cause)));
                 warn!(%client, %topic, cause, %code, %cure, "message not published");
             }
             Event::NotSubscribed { client_identifier, filter, reason_code: code, cause } => {
                 let (client, filter) = (Text(client_identifier), Text(filter));
-                let (cause, cure) = (cause.to_string(), Cure(self.cures.of_refusal(*cause, *code)));
+                let (cause, cure) = (cause.to_string(), Cure(self.cures.of_refusal(*cause)));
                 warn!(%client, %filter, cause, %code, %cure, "subscription refused");
             }
             Event::NotUnsubscribed { client_identifier, filter, reason_code: code } => {
@@ -276,8 +276,8 @@ impl Writer {
     }
 
     fn write_refusal(&self, client: &str, peer: Peer, code: ReasonCode, cause: RefusalCause) {
-        let reason = reason(cause, code, client);
-        let (cure, code) = (self.cures.of(cause, code, client), code.to_string());
+        let reason = reason(cause, self.cures.is_stranger(peer), client);
+        let (cure, code) = (self.cures.of(cause, peer, client), code.to_string());
         let client = Text(client);
         match cure {
             Some(cure) => warn!(%client, %peer, reason, code, %cure, "client refused"),
@@ -287,12 +287,11 @@ impl Writer {
 }
 
 /// Why a client was refused.
-fn reason(cause: RefusalCause, code: ReasonCode, client: &str) -> String {
+fn reason(cause: RefusalCause, is_stranger: bool, client: &str) -> String {
     match cause {
-        RefusalCause::Policy if code == ReasonCode::BAD_AUTHENTICATION_METHOD => {
-            "it asks for enhanced authentication, which is not here".to_owned()
-        }
-        RefusalCause::Policy => "clients of other machines are not let in".to_owned(),
+        RefusalCause::Policy if is_stranger => "clients of other machines are not let in".to_owned(),
+        // All else is allowed.
+        RefusalCause::Policy => "enhanced authentication is not supported".to_owned(),
         RefusalCause::ClientIdentifier if client.is_empty() => {
             "no client identifier, which MQTT 3.1 and, with clean session 0, 3.1.1 ask for; and others \
              if mqtt.allow_empty_client_id is false"

@@ -59,7 +59,9 @@ fn run(settings: &arguments::Settings) -> Result<(), Box<dyn Error>> {
     let few_files = file_descriptors::bound_connections(&mut configuration);
     // What is no text is shown as far as it is: a path need not be one.
     let words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
-    let cures = Cures::new(words, configuration.broker.clone()).with_few_files(few_files);
+    let cures = Cures::new(words, configuration.broker.clone())
+        .with_few_files(few_files)
+        .with_open(configuration.open);
     let record = settings.record.as_deref();
     let recording = record.map(|file| Recording::new(file, settings.record_limit));
     let ended = server::run(&configuration, cures, recording.as_ref());
