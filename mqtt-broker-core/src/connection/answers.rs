@@ -219,19 +219,23 @@ impl Broker {
         let mut held = core::mem::take(&mut connection.held);
         let mut kept = List::default();
         let (mut after_connack, mut put_off, mut overfull) = (false, false, false);
-        let (mut moved, mut kept_live) = (0_u32, false);
+        let (mut moved, mut kept_live, mut is_passing) = (0_u32, false, false);
         while let Some(&(lsn, item)) = self.entries.held.front(&held).first() {
             let is_live = matches!(item, Item::Live { .. });
             let is_behind =
                 is_live && kept_live && is_topic_in(&self.entries, &self.publications, &kept, item);
             let durable = self.journal.is_durable(lsn) && !is_behind;
-            // What only waited for the CONNACK may lie behind what is not durable yet; without one
-            // the rest is in order.
-            if !durable && !after_connack {
+            // What only waited for the CONNACK, or for a retained message, may lie behind what is not
+            // durable yet; without these the rest is in order.
+            let may_pass = connection.held_live > 0 && !connection.connack_held;
+            if !durable && !after_connack && !may_pass {
                 break;
             }
-            // The CONNACK takes with it whatever waits for nothing else.
-            if moved > 0 && !after_connack && !connection.connack_held && self.work.is_done() {
+            is_passing |= !durable;
+            // The CONNACK takes with it whatever waits for nothing else; what is passed over once is passed
+            // over to the end, or the next call would begin with the same.
+            let may_stop = !after_connack && !connection.connack_held && !is_passing;
+            if moved > 0 && may_stop && self.work.is_done() {
                 put_off = true;
                 break;
             }

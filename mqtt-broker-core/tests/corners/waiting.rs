@@ -29,6 +29,28 @@ fn a_retained_message_held_back_is_not_overtaken() {
     assert!(read.ends_with(&both), "{read:x?}");
 }
 
+/// The acknowledgement between the two waits for a later record.
+#[test]
+fn what_is_behind_a_retained_message_waits_for_that_alone() {
+    let mut world = World::new(|config| config.journal = true);
+    let publisher = world.connected("publisher", &[]);
+    let subscriber = world.connected("subscriber", LASTS);
+    world.send(publisher, &message(0x31, "t", 0, b"old"));
+    world.durable();
+    world.subscribe(subscriber, "t", 0);
+    let subscribed = world.broker.newest_record();
+    world.send(subscriber, &message(0x33, "kept", 7, b"x"));
+    world.send(publisher, &message(0x30, "t", 0, b"new"));
+    while world.broker.poll_journal().is_some() {}
+    world.broker.durable(subscribed);
+    let read = world.read(subscriber);
+    let both = [message(0x31, "t", 0, b"old"), message(0x30, "t", 0, b"new")].concat();
+    assert!(read.ends_with(&both), "{read:x?}");
+    let newest = world.broker.newest_record();
+    world.broker.durable(newest);
+    assert_eq!(world.read(subscriber)[..4], [0x40, 3, 0, 7], "the PUBACK");
+}
+
 /// There are more than the queue takes: the rest has yet to be looked for.
 //= [MQTT-3.10.4-2] type=test
 #[test]
