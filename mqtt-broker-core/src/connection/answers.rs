@@ -224,7 +224,9 @@ impl Broker {
             let is_live = matches!(item, Item::Live { .. });
             let is_behind =
                 is_live && kept_live && is_topic_in(&self.entries, &self.publications, &kept, item);
-            let durable = self.journal.is_durable(lsn) && !is_behind;
+            // What is passed over lets nothing by but QoS 0 messages that wait for no record.
+            let may_go = !is_passing || after_connack || (is_live && lsn == Lsn(0));
+            let durable = self.journal.is_durable(lsn) && !is_behind && may_go;
             // What only waited for the CONNACK, or for a retained message, may lie behind what is not
             // durable yet; without these the rest is in order.
             let may_pass = connection.held_live > 0 && !connection.connack_held;
