@@ -47,7 +47,7 @@ use crate::time::Instant;
 use crate::timers::Timers;
 
 pub(crate) use self::events::Missed;
-pub(crate) use self::held::{NEWCOMER, bytes_of, queue_bytes, trim_queue};
+pub(crate) use self::held::{NEWCOMER, bytes_of, queue_bytes, spilled, trim_queue};
 pub use self::replay::{Replay, ReplayCause, ReplayError};
 use self::snapshot::Snapshot;
 pub(crate) use self::timeout::Timer;

@@ -3,6 +3,8 @@
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
+use smallvec::{Array, SmallVec};
+
 use super::Broker;
 use crate::boundary::CloseReason;
 use crate::config::Limit;
@@ -121,6 +123,11 @@ impl Broker {
 
 pub(crate) const fn bytes_of<T>(list: &Vec<T>) -> usize {
     list.capacity() * size_of::<T>()
+}
+
+/// The bytes of a list that does not fit in place.
+pub(crate) fn spilled<A: Array>(list: &SmallVec<A>) -> usize {
+    if list.spilled() { list.capacity() * size_of::<A::Item>() } else { 0 }
 }
 
 pub(crate) fn queue_bytes<T>(queue: &VecDeque<T>) -> usize {

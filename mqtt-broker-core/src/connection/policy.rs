@@ -11,7 +11,7 @@ use mqtt_codec::{Connect, QoS, ReasonCode, SubscriptionOptions, TopicFilter, Top
 use smallvec::SmallVec;
 
 use crate::boundary::{Request, Ticket};
-use crate::broker::Broker;
+use crate::broker::{Broker, spilled};
 use crate::config::Limit;
 use crate::output::Pending;
 use crate::policy::{
@@ -34,8 +34,7 @@ pub(crate) struct Question {
 impl Question {
     /// The bytes it holds, without what the host put into its verdicts.
     pub(super) fn heap(&self) -> usize {
-        let spilled = self.answers.spilled();
-        if spilled { self.answers.capacity() * size_of::<(u32, Verdict)>() } else { 0 }
+        spilled(&self.answers)
     }
 }
 

@@ -14,7 +14,7 @@ use super::inbound::{Flow, Handled};
 use super::line::For;
 use super::policy::Ask;
 use crate::boundary::{CloseReason, Event, RefusalCause};
-use crate::broker::{Broker, NEWCOMER};
+use crate::broker::{Broker, NEWCOMER, spilled};
 use crate::config::Limit;
 use crate::defect::Defect;
 use crate::journal::SessionChange;
@@ -69,19 +69,10 @@ pub(crate) struct Progress {
 impl Progress {
     /// The bytes it holds.
     pub(super) fn heap(&self) -> usize {
-        let (outcomes, turns) = (&self.outcomes, &self.turns);
-        let outcomes =
-            if outcomes.spilled() { outcomes.capacity() * size_of::<Outcome>() } else { 0 };
-        let turns = if turns.spilled() { turns.capacity() * size_of::<(usize, u64)>() } else { 0 };
-        let (interests, denials) = (&self.interests, &self.denials);
-        let interests =
-            if interests.spilled() { interests.capacity() * size_of::<u32>() } else { 0 };
-        let denials = if denials.spilled() {
-            denials.capacity() * size_of::<Option<ReasonCode>>()
-        } else {
-            0
-        };
-        outcomes + turns + interests + denials
+        spilled(&self.outcomes)
+            + spilled(&self.turns)
+            + spilled(&self.interests)
+            + spilled(&self.denials)
     }
 
     /// The mark that it waits for.
