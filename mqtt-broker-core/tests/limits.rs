@@ -9,7 +9,7 @@ mod packets_with;
 
 use mqtt_broker_core::{
     AllowAll, ApplicationMessage, Broker, Config, ConnectionHandle, DropCause, Error, Event,
-    Instant, Limit, Output, Peer, Received,
+    Instant, Limit, Limits, Output, Peer, Received, ReplayCause, Stats,
 };
 use mqtt_codec::Version::V5;
 use mqtt_codec::{QoS, SubscriptionOptions, TopicFilter, TopicName};
@@ -227,4 +227,68 @@ fn what_was_delivered_and_cleared_counts_no_more_after_a_restart() {
     let (before, after) = (broker.stats(), came_back(&mut broker, &mut records).stats());
     assert!(before.offline_bytes > 0);
     assert_eq!(after.offline_bytes, before.offline_bytes);
+}
+
+fn count(number: usize) -> u32 {
+    u32::try_from(number).unwrap()
+}
+
+/// Sets one of the limits.
+type Set = fn(&mut Limits, usize);
+
+/// With a limit that is too low, a replay ends and names it; the most that was held before is enough.
+#[test]
+fn a_replay_names_the_limit_that_is_too_low_and_counts_what_it_needs() {
+    let mut config = Config::default();
+    config.journal = true;
+    let (mut broker, mut records) = (Broker::new(config.clone()), Vec::new());
+    let for_ever = [0x11, 0xFF, 0xFF, 0xFF, 0xFF];
+    let payload = [b'x'; 20_000];
+    for (id, name) in (1..).zip(["a", "b", "c", "d"]) {
+        let client = broker.handle_accept(NOW, Peer::default()).unwrap();
+        send(&mut broker, client, &connect(V5, 0, &for_ever, &[string(name)]));
+        send(&mut broker, client, &packet(0x82, &[&[0, id, 0][..], &string("#"), &[1]].concat()));
+        let mut message = ApplicationMessage::new(TopicName::new(name).unwrap(), &payload);
+        (message.qos, message.retain) = (QoS::AtLeastOnce, true);
+        broker.publish(NOW, &message).unwrap();
+    }
+    came_back(&mut broker, &mut records);
+
+    let replayed = |config: &Config| -> Result<Stats, ReplayCause> {
+        let mut replay = Broker::replay(config.clone());
+        let mut most = replay.stats();
+        for record in &records {
+            replay.apply(record).map_err(|error| error.cause)?;
+            let stats = replay.stats();
+            most.sessions = most.sessions.max(stats.sessions);
+            most.subscriptions = most.subscriptions.max(stats.subscriptions);
+            most.retained = most.retained.max(stats.retained);
+            most.publications = most.publications.max(stats.publications);
+            most.publication_bytes = most.publication_bytes.max(stats.publication_bytes);
+            most.entries = most.entries.max(stats.entries);
+        }
+        Ok(most)
+    };
+    let most = replayed(&config).unwrap();
+    let limits: [(&str, usize, Set); 6] = [
+        ("sessions", most.sessions as usize, |limits, n| limits.sessions = count(n)),
+        ("subscriptions", most.subscriptions as usize, |limits, n| limits.subscriptions = count(n)),
+        ("retained", most.retained as usize, |limits, n| limits.retained = count(n)),
+        ("publications", most.publications as usize, |limits, n| limits.publications = count(n)),
+        ("publication_bytes", most.publication_bytes, |limits, n| limits.publication_bytes = n),
+        ("entries", most.entries as usize, |limits, n| limits.entries = count(n)),
+    ];
+    for (name, needed, set) in limits {
+        assert!(needed > 1, "{name}");
+        let mut config = config.clone();
+        set(&mut config.limits, needed);
+        assert!(replayed(&config).is_ok(), "{name} {needed}");
+        set(&mut config.limits, needed - 1);
+        assert_eq!(replayed(&config).unwrap_err(), ReplayCause::Limit(name), "{needed}");
+    }
+    // Whatever container it is that there is no memory for.
+    for memory in [1 << 12, 1 << 14, 1 << 16] {
+        config.limits.memory = memory;
+        assert_eq!(replayed(&config).unwrap_err(), ReplayCause::Limit("memory"), "{memory}");
+    }
 }

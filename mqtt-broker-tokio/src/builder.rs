@@ -191,7 +191,8 @@ impl Builder {
     /// # Errors
     ///
     /// [Bind](Error::is_bind), naming the address that cannot be listened on;
-    /// [store](Error::is_store), if what it keeps cannot be read.
+    /// [store](Error::is_store), if what it keeps cannot be read; if that is for a limit that is too low,
+    /// [`Error::limits_needed`] says what is needed.
     pub fn bind(mut self) -> Result<Server, Error> {
         let listeners = listener::bind(&self.addresses)?;
         if self.config.seed == 0 {
@@ -208,7 +209,7 @@ impl Builder {
         let (broker, recovered) = match self.store {
             None => (Broker::new(self.config), None),
             Some(store) => {
-                let (broker, recovered) = Recovered::from(store, self.config, || clock.now())?;
+                let (broker, recovered) = Recovered::from(store, &self.config, || clock.now())?;
                 (broker, Some(recovered))
             }
         };

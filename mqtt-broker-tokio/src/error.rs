@@ -4,6 +4,8 @@ use core::error::Error as StdError;
 use core::fmt;
 use std::io;
 
+use crate::journal::LimitNeeded;
+
 /// Something the binding could not do. What peers do wrong is never an error here: it is an
 /// [`Event`](mqtt_broker_core::Event).
 #[derive(Debug)]
@@ -25,6 +27,7 @@ enum Kind {
     Invalid(&'static str),
     Refused,
     Recovery,
+    Limits(Vec<LimitNeeded>),
     Store,
 }
 
@@ -97,7 +100,18 @@ impl Error {
     /// more. [`source`](StdError::source) says what and where.
     #[must_use]
     pub fn is_store(&self) -> bool {
-        matches!(self.0.kind, Kind::Recovery | Kind::Store)
+        matches!(self.0.kind, Kind::Recovery | Kind::Limits(_) | Kind::Store)
+    }
+
+    /// The [limits](mqtt_broker_core::Limits) that are too low for what the [store](crate::Store)
+    /// keeps, and what it needs: with that, the server would have started. Empty for every other
+    /// error.
+    #[must_use]
+    pub fn limits_needed(&self) -> &[LimitNeeded] {
+        match &self.0.kind {
+            Kind::Limits(needed) => needed,
+            _ => &[],
+        }
     }
 
     pub(crate) fn bind(address: &str, source: io::Error) -> Self {
@@ -135,6 +149,10 @@ impl Error {
         Self::new(Kind::Recovery, Some(source.into()))
     }
 
+    pub(crate) fn limits(needed: Vec<LimitNeeded>, source: io::Error) -> Self {
+        Self::new(Kind::Limits(needed), Some(source.into()))
+    }
+
     pub(crate) fn store(source: io::Error) -> Self {
         Self::new(Kind::Store, Some(source.into()))
     }
@@ -163,6 +181,15 @@ impl fmt::Display for Error {
             Kind::Invalid(what) => write!(f, "{what} is not well-formed"),
             Kind::Refused => f.write_str("refused by the broker"),
             Kind::Recovery => f.write_str("cannot start from the journal"),
+            Kind::Limits(needed) => {
+                f.write_str("cannot start from the journal, which needs")?;
+                for (place, limit) in needed.iter().enumerate() {
+                    let comma = if place == 0 { "" } else { "," };
+                    write!(f, "{comma} a limit `{}` of {}", limit.name, limit.needed)?;
+                    write!(f, " where {} is configured", limit.configured)?;
+                }
+                Ok(())
+            }
             Kind::Store => f.write_str("the journal cannot be kept"),
         }
     }

@@ -3,6 +3,8 @@
 //! Records that are made while a batch is on its way to the disk are the next batch: the slower the
 //! disk, the more share one sync.
 
+mod recovery;
+
 use core::panic::AssertUnwindSafe;
 use core::time::Duration;
 use std::collections::VecDeque;
@@ -11,39 +13,21 @@ use std::panic::catch_unwind;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use mqtt_broker_core::{Broker, Config, Instant, Lsn};
+use mqtt_broker_core::{Broker, Instant, Lsn};
 
 use crate::calls::{Call, Calls};
 use crate::command::Reply;
 use crate::error::Error;
 use crate::store::{Batch, Store};
 
+pub use recovery::LimitNeeded;
+pub(crate) use recovery::Recovered;
+
 /// How long a full disk is left alone.
 const REST: Duration = Duration::from_millis(500);
 
 /// A journal is told anew when it is so many times as long as the last snapshot.
 const SNAPSHOTS: u64 = 4;
-
-/// A store whose records have been read.
-pub(crate) struct Recovered {
-    store: Box<dyn Store>,
-    bytes: u64,
-}
-
-impl Recovered {
-    /// Makes a broker of what a store keeps.
-    pub(crate) fn from(
-        mut store: Box<dyn Store>,
-        config: Config,
-        now: impl FnOnce() -> Instant,
-    ) -> Result<(Broker, Self), Error> {
-        let mut replay = Broker::replay(config);
-        let bytes = store.recover(&mut |record| replay.apply(record)).map_err(Error::recovery)?;
-        let broker = replay.finish(now());
-        let broker = broker.map_err(|error| Error::recovery(io::Error::other(error)))?;
-        Ok((broker, Self { store, bytes }))
-    }
-}
 
 /// The loop's side.
 pub(crate) struct Journal {

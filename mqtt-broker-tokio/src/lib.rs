@@ -95,6 +95,7 @@ pub use builder::Builder;
 pub use client::{Client, ClientSubscription, Clients, Retained, RetainedPage};
 pub use error::Error;
 pub use handle::{BlockingHandle, Handle};
+pub use journal::LimitNeeded;
 pub use message::Message;
 pub use server::{Server, Serving};
 pub use shutdown::ShutdownHandle;

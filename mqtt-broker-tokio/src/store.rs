@@ -17,8 +17,9 @@ pub type Apply<'a> = &'a mut dyn FnMut(&[u8]) -> Result<(), ReplayError>;
 /// on a thread of their own, while the broker goes on with what waits for no record.
 pub trait Store: Send + 'static {
     /// Gives every record that is kept to `apply`, in order, beginning with the first there ever was
-    /// or with the last snapshot that [`begin_at`](Self::begin_at) named. Called once, before
-    /// everything else. How many bytes that were.
+    /// or with the last snapshot that [`begin_at`](Self::begin_at) named. How many bytes that were.
+    /// Called once, before everything else; where a limit of the configuration is too low for what is
+    /// kept, some times more, to learn what it needs.
     ///
     /// # Errors
     ///

@@ -11,7 +11,8 @@ use std::sync::{Arc, Condvar, Mutex};
 
 use client::{Client, Running};
 use mqtt_broker_tokio::{
-    Apply, Batch, FileStore, MemoryStore, Message, QoS, Server, Store, SyncLevel, Version,
+    Apply, Batch, Config, FileStore, Limits, MemoryStore, Message, QoS, Server, Store, SyncLevel,
+    Version,
 };
 use mqtt_codec::Packet;
 
@@ -105,6 +106,58 @@ fn a_directory_has_one_server() {
     let cause = error.source().unwrap().to_string();
     assert!(cause.ends_with("another broker keeps its journal there"), "{cause}");
     server.stop(());
+}
+
+/// The same configuration with limits that the error asks for is enough, and less of any is not.
+#[test]
+fn limits_that_are_too_low_for_a_store_are_told() {
+    let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("too-low");
+    let _ = std::fs::remove_dir_all(&directory);
+    let store = || FileStore::new(&directory, SyncLevel::Os);
+    let server = Running::start_with(Server::builder().store(store()));
+    for number in 0..50 {
+        publish(&server, &format!("t/{}", number % 40), &"x".repeat(5000));
+    }
+    server.stop(());
+    let bound = |change: &dyn Fn(&mut Limits)| {
+        let mut config = Config::default();
+        change(&mut config.limits);
+        Server::builder().config(config).store(store()).bind()
+    };
+    let low = |limits: &mut Limits| {
+        (limits.retained, limits.publications, limits.memory) = (3, 7, 1 << 16);
+    };
+    let error = bound(&low).unwrap_err();
+    assert!(error.is_store());
+    let needed = error.limits_needed();
+    let names: Vec<_> = needed.iter().map(|limit| (limit.name, limit.configured)).collect();
+    assert_eq!(names, [("retained", 3), ("publications", 7), ("memory", 1 << 16)]);
+    let [retained, publications, memory] = [0, 1, 2].map(|place| needed[place].needed as usize);
+    // The new one is there before the old one is gone.
+    assert_eq!((retained, publications), (40, 41));
+    assert!((200_000..400_000).contains(&memory), "{memory}");
+    let text = error.to_string();
+    assert!(
+        text.contains("needs a limit `retained` of 40 where 3 is configured, a limit `pub"),
+        "{text}"
+    );
+    assert!(error.source().unwrap().to_string().contains("record "));
+
+    let enough = |retained, publications, memory| {
+        bound(&move |limits| {
+            limits.retained = u32::try_from(retained).unwrap();
+            limits.publications = u32::try_from(publications).unwrap();
+            limits.memory = memory;
+        })
+    };
+    assert!(enough(retained, publications, memory).is_ok());
+    for (error, name) in [
+        (enough(retained - 1, publications, memory), "retained"),
+        (enough(retained, publications - 1, memory), "publications"),
+        (enough(retained, publications, memory / 2), "memory"),
+    ] {
+        assert_eq!(error.unwrap_err().limits_needed()[0].name, name);
+    }
 }
 
 /// A store that does what it is told to.

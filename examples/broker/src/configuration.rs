@@ -26,6 +26,7 @@ pub(crate) use problem::{Problem, Problems};
 pub(crate) use journal::JournalSettings;
 use keys::{KEYS, Key, Section, WrongValue};
 use value::Value;
+pub(crate) use value::grouped;
 
 /// Everything that an operator can choose.
 #[derive(Clone, Debug, PartialEq, Eq)]

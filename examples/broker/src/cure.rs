@@ -76,6 +76,12 @@ impl Cures {
         (!arguments.is_empty()).then(|| format!("{}{arguments}", self.command))
     }
 
+    /// The command under which limits of `[limits]` are at least so high.
+    pub(crate) fn enough<'a>(&self, limits: impl Iterator<Item = (&'a str, u64)>) -> String {
+        let arguments = limits.map(|(name, number)| format!(" --set limits.{name}={number}"));
+        format!("{}{}", self.command, arguments.collect::<String>())
+    }
+
     /// The command under which a message would not have been dropped; `None` if it is not for this
     /// side to change.
     pub(crate) fn of_drop(&self, cause: DropCause) -> Option<String> {

@@ -1,7 +1,7 @@
 //! One run of the broker, from binding to the last log line.
 
 use core::error::Error;
-use core::fmt;
+use core::fmt::{self, Write as _};
 use core::time::Duration;
 use std::io;
 use std::process;
@@ -14,7 +14,7 @@ use tracing::{debug, info, warn};
 
 use crate::address;
 use crate::card::Card;
-use crate::configuration::Configuration;
+use crate::configuration::{Configuration, grouped};
 use crate::cure::Cures;
 use crate::event_log::{EventLog, EventSender};
 use crate::log;
@@ -42,9 +42,14 @@ pub(crate) fn run(
     let open_command = cures.open();
     // Before anybody can be told that the broker is there, it can be ended properly.
     let signals = Signals::install()?;
-    let (sender, events) = EventLog::start(configuration.log, cures)?;
+    let (sender, events) = EventLog::start(configuration.log, cures.clone())?;
     let sender = Arc::new(sender);
-    let server = bind(configuration, &sender, recording)?;
+    let server = match bind(configuration, &sender, recording) {
+        Err(BindError(error)) if !error.limits_needed().is_empty() => {
+            return Err(too_small(&error, &cures).into());
+        }
+        bound => bound?,
+    };
     if let Some(recording) = recording {
         // A broker that cannot listen leaves no file behind.
         recording.begin(configuration)?;
@@ -194,6 +199,22 @@ impl Error for BindError {
             || self.is_no_address_of_this_machine();
         if told { None } else { self.0.source() }
     }
+}
+
+/// A journal that holds more than the limits allow, with what to do about it.
+fn too_small(error: &mqtt_broker_tokio::Error, cures: &Cures) -> String {
+    let needed = error.limits_needed();
+    let mut text =
+        String::from("the journal holds more than the limits allow; nothing of it is lost.");
+    for limit in needed {
+        let (name, configured) = (limit.name, grouped(limit.configured.into()));
+        let needed = grouped(limit.needed.into());
+        // Writing to a String does not fail.
+        let _ = write!(text, "\n  limits.{name} is {configured}: it takes {needed} or more");
+    }
+    let enough = cures.enough(needed.iter().map(|limit| (limit.name, limit.needed)));
+    let _ = write!(text, "\n  Start with what it takes:  {enough}");
+    text
 }
 
 fn who_listens(port: &str) -> String {

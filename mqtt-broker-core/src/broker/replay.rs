@@ -9,7 +9,7 @@ use core::fmt;
 
 use super::{Broker, Timer};
 use crate::boundary::{Lsn, Shard};
-use crate::config::Config;
+use crate::config::{Config, Limit, Stats};
 use crate::defect::Defect;
 use crate::journal::{Change, Frame, Kind, NoFrame};
 use crate::recording::Call;
@@ -179,6 +179,13 @@ impl Replay {
         self.broker.durable_state()
     }
 
+    /// What is held so far: the most that it ever is, after one record or another, is what
+    /// [`Limits`](crate::Limits) have to allow for the replay to come to its end.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.broker.stats()
+    }
+
     fn apply_record(&mut self, record: &[u8]) -> Result<(), ReplayError> {
         let frame = match Frame::read(record) {
             Ok(frame) if frame.bytes.len() == record.len() => frame,
@@ -215,7 +222,7 @@ impl Replay {
                 let change = change.map_err(ReplayCause::Malformed);
                 change
                     .and_then(|change| self.change(header.time, &change))
-                    .map_err(|cause| self.error(offset, cause))?;
+                    .map_err(|cause| self.error(offset, self.reached(cause)))?;
             }
         }
         if self.phase == Phase::Snapshot && header.kind == Kind::SnapshotEnds {
@@ -234,6 +241,16 @@ impl Replay {
                 .map_err(|what| self.error(offset, ReplayCause::Malformed(what)))?;
         }
         Ok(())
+    }
+
+    /// A container that is full does not say whether that is for want of memory.
+    fn reached(&self, cause: ReplayCause) -> ReplayCause {
+        match cause {
+            ReplayCause::Limit(_) if self.broker.account.take_refusal() => {
+                ReplayCause::Limit(Limit::Memory.name())
+            }
+            cause => cause,
+        }
     }
 
     const fn error(&self, offset: usize, cause: ReplayCause) -> ReplayError {

@@ -81,6 +81,8 @@ impl FileStore {
 impl Store for FileStore {
     /// [`WouldBlock`](io::ErrorKind::WouldBlock): another store has the directory.
     fn recover(&mut self, apply: Apply<'_>) -> io::Result<u64> {
+        // The second time it is this store that has the directory.
+        self.open = None;
         let directory = Directory::open(&self.path)?;
         let open = self.open.insert(Open { directory, level: self.level, last: None });
         open.recover(apply)

@@ -26,12 +26,28 @@ pub(crate) struct Client {
 impl Client {
     /// Connects and returns the client with the CONNACK in its `Display` form.
     pub(crate) fn connect(address: SocketAddr, version: Version, name: &str) -> (Self, String) {
+        Self::connect_as(address, version, name, true)
+    }
+
+    /// Connects with a Session that lasts, and is welcome.
+    pub(crate) fn lasting(address: SocketAddr, name: &str) -> Self {
+        let (client, answer) = Self::connect_as(address, Version::V3_1_1, name, false);
+        assert!(answer.starts_with("CONNACK 0x00"), "{answer}");
+        client
+    }
+
+    fn connect_as(
+        address: SocketAddr,
+        version: Version,
+        name: &str,
+        clean_start: bool,
+    ) -> (Self, String) {
         let stream = TcpStream::connect_timeout(&address, PATIENCE).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let mut client = Self { stream, version, received: Vec::new(), shown: 0 };
         client.send(&Packet::Connect(Connect {
             version,
-            clean_start: true,
+            clean_start,
             keep_alive: 60,
             client_identifier: Utf8String::new(name).unwrap(),
             properties: Properties::EMPTY,

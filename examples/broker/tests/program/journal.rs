@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use mqtt_codec::Version;
+use mqtt_codec::{QoS, Version};
 
 use crate::client::Client;
 use crate::running::{self, Running};
@@ -34,7 +34,11 @@ fn arguments<'a>(directory: &'a Path, more: &[&'a str]) -> Vec<&'a str> {
 
 /// What a broker says that does not start.
 fn refusal(directory: &Path) -> String {
-    let output = running::run(&arguments(directory, &[]));
+    refusal_with(directory, &[])
+}
+
+fn refusal_with(directory: &Path, more: &[&str]) -> String {
+    let output = running::run(&arguments(directory, more));
     assert_eq!(output.status.code(), Some(1));
     assert!(output.stdout.is_empty(), "no connect card");
     String::from_utf8(output.stderr).unwrap()
@@ -51,6 +55,58 @@ fn the_level_is_told() {
     assert!(line.contains("sync=\"os\""), "{line}");
     let line = start(&directory, &[]).logged("kept in the journal");
     assert!(line.contains("sync=\"fsync\""), "{line}");
+}
+
+#[test]
+fn what_was_recovered_is_told() {
+    let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("recovered");
+    let _ = fs::remove_dir_all(&directory);
+    let mut broker = start(&directory, &[]);
+    let line = broker.logged("recovered from the journal");
+    assert!(
+        line.contains("sessions=0 subscriptions=0 retained=0 queued=0 wills=0 bytes=0"),
+        "{line}"
+    );
+    let mut client = Client::lasting(broker.address(), "c");
+    client.subscribe("#", QoS::AtLeastOnce);
+    drop(client);
+    broker.logged("client disconnected");
+    let mut publisher = Client::connected(broker.address(), Version::V5, "p");
+    for topic in ["a", "b", "c"] {
+        publisher.retain(topic, b"kept");
+        assert!(publisher.receive().starts_with("PUBACK"));
+    }
+    broker.kill();
+    let line = start(&directory, &[]).logged("recovered from the journal");
+    assert!(
+        line.contains("sessions=1 subscriptions=1 retained=3 queued=3 wills=0 bytes="),
+        "{line}"
+    );
+    assert!(line.contains(" milliseconds="), "{line}");
+}
+
+/// What the error says helps.
+#[test]
+fn limits_that_are_too_low_for_it_are_named_with_what_it_takes() {
+    let directory = killed("too-low");
+    let low = ["limits.retained=2", "limits.publication_bytes=14"];
+    let low: Vec<&str> = low.iter().flat_map(|setting| ["--set", setting]).collect();
+    let text = refusal_with(&directory, &low);
+    for line in [
+        "mqtt-broker: the journal holds more than the limits allow; nothing of it is lost.",
+        "  limits.retained is 2: it takes 3 or more",
+        "  limits.publication_bytes is 14: it takes 15 or more",
+    ] {
+        assert!(text.lines().any(|told| told == line), "{text}");
+    }
+    let cure = " --set limits.retained=3 --set limits.publication_bytes=15";
+    assert!(
+        text.lines().any(|told| told.starts_with("  Start with") && told.ends_with(cure)),
+        "{text}"
+    );
+    let cured: Vec<&str> = low.iter().copied().chain(cure.split_whitespace()).collect();
+    let line = start(&directory, &cured).logged("recovered from the journal");
+    assert!(line.contains("retained=3"), "{line}");
 }
 
 #[test]

@@ -92,11 +92,8 @@ impl Replay {
         if self.publications.contains_key(&published.sequence) {
             return Ok(());
         }
-        let publications = &mut self.broker.publications;
-        let stored = publications.restore(published).map_err(|_| {
-            let full = publications.len() >= self.broker.config.limits.publications;
-            ReplayCause::Limit(if full { "publications" } else { "publication_bytes" })
-        });
+        let stored = self.broker.publications.restore(published);
+        let stored = stored.map_err(|limit| ReplayCause::Limit(limit.name()));
         self.publications.insert(published.sequence, stored?);
         Ok(())
     }
