@@ -59,7 +59,8 @@ pub struct Config {
     pub topic_alias_outgoing: u16,
     /// The highest Quality of Service. Default 2.
     pub maximum_qos: QoS,
-    /// Whether retained messages are kept. Default yes.
+    /// Whether messages are retained, and sent to new subscriptions. Default yes. What a journal brings
+    /// back to a broker that does not is kept and sent to nobody, until it is yes again.
     pub retain_available: bool,
     /// Whether Topic Filters may have wildcards. Default yes.
     pub wildcard_subscriptions: bool,

@@ -157,7 +157,8 @@ impl Broker {
         identifier: Option<SubscriptionIdentifier>,
         newest: u64,
     ) {
-        if self.retained.len() == 0 {
+        // Some may be there that were retained when that was available.
+        if self.retained.len() == 0 || !self.config.retain_available {
             return;
         }
         let scan = self.retained.scan(filter);

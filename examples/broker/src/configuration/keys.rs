@@ -332,7 +332,7 @@ pub(crate) static KEYS: &[Key] = &[
     key!(Mqtt, maximum_qos, Kind::Count, 0..=2,
         "The highest Quality of Service.", read_maximum_qos, write_maximum_qos),
     key!(Mqtt, retain_available, Flag 0..=1,
-        "Whether retained messages are kept."),
+        "Whether messages are retained, and sent to new subscribers; if not, those of the journal stay there."),
     key!(Mqtt, wildcard_subscriptions, Flag 0..=1,
         "Whether Topic Filters may have + and #."),
     key!(Mqtt, shared_subscriptions, Flag 0..=1,
