@@ -164,7 +164,8 @@ impl Sessions {
 
     /// Adds a Session whose Client Identifier has none yet.
     pub(crate) fn insert(&mut self, session: Session) -> Result<u32, Full> {
-        if self.len >= self.limit {
+        // A replay gives none to one that ends at once, whatever is left over of it.
+        if self.len >= self.limit && !session.client_identifier.is_empty() {
             return Err(Full);
         }
         let hash = self.seed.hash_one(&*session.client_identifier);

@@ -14,13 +14,15 @@ pub(crate) const LASTS: &[u8] = &[0x11, 0xff, 0xff, 0xff, 0xff];
 
 pub(crate) struct World {
     pub(crate) broker: Broker,
+    /// All that has been in the journal.
+    pub(crate) records: Vec<Vec<u8>>,
 }
 
 impl World {
     pub(crate) fn new(change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::default();
         change(&mut config);
-        Self { broker: Broker::new(config) }
+        Self { broker: Broker::new(config), records: Vec::new() }
     }
 
     /// A connection whose CONNECT has these properties, and that has read no answer yet.
@@ -113,6 +115,7 @@ impl World {
         let mut newest = None;
         while let Some(record) = self.broker.poll_journal() {
             newest = Some(record.lsn);
+            self.records.push(record.bytes.to_vec());
         }
         if let Some(newest) = newest {
             self.broker.durable(newest);

@@ -71,6 +71,10 @@ impl Replay {
 
     fn began(&mut self, number: u64, client_identifier: &str, life: Life<'_>) -> Applied {
         let broker = &mut self.broker;
+        // A snapshot tells of what its own changes have told of, also of what is left over.
+        if let Some(before) = self.sessions.remove(&number) {
+            broker.forget_session(before, false)?;
+        }
         if let Some(before) = broker.sessions.find(client_identifier) {
             if let Some(state) = broker.sessions.get(before) {
                 self.sessions.remove(&state.number);
