@@ -23,6 +23,7 @@ pub(crate) use self::joined::{Joined, join};
 use self::stamps::Stamps;
 use crate::boundary::{Lsn, Shard};
 use crate::broker::{bytes_of, queue_bytes};
+use crate::config::Limits;
 use crate::routing::local::LOCAL;
 use crate::subscription::{Preference, Subscriber, SubscriberList};
 
@@ -98,10 +99,10 @@ struct Peer {
     resend: u64,
     resend_until: u64,
     walk: Option<Walk>,
-    /// The next place of a walk over all stamps.
-    sync: Option<u32>,
-    /// A change of a retained message was dropped.
-    behind: bool,
+    sync: Sync,
+    /// It has been told, or is being told, of every change of a retained message. A broker that
+    /// comes back does not know.
+    abreast: bool,
     /// What waits to be sent, each with the record it waits for.
     ordered: VecDeque<(Lsn, Item)>,
     /// How many QoS 0 messages are among them.
@@ -116,6 +117,18 @@ struct Peer {
     /// The last mark that it has answered.
     marked: u64,
     routed: Routed,
+}
+
+/// How far a peer has been told of all retained messages. They are in no record of their own: until it
+/// has them on disk, they may have to be told again.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+enum Sync {
+    #[default]
+    None,
+    /// The next place of a walk over all stamps.
+    At(u32),
+    /// The mark that it answers when it has them.
+    Told(u64),
 }
 
 /// Answers that stand in for all of their kind before them, each with the record it waits for.
@@ -253,6 +266,14 @@ impl Peer {
     fn waiting(&self) -> usize {
         let cut = self.cut.iter().map(|cut| cut.ordered.len() + cut.live.len()).sum::<usize>();
         self.kept.len() + self.ordered.len() + self.live.len() + cut
+    }
+
+    /// Whether all retained messages are to be told, and nothing else is to be sent first.
+    fn is_to_sync(&self, limits: &Limits) -> bool {
+        let idle = self.link == Link::Up && self.walk.is_none() && self.sync == Sync::None;
+        idle && !self.abreast
+            && self.ordered.is_empty()
+            && self.waiting() <= limits.forwards as usize / 2
     }
 
     /// Whether something is kept that it has.

@@ -3,7 +3,7 @@
 use mqtt_codec::{QoS, SubscriptionOptions, TopicFilter};
 
 use super::frame::{Frame, Message};
-use super::{Item, Link, PEER, subscriber_of};
+use super::{Item, Link, PEER, Sync, subscriber_of};
 use crate::boundary::{DropCause, Error, Lsn, Shard};
 use crate::broker::Broker;
 use crate::config::Limit;
@@ -53,6 +53,9 @@ impl Broker {
                 let peers = self.peers.as_deref_mut();
                 if let Some(state) = peers.and_then(|peers| peers.get_mut(origin)) {
                     state.marked = state.marked.max(mark);
+                    if matches!(state.sync, Sync::Told(told) if told <= mark) {
+                        state.sync = Sync::None;
+                    }
                 }
                 self.release_marked();
             }
@@ -155,7 +158,12 @@ impl Broker {
         }
         self.stats.forwards_received += 1;
         self.take_message(now, message);
+        let lsn = self.journal.gate();
         if message.sequence == 0 {
+            // A mark that comes after retained messages asks for them as well.
+            if let Some(wanted) = self.wanted_mut(origin) {
+                wanted.lsn = wanted.lsn.max(lsn);
+            }
             return;
         }
         let received = message.sequence;
@@ -195,11 +203,13 @@ impl Broker {
         let topic = message.topic;
         let before = self.peers.as_deref().map(|peers| peers.stamps.get(topic.as_bytes()));
         if message.stamp.count > 0 && Some(message.stamp) > before {
-            if let Err(limit) = self.retain(publication) {
-                self.stats.dropped_broker_full += 1;
-                self.reached_by(limit, "", crate::boundary::Peer::default());
+            match self.retain(publication) {
+                Ok(()) => self.note_stamp(publication, message.stamp, message.payload.is_empty()),
+                Err(limit) => {
+                    self.stats.dropped_broker_full += 1;
+                    self.reached_by(limit, "", crate::boundary::Peer::default());
+                }
             }
-            self.note_stamp(publication, message.stamp, message.payload.is_empty());
         }
         self.match_forwarded(publication, message);
         self.deliver(now, publication, Some(PEER), 0);

@@ -80,7 +80,7 @@ impl Broker {
             || state.bytes.saturating_add(len) > limits.forward_bytes
             || !self.account.has_room(groups.len() + size_of::<Kept>() * 2)
         {
-            state.behind |= count > 0;
+            state.abreast &= count == 0;
             self.forward_dropped(shard, publication);
             return;
         }
@@ -152,6 +152,8 @@ impl Broker {
         if let Some(sequence) = last {
             let change = PeerChange::Confirmed { sequence };
             self.journal.change(&Change::Peer(shard, change));
+            // There may be room for what it has not been told.
+            self.notify_peer(shard);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use alloc::collections::VecDeque;
 
-use super::{Cut, Item, Late, Link, Peers, Walk};
+use super::{Cut, Item, Late, Link, Peers, Sync, Walk};
 use crate::boundary::{Error, Lsn, Shard};
 use crate::broker::Broker;
 use crate::defect::Defect;
@@ -54,7 +54,9 @@ impl Broker {
             return;
         };
         (state.link, state.said_hello, state.notified) = (Link::Down, false, false);
-        (state.walk, state.sync) = (None, None);
+        // What was told may not have come.
+        state.abreast &= state.sync == Sync::None;
+        (state.walk, state.sync) = (None, Sync::None);
         (state.ordered_live, state.answers, state.late) = (0, 0, Late::default());
         let ordered = core::mem::take(&mut state.ordered);
         let live = core::mem::take(&mut state.live);
@@ -94,8 +96,8 @@ impl Broker {
         };
         state.resend_until = state.last;
         state.walk = Some(Walk::Begin);
-        let behind = core::mem::take(&mut state.behind) || !known;
-        state.sync = behind.then_some(0);
+        let known = known && state.abreast && state.sync == Sync::None;
+        (state.abreast, state.sync) = (true, if known { Sync::None } else { Sync::At(0) });
         if forgotten {
             state.resend = state.last.saturating_add(1);
         }
@@ -114,7 +116,8 @@ impl Broker {
             Link::Up => {
                 let head = state.ordered.front();
                 state.walk.is_some()
-                    || state.sync.is_some()
+                    || matches!(state.sync, Sync::At(_))
+                    || state.is_to_sync(&self.config.limits)
                     || !state.live.is_empty()
                     || head.is_some_and(|(lsn, _)| journal.is_durable(*lsn))
                     || (state.resend <= state.resend_until)

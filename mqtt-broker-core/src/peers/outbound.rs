@@ -6,7 +6,7 @@ use mqtt_codec::{PassThrough, QoS, TopicFilter, TopicName};
 
 use super::frame::{Frame, Message};
 use super::stamps::Stamp;
-use super::{Item, Link, Walk};
+use super::{Item, Link, Sync, Walk};
 use crate::boundary::Shard;
 use crate::broker::Broker;
 use crate::output::Pending;
@@ -93,8 +93,11 @@ impl Broker {
                 state.resend = state.resend.saturating_add(1);
                 return self.encode_kept(now, peer, sequence, out);
             }
-        } else if let Some(place) = state.sync {
+        } else if let Sync::At(place) = state.sync {
             return self.sync_one(now, peer, place, out);
+        } else if state.is_to_sync(&self.config.limits) {
+            (state.abreast, state.sync) = (true, Sync::At(0));
+            return Made::Again;
         }
         self.next_item(now, peer, out)
     }
@@ -119,7 +122,7 @@ impl Broker {
     fn sync_one(&mut self, now: Instant, peer: Shard, place: u32, out: &mut Vec<u8>) -> Made {
         let Some(peers) = self.peers.as_deref_mut() else { return Made::Nothing };
         let found = peers.stamps.next_from(place);
-        let next = found.map(|(place, ..)| place + 1);
+        let next = found.as_ref().map(|(place, ..)| Sync::At(place + 1));
         let mut made = Made::Again;
         if let Some((_, topic, stamp, cleared)) = found {
             let topic = TopicName::assume_valid(topic);
@@ -147,8 +150,13 @@ impl Broker {
                 made = Made::Frame;
             }
         }
+        let mark = peers.mark + u64::from(next.is_none());
+        peers.mark = mark;
         if let Some(state) = peers.get_mut(peer) {
-            state.sync = next;
+            state.sync = next.unwrap_or(Sync::Told(mark));
+            if next.is_none() {
+                state.mark(mark);
+            }
         }
         made
     }

@@ -7,6 +7,7 @@
 extern crate alloc;
 
 mod client;
+mod converging;
 mod crossing;
 mod hostile;
 mod interrupted;
