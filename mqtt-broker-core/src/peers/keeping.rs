@@ -202,6 +202,17 @@ impl Broker {
         stamp.count
     }
 
+    /// The retained message of a topic has expired: its stamp is remembered no longer than if it had
+    /// been cleared. No peer is to be told, since it expires there as well.
+    pub(crate) fn stamp_expired(&mut self, publication: u32) {
+        let Some(peers) = self.peers.as_deref() else { return };
+        let Some(stored) = self.publications.get(publication) else { return };
+        let stamp = peers.stamps.get(stored.topic().as_bytes());
+        if stamp != Stamp::default() {
+            self.note_stamp(publication, stamp, true);
+        }
+    }
+
     /// Notes the stamp of the last change of the topic of a publication.
     pub(super) fn note_stamp(&mut self, publication: u32, stamp: Stamp, cleared: bool) {
         let Some(peers) = self.peers.as_deref_mut() else { return };

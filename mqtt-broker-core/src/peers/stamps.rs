@@ -21,8 +21,9 @@ pub(crate) struct Stamp {
     pub(crate) shard: Shard,
 }
 
-/// How many topics that were cleared are remembered.
+/// How many topics that were cleared are remembered, and how many bytes they have together.
 const CLEARED: usize = 65_536;
+const CLEARED_BYTES: usize = if usize::BITS > 32 { 8 << 20 } else { 8 << 10 };
 
 /// The stamp of each topic that has a retained message, and of those that were cleared last.
 pub(crate) struct Stamps {
@@ -31,8 +32,10 @@ pub(crate) struct Stamps {
     seed: FixedState,
     /// No stamp has been seen with a higher count.
     last: u64,
-    /// Those that were cleared, the first of them first; some may be set again by now.
-    cleared: VecDeque<(u32, Stamp)>,
+    /// Those that were cleared, the first of them first, with the length of the topic; some may be set
+    /// again by now.
+    cleared: VecDeque<(u32, u16, Stamp)>,
+    cleared_bytes: usize,
     account: Account,
 }
 
@@ -50,6 +53,7 @@ impl Stamps {
             seed: FixedState::with_seed(seed),
             last: 0,
             cleared: VecDeque::new(),
+            cleared_bytes: 0,
             account: account.clone(),
         }
     }
@@ -81,8 +85,10 @@ impl Stamps {
             (stamped.stamp, stamped.cleared) = (stamp, cleared);
         }
         if cleared {
-            self.cleared.push_back((key, stamp));
-            if self.cleared.len() > CLEARED {
+            let len = u16::try_from(topic.len()).unwrap_or(u16::MAX);
+            self.cleared.push_back((key, len, stamp));
+            self.cleared_bytes += usize::from(len);
+            while self.cleared.len() > CLEARED || self.cleared_bytes > CLEARED_BYTES {
                 self.forget_oldest();
             }
         }
@@ -101,7 +107,8 @@ impl Stamps {
     }
 
     fn forget_oldest(&mut self) {
-        let Some((key, stamp)) = self.cleared.pop_front() else { return };
+        let Some((key, len, stamp)) = self.cleared.pop_front() else { return };
+        self.cleared_bytes -= usize::from(len);
         let still = |stamped: &Stamped| stamped.cleared && stamped.stamp == stamp;
         if !self.slots.get(key).is_some_and(still) {
             return;

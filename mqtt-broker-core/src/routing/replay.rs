@@ -328,6 +328,7 @@ impl Broker {
                 let topic = broker.publications.get(publication)?.topic().as_str().into();
                 Some(Event::RetainedExpired { topic })
             });
+            self.stamp_expired(publication);
             self.clear_retained_like(publication);
             return;
         }

@@ -1,6 +1,7 @@
 //! A peer that is no broker of ours, or not any more: nothing panics, and what it says is refused.
 
-use mqtt_broker_core::{AllowAll, Broker, Config, Error, Instant, Peer, Shard};
+use mqtt_broker_core::{AllowAll, ApplicationMessage, Broker, Config, Error, Instant, Peer, Shard};
+use mqtt_codec::{Properties, Property, TopicName};
 use proptest::prelude::*;
 
 const NOW: Instant = Instant::from_secs(1);
@@ -121,6 +122,41 @@ fn who_has_more_than_was_ever_sent_is_sent_nothing_for_ever() {
     }
     assert_eq!(broker.poll_forward(NOW, Shard(1)), None);
     assert!(broker.poll_output().is_none(), "there is always more");
+}
+
+/// Retained messages that expire, each with a topic of its own, and a client that asks for all of them
+/// then.
+#[test]
+fn what_has_expired_is_remembered_no_longer_than_what_was_cleared() {
+    let mut broker = joined(|config| config.limits.forwards = 0);
+    let (mut now, mut held) = (NOW, Vec::new());
+    let soon = [Property::MessageExpiryInterval(1)];
+    for round in 0..4 {
+        for number in 0..35_000 {
+            let topic = format!("{round}/{number}");
+            let message = ApplicationMessage {
+                retain: true,
+                properties: Properties::new(&soon),
+                ..ApplicationMessage::new(TopicName::new(&topic).unwrap(), b"x")
+            };
+            broker.publish(now, &message).unwrap();
+            sync(&mut broker);
+        }
+        now = Instant(now.0 + 2_000_000);
+        let connection = broker.handle_accept(now, Peer::default()).unwrap();
+        // A link that is cut is not waited for.
+        broker.handle_peer_down(now, Shard(1));
+        let bytes = b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x00\x00\x01a\x82\x06\x00\x01\x00\x01#\x00";
+        broker.handle_input(now, connection, bytes, &mut AllowAll);
+        while broker.poll_timeout().is_some_and(|due| due <= now) {
+            broker.handle_timeout(now);
+        }
+        broker.handle_eof(now, connection);
+        sync(&mut broker);
+        assert_eq!(broker.stats().retained, 0);
+        held.push(broker.stats().memory);
+    }
+    assert!(held[3] - held[2] < held[0] / 10, "{held:?}");
 }
 
 proptest! {

@@ -1,6 +1,6 @@
-use alloc::format;
+use alloc::{format, vec};
 
-use super::{CLEARED, Stamp, Stamps};
+use super::{CLEARED, CLEARED_BYTES, Stamp, Stamps};
 use crate::boundary::Shard;
 use crate::store::Account;
 use crate::time::Instant;
@@ -30,4 +30,19 @@ fn the_topics_cleared_first_are_forgotten_and_no_others() {
     assert_eq!(stamps.get(b"kept"), at(2));
     assert_eq!(stamps.get(b"gone"), Stamp::default());
     assert_eq!(stamps.get(b"0"), at(4));
+}
+
+#[test]
+fn topics_that_were_cleared_are_bounded_in_bytes() {
+    let account = Account::default();
+    let mut stamps = Stamps::new(&account, 1);
+    let stamp = Stamp { count: 1, shard: Shard(0) };
+    let before = account.held();
+    for number in 0u32..1000 {
+        let mut topic = vec![b'x'; usize::from(u16::MAX)];
+        topic[..4].copy_from_slice(&number.to_be_bytes());
+        stamps.set(&topic, stamp, true).unwrap();
+    }
+    assert!(account.held() - before < CLEARED_BYTES + (64 << 10), "{}", account.held());
+    assert_eq!(stamps.get(b"x"), Stamp::default());
 }
