@@ -1,9 +1,11 @@
 //! What a peer says.
 
+use alloc::vec::Vec;
+
 use mqtt_codec::{QoS, SubscriptionOptions, TopicFilter};
 
 use super::frame::{Frame, Message};
-use super::{Item, Link, PEER, Sync, subscriber_of};
+use super::{Item, Link, PEER, Peer, Sync, subscriber_of};
 use crate::boundary::{DropCause, Error, Lsn, Shard};
 use crate::broker::Broker;
 use crate::config::Limit;
@@ -68,10 +70,39 @@ impl Broker {
 
     /// All interests of a peer are told again.
     fn restate(&mut self, origin: Shard) {
-        if let Some(wanted) = self.wanted_mut(origin) {
-            // As long as the other list is being emptied, they are added to what is there.
-            wanted.restating = !wanted.wiping;
+        // They go to the other list, which has to be empty: what is left there is wanted no more, or was
+        // told when the link was cut, and counts until all is told.
+        self.wipe(origin, usize::MAX);
+        let Some(wanted) = self.wanted_mut(origin) else { return };
+        wanted.restating = false;
+        let turn = wanted.turn;
+        let told = self.told_aside(origin);
+        for filter in &told {
+            self.interest(origin, true, TopicFilter::assume_valid(filter));
         }
+        if !told.is_empty() {
+            self.journal.change(&Change::Peer(origin, PeerChange::Restated { turn }));
+        }
+        if let Some(wanted) = self.wanted_mut(origin) {
+            (wanted.wiping, wanted.restating) = (!told.is_empty(), true);
+        }
+        self.wipe(origin, usize::MAX);
+    }
+
+    /// The interests of a peer that are in the list that is not in force.
+    fn told_aside(&self, origin: Shard) -> Vec<Vec<u8>> {
+        let state = self.peers.as_deref().and_then(|peers| peers.get(origin));
+        let list = state.map(|Peer { interests, .. }| {
+            let [first, second] = &interests.lists;
+            if interests.turn { first } else { second }
+        });
+        let held = list.into_iter().flat_map(|list| self.subscriptions.of_subscriber(list));
+        held.map(|held| {
+            let mut filter = Vec::new();
+            held.write_filter(&mut filter);
+            filter
+        })
+        .collect()
     }
 
     fn restated(&mut self, origin: Shard) {
@@ -83,11 +114,11 @@ impl Broker {
         wanted.wiping = true;
         let turn = wanted.turn;
         self.journal.change(&Change::Peer(origin, PeerChange::Restated { turn }));
-        self.wipe(origin);
+        self.wipe(origin, WIPED);
     }
 
-    /// Forgets interests of a former link, as far as this turn goes.
-    fn wipe(&mut self, origin: Shard) {
+    /// Forgets so many interests of a former link.
+    fn wipe(&mut self, origin: Shard, count: usize) {
         let Some(peers) = self.peers.as_deref_mut() else { return };
         let Some(state) = peers.get_mut(origin).filter(|state| state.interests.wiping) else {
             return;
@@ -95,8 +126,8 @@ impl Broker {
         let wanted = &mut state.interests;
         let [first, second] = &mut wanted.lists;
         let list = if wanted.turn { first } else { second };
-        self.work.add(WIPED.min(list.len() as usize));
-        wanted.wiping = !self.subscriptions.unsubscribe_all(list, WIPED);
+        self.work.add(count.min(list.len() as usize));
+        wanted.wiping = !self.subscriptions.unsubscribe_all(list, count);
     }
 
     /// Goes on with what was put off.
@@ -104,7 +135,7 @@ impl Broker {
         let Some(peers) = self.peers.as_deref() else { return };
         let releasing = peers.releasing;
         for shard in peers.shards() {
-            self.wipe(shard);
+            self.wipe(shard, WIPED);
             self.drop_cut(shard);
             if !self.work.is_done() {
                 self.let_go_confirmed(shard, self.work.left());

@@ -122,3 +122,58 @@ fn what_it_tells_to_its_end_during_a_snapshot_is_in_it() {
     assert_eq!(broker.durable_state(), held);
     assert!(is_kept(&mut broker, "new"));
 }
+
+/// What it had wanted before is forgotten over turns; it tells what it wants again before that is done.
+#[test]
+fn what_it_wants_no_more_is_forgotten_however_fast_links_come_and_go() {
+    let mut broker = broker();
+    say(&mut broker, &[2]);
+    for number in 0..5000 {
+        wants(&mut broker, &format!("old/{number}"));
+    }
+    say(&mut broker, &[3]);
+    for filter in ["new", "newer"] {
+        broker.handle_peer_down(NOW, PEER);
+        broker.handle_peer_up(NOW, PEER).unwrap();
+        say(&mut broker, &[1, 5, 0, 0]);
+        say(&mut broker, &[2]);
+        wants(&mut broker, filter);
+        say(&mut broker, &[3]);
+    }
+    let mut records = Vec::new();
+    sync(&mut broker, &mut records);
+    let held = broker.durable_state();
+    assert_eq!(replayed(&records).durable_state(), held);
+    let wanted = ["old/4999", "new", "newer"].map(|topic| is_kept(&mut broker, topic));
+    assert_eq!(wanted, [false, false, true]);
+}
+
+/// What it had told before the link was cut counts until it has told all again, and no longer.
+#[test]
+fn what_it_had_told_counts_until_all_is_told_again() {
+    for crash in [false, true] {
+        let (mut broker, mut records) = (broker(), Vec::new());
+        say(&mut broker, &[2]);
+        wants(&mut broker, "before");
+        say(&mut broker, &[3]);
+        say(&mut broker, &[2]);
+        wants(&mut broker, "meanwhile");
+        broker.handle_peer_down(NOW, PEER);
+        sync(&mut broker, &mut records);
+        if crash {
+            broker = replayed(&records);
+        }
+        broker.handle_peer_up(NOW, PEER).unwrap();
+        say(&mut broker, &[1, 5, 0, 0]);
+        say(&mut broker, &[2]);
+        wants(&mut broker, "after");
+        let all = ["before", "meanwhile", "after"];
+        assert_eq!(all.map(|topic| is_kept(&mut broker, topic)), [true; 3]);
+        say(&mut broker, &[3]);
+        sync(&mut broker, &mut records);
+        let held = broker.durable_state();
+        assert_eq!(replayed(&records).durable_state(), held);
+        let wanted = all.map(|topic| is_kept(&mut broker, topic));
+        assert_eq!(wanted, [false, false, true], "{crash}");
+    }
+}
