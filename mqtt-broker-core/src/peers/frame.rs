@@ -94,6 +94,15 @@ impl<'a> Frame<'a> {
         }
     }
 
+    /// Whether what it leads to may be in the journal.
+    pub(crate) const fn may_be_recorded(&self) -> bool {
+        match self {
+            Self::Mark(_) | Self::Marked(_) => false,
+            Self::Message(message) => message.sequence > 0 || message.stamp.count > 0,
+            _ => true,
+        }
+    }
+
     /// The frame that these bytes are.
     pub(crate) fn decode(bytes: &'a [u8]) -> Result<Self, Malformed> {
         let mut take = Reader(bytes);

@@ -23,7 +23,9 @@ impl Broker {
     /// # Errors
     ///
     /// [`Error::Frame`] if it is none, and [`Error::Peer`] if there is no such peer, or no link to
-    /// it. Nothing is changed then.
+    /// it. [`Error::Full`] as long as so much is recorded that is not durable yet that nothing can be
+    /// added: the frame, and all after it, wait until more is [durable](Self::durable). Nothing is
+    /// changed then.
     pub fn handle_forward(
         &mut self,
         now: Instant,
@@ -38,6 +40,11 @@ impl Broker {
             (Link::Down, _) => return Err(Error::Peer),
             (Link::Greeting, Frame::Hello { .. }) | (Link::Up, _) => {}
             (Link::Greeting, _) => return Err(Error::Frame("no hello")),
+        }
+        if self.journal.is_full() && frame.may_be_recorded() {
+            let limit = Limit::JournalBytes;
+            self.reached_by(limit, "", crate::boundary::Peer::default());
+            return Err(Error::Full(limit.name()));
         }
         self.work.begin();
         match frame {

@@ -1,6 +1,8 @@
 //! A peer that is no broker of ours, or not any more: nothing panics, and what it says is refused.
 
-use mqtt_broker_core::{AllowAll, ApplicationMessage, Broker, Config, Error, Instant, Peer, Shard};
+use mqtt_broker_core::{
+    AllowAll, ApplicationMessage, Broker, Config, Error, Instant, Limit, Peer, Shard,
+};
 use mqtt_codec::{Properties, Property, TopicName};
 use proptest::prelude::*;
 
@@ -122,6 +124,45 @@ fn who_has_more_than_was_ever_sent_is_sent_nothing_for_ever() {
     }
     assert_eq!(broker.poll_forward(NOW, Shard(1)), None);
     assert!(broker.poll_output().is_none(), "there is always more");
+}
+
+/// A disk that is full, and a peer whose clients come and go, and publish: what cannot be recorded is
+/// taken when there is room, and nothing else waits.
+#[test]
+fn who_says_what_cannot_be_recorded_has_to_say_it_again() {
+    let mut broker = joined(|config| config.limits.journal_bytes = 64 << 10);
+    // Of a peer's messages QoS 1, and retained ones, are recorded.
+    let message = |sequence, retain: u8| {
+        let mut message = number(7, sequence);
+        message.extend([u8::from(sequence > 0), retain, 0]);
+        message.extend(&number(0, retain.into())[1..]);
+        message.extend([1, 0, 0, 1, b'a', 0, 1, b'x']);
+        message
+    };
+    let (mut full, mut held) = (0, 0);
+    for round in 1..=20_000 {
+        for frame in [vec![4, 1, 1, b'a'], vec![4, 0, 1, b'a'], message(round, 0), message(0, 1)] {
+            match broker.handle_forward(NOW, Shard(1), &frame) {
+                Ok(()) => assert_eq!(full, 0),
+                Err(Error::Full("journal_bytes")) => full += 1,
+                Err(other) => panic!("{other}"),
+            }
+        }
+        while broker.poll_journal().is_some() {}
+        while broker.poll_output().is_some() {}
+        if round == 10_000 {
+            held = broker.stats().memory;
+        }
+    }
+    assert!(full > 0);
+    assert!(broker.stats().memory <= held, "{} after {held}", broker.stats().memory);
+    assert!(broker.stats().journal_bytes <= (64 << 10) + 1024);
+    assert_eq!(broker.stats().reached.count(Limit::JournalBytes), full);
+    for frame in [message(0, 0), number(5, 1), number(6, 1)] {
+        assert_eq!(broker.handle_forward(NOW, Shard(1), &frame), Ok(()));
+    }
+    sync(&mut broker);
+    assert_eq!(broker.handle_forward(NOW, Shard(1), &message(20_001, 0)), Ok(()));
 }
 
 /// Retained messages that expire, each with a topic of its own, and a client that asks for all of them

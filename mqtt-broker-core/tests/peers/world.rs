@@ -3,8 +3,8 @@
 use alloc::collections::{BTreeMap, VecDeque};
 
 use mqtt_broker_core::{
-    AllowAll, ApplicationMessage, Broker, Config, Event, Instant, Lsn, Output, Peer, Shard, Stats,
-    play,
+    AllowAll, ApplicationMessage, Broker, Config, Error, Event, Instant, Lsn, Output, Peer, Shard,
+    Stats, play,
 };
 use mqtt_codec::{
     Connect, Delivery, Packet, PacketIdentifier, Properties, Property, Publish, QoS, Subscribe,
@@ -158,7 +158,11 @@ impl World {
             let frame = self.frames.get_mut(&(from, to)).and_then(VecDeque::pop_front);
             let Some(frame) = frame else { break };
             let broker = &mut self.nodes[usize::from(to)].broker;
-            broker.handle_forward(self.now, Shard(from), &frame).unwrap();
+            if let Err(error) = broker.handle_forward(self.now, Shard(from), &frame) {
+                assert!(matches!(error, Error::Full(_)), "{error}");
+                self.frames.entry((from, to)).or_default().push_front(frame);
+                break;
+            }
             carried += 1;
         }
         carried
