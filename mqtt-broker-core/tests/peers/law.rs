@@ -145,7 +145,8 @@ enum Act {
     Carry { from: u16, to: u16, count: usize },
     Stall { node: usize },
     Cut { one: u16, other: u16 },
-    Crash { node: u16 },
+    Crash { node: u16, records: usize },
+    Snapshot { node: usize },
 }
 
 fn act() -> impl Strategy<Value = Act> {
@@ -161,7 +162,8 @@ fn act() -> impl Strategy<Value = Act> {
         5 => (0..3u16, 0..3u16, 1..4usize).prop_map(|(from, to, count)| A::Carry { from, to, count }),
         1 => (0..3usize).prop_map(|node| A::Stall { node }),
         1 => (0..3u16, 0..3u16).prop_map(|(one, other)| A::Cut { one, other }),
-        1 => (0..3u16).prop_map(|node| A::Crash { node }),
+        1 => (0..3u16, 0..4usize).prop_map(|(node, records)| A::Crash { node, records }),
+        1 => (0..3usize).prop_map(|node| A::Snapshot { node }),
     ]
 }
 
@@ -224,7 +226,10 @@ fn act_out(world: &mut World, number: usize, act: &Act) {
         A::Cut { one, other } if one != other && one < nodes && other < nodes => {
             world.cut(one, other);
         }
-        A::Crash { node } if nodes > 1 && node < nodes => world.crash(node),
+        A::Crash { node, records } if nodes > 1 && node < nodes => world.crash_with(node, records),
+        A::Snapshot { node } if node < usize::from(nodes) => {
+            world.nodes[node].broker.snapshot(world.now);
+        }
         _ => {}
     }
     world.settle();
@@ -293,9 +298,13 @@ proptest! {
     fn slow_links_cuts_and_crashes_lose_nothing_and_repeat_nothing(
         acts in prop::collection::vec(act(), 1..80),
         shards in 2..4u16,
+        steps in prop_oneof![Just(64), Just(32_768)],
+        journal in prop_oneof![Just(2000), Just(1 << 20)],
     ) {
         let mut one = World::new(1, |config| config.journal = true);
-        let mut many = World::new(shards, |config| config.journal = true);
+        let mut many = World::new(shards, |config| {
+            (config.journal, config.steps_per_call, config.limits.journal_bytes) = (true, steps, journal);
+        });
         many.slow = true;
         let mut published = BTreeMap::new();
         for (number, act) in acts.iter().enumerate() {
@@ -307,6 +316,10 @@ proptest! {
         }
         in_order(&many, &published);
         prop_assert_eq!(all_seen(&mut one), all_seen(&mut many));
+        let retained = one.retained();
+        for there in many.retained() {
+            prop_assert_eq!(&there, &retained[0]);
+        }
         many.end();
     }
 }

@@ -183,6 +183,19 @@ impl World {
         stalled
     }
 
+    /// What each shard retains.
+    pub(crate) fn retained(&mut self) -> Vec<BTreeMap<String, Vec<u8>>> {
+        let of = |node: &mut Node| {
+            let (mut all, any) = (BTreeMap::new(), TopicFilter::new("#").unwrap());
+            node.broker.retained(self.now, any, u32::MAX, |message| {
+                all.insert(message.topic.as_str().into(), message.payload.into());
+                true
+            });
+            all
+        };
+        self.nodes.iter_mut().map(of).collect()
+    }
+
     /// Every link that is cut is there again.
     pub(crate) fn mend(&mut self) {
         for (one, other) in self.cut.clone() {
@@ -205,6 +218,7 @@ impl World {
                 Output::Close(handle, _) => closed.push(handle),
                 Output::Resume(handle) => resumed.push(handle),
                 Output::Forward(peer) => peers.push(peer),
+                Output::Snapshot(begun) => self.nodes[node].forget_before(begun),
                 Output::Event(Event::ForwardDropped { topic, .. }) => {
                     self.nodes[node].dropped.push(topic);
                 }
@@ -377,12 +391,17 @@ impl World {
 
     /// One broker stops, with its clients' connections and its links, and comes back from its disk.
     pub(crate) fn crash(&mut self, node: u16) {
+        self.crash_with(node, 0);
+    }
+
+    /// The same, and so many records were on its disk that it has not said it of.
+    pub(crate) fn crash_with(&mut self, node: u16, records: usize) {
         let here = usize::from(node);
         for name in self.residents(here) {
             self.clients.get_mut(name).unwrap().forget_connection();
         }
         let state = &mut self.nodes[here];
-        state.records.truncate(state.durable);
+        state.records.truncate(state.durable + records);
         let mut replay = Broker::replay(state.broker.config().clone());
         for record in &state.records {
             replay.apply(record).unwrap();
