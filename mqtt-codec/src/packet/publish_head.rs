@@ -124,11 +124,13 @@ impl PublishHead<'_> {
     }
 }
 
-/// A PUBLISH as most receivers get it: QoS 0, with no property but those that pass through, and no
-/// more than 16,383 bytes after its fixed header.
+/// A PUBLISH as most receivers get it: with no property but those that pass through, and no more
+/// than 16,383 bytes after its fixed header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct PlainPublish<'a> {
+    /// QoS, and with it DUP and Packet Identifier.
+    pub delivery: Delivery,
     /// The RETAIN flag.
     pub retain: bool,
     /// The Topic Name.
@@ -150,7 +152,9 @@ impl PlainPublish<'_> {
     pub fn encode(&self, version: Version, out: &mut [u8]) -> Option<usize> {
         let topic = self.topic.as_bytes();
         let (topic_len, properties) = (u16::try_from(topic.len()).ok()?, version == Version::V5);
-        let remaining = 2 + topic.len() + usize::from(properties) + self.tail.len();
+        let identifier = self.delivery.packet_identifier();
+        let between = usize::from(properties) + if identifier.is_some() { 2 } else { 0 };
+        let remaining = 2 + topic.len() + between + self.tail.len();
         if remaining > 0x3fff || self.pass_through_len > 0x7f {
             return None;
         }
@@ -161,7 +165,7 @@ impl PlainPublish<'_> {
         let len = 2 + long + remaining;
         let (head, rest) = out.get_mut(..len)?.split_at_mut_checked(4 + long)?;
         let [t1, t0] = topic_len.to_be_bytes();
-        let first = 0x30 | u8::from(self.retain);
+        let first = first_byte(self.delivery, self.retain);
         match head {
             [a, b, c, d] => (*a, *b, *c, *d) = (first, low, t1, t0),
             [a, b, c, d, e] => (*a, *b, *c, *d, *e) = (first, low | 0x80, high, t1, t0),
@@ -169,6 +173,11 @@ impl PlainPublish<'_> {
         }
         let (name, mut rest) = rest.split_at_mut_checked(topic.len())?;
         name.copy_from_slice(topic);
+        if let Some(identifier) = identifier {
+            let (bytes, after) = rest.split_first_chunk_mut()?;
+            *bytes = identifier.get().to_be_bytes();
+            rest = after;
+        }
         if properties {
             let (properties_len, after) = rest.split_first_mut()?;
             *properties_len = u8::try_from(self.pass_through_len).ok()?;

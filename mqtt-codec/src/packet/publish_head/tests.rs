@@ -3,7 +3,7 @@ use super::*;
 /// What [`PublishHead`] makes of it.
 fn by_head(plain: &PlainPublish<'_>, version: Version, out: &mut [u8]) -> usize {
     let head = PublishHead {
-        delivery: Delivery::AtMostOnce,
+        delivery: plain.delivery,
         retain: plain.retain,
         topic: Some(plain.topic),
         message_expiry_interval: None,
@@ -16,6 +16,16 @@ fn by_head(plain: &PlainPublish<'_>, version: Version, out: &mut [u8]) -> usize 
     let whole = head.packet_len(version);
     out[len..whole].copy_from_slice(plain.tail);
     whole
+}
+
+/// One of each kind, with a Packet Identifier of two different bytes.
+fn deliveries() -> impl Iterator<Item = Delivery> {
+    let packet_identifier = crate::PacketIdentifier::new(0x0102).unwrap();
+    let acknowledged = [false, true].into_iter().flat_map(move |dup| {
+        let once = Delivery::AtLeastOnce { packet_identifier, dup };
+        [once, Delivery::ExactlyOnce { packet_identifier, dup }]
+    });
+    [Delivery::AtMostOnce].into_iter().chain(acknowledged)
 }
 
 #[test]
@@ -32,11 +42,14 @@ fn a_plain_publish_is_what_its_head_and_its_tail_are() {
                     }
                     let tail = &[7; 4096][..len];
                     let (retain, topic) = (len % 2 == 0, TopicName::new(topic).unwrap());
-                    let plain = PlainPublish { retain, topic, pass_through_len, tail };
-                    let whole = by_head(&plain, version, &mut expected);
-                    assert_eq!(plain.encode(version, &mut out), Some(whole));
-                    assert_eq!(out[..whole], expected[..whole]);
-                    assert_eq!(plain.encode(version, &mut out[..whole - 1]), None, "no room");
+                    for delivery in deliveries() {
+                        let plain =
+                            PlainPublish { delivery, retain, topic, pass_through_len, tail };
+                        let whole = by_head(&plain, version, &mut expected);
+                        assert_eq!(plain.encode(version, &mut out), Some(whole));
+                        assert_eq!(out[..whole], expected[..whole]);
+                        assert_eq!(plain.encode(version, &mut out[..whole - 1]), None, "no room");
+                    }
                 }
             }
         }
@@ -49,7 +62,8 @@ fn what_is_longer_is_not_plain() {
     let mut out = [0; 20_000];
     let mut encode = |pass_through_len, len| {
         let tail = &[7; 17_000][..len];
-        let plain = PlainPublish { retain: false, topic, pass_through_len, tail };
+        let delivery = Delivery::AtMostOnce;
+        let plain = PlainPublish { delivery, retain: false, topic, pass_through_len, tail };
         plain.encode(Version::V5, &mut out)
     };
     assert_eq!(encode(0, 16_379), Some(16_386));
