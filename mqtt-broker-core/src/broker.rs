@@ -384,9 +384,16 @@ impl Broker {
         }
     }
 
-    /// Does what the step at hand has put off, and ends its journal record.
+    /// Ends the step at hand, and counts what has grown.
     #[inline]
     pub(crate) fn settle(&mut self, now: Instant) {
+        self.end_step(now);
+        self.recount_aside();
+    }
+
+    /// Does what the step at hand has put off, and ends its journal record.
+    #[inline]
+    pub(crate) fn end_step(&mut self, now: Instant) {
         while !(self.wills.is_empty() && self.closing.is_empty() && self.orphans.is_empty()) {
             self.end_burst(now);
             if let Some(orphan) = self.orphans.pop_front() {
@@ -403,14 +410,16 @@ impl Broker {
         self.commit(now);
     }
 
-    /// Ends the record being made, unless a message has yet to be queued for all who get it, and
-    /// counts what has grown.
+    /// Ends the record being made, unless a message has yet to be queued for all who get it.
     #[inline]
     pub(crate) fn commit(&mut self, now: Instant) {
         if self.spreads.is_empty() {
             self.journal.commit(now);
         }
-        self.recount_aside();
+        // The journal and peers' queues grow with each step, other lists only with the largest of a call.
+        if self.journal.is_enabled() || self.peers.is_some() {
+            self.recount_aside();
+        }
     }
 
     /// Whether the connection in this slot is connected, and to which Session.

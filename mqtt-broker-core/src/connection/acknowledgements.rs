@@ -2,6 +2,7 @@
 
 use mqtt_codec::{Ack, PacketIdentifier, ReasonCode, Version};
 
+use super::answers::ACK_BYTES;
 use super::inbound::{Flow, Handled};
 use crate::boundary::{CloseReason, DropCause, Lsn};
 use crate::broker::Broker;
@@ -141,6 +142,6 @@ impl Broker {
         // 3.x acknowledgements carry no code: to acknowledge is all they can do.
         let reason_code = if version == Version::V5 { reason_code } else { ReasonCode::SUCCESS };
         //= [MQTT-2.2.1-5]
-        self.answer(index, Item::Ack { kind, packet_identifier, reason_code }, 4);
+        self.answer(index, Item::Ack { kind, packet_identifier, reason_code }, ACK_BYTES);
     }
 }

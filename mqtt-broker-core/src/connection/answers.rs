@@ -33,6 +33,9 @@ impl Answerable for ReasonCode {
 /// so one type.
 pub(super) type PropertyList<'a> = SmallVec<[Property<'a>; 14]>;
 
+/// What an acknowledgement counts for among the answers of its connection.
+pub(super) const ACK_BYTES: u32 = 4;
+
 /// As many items that are held back are looked at in a step.
 const HELD_PER_STEP: usize = 16;
 
@@ -69,7 +72,7 @@ impl Broker {
         let (kind, reason_code) = (AckKind::Pubrec, ReasonCode::SUCCESS);
         if self.entries.take_answer().is_ok() {
             let item = Item::Ack { kind, packet_identifier, reason_code };
-            self.queue_answer(index, item, 4, Lsn(0));
+            self.queue_answer(index, item, ACK_BYTES, Lsn(0));
         }
         if let Some(connection) = self.connections.get_mut(index) {
             connection.promised = promised;
@@ -145,6 +148,23 @@ impl Broker {
             lsn = connection.promised.max(lsn);
             connection.promised = lsn;
         }
+        let is_free = self.journal.is_durable(lsn)
+            && !connection.connack_held
+            && connection.held_live == 0
+            && self.releasing == 0;
+        let (lines, line) = (&mut self.entries.outgoing, &mut connection.outgoing);
+        if is_free && lines.push(line, item).is_ok() {
+            if !connection.notified {
+                self.notify(index);
+            }
+            return;
+        }
+        self.send_or_hold(index, item, lsn);
+    }
+
+    /// What there may be a reason to hold back, or no memory for at first.
+    #[inline(never)]
+    fn send_or_hold(&mut self, index: u32, item: Item, lsn: Lsn) {
         // An answer cannot be left out, nor can a message that has its Packet Identifier.
         let is_live = matches!(item, Item::Live { .. });
         let urgent = !is_live;

@@ -4,7 +4,7 @@ use mqtt_codec::{
     DecodeError, Frame, Framed, Packet, PacketType, ReasonCode, Sender, Version, frame,
 };
 
-use super::State;
+use super::{Connection, State};
 use crate::boundary::{CloseReason, Received};
 use crate::broker::Broker;
 use crate::config::Limit;
@@ -64,13 +64,9 @@ impl Broker {
         let received = self.take_packets(now, index, bytes, policy);
         if !self.burst.is_empty() {
             self.end_burst(now);
-            // What gave way to it is in a record that ends here.
-            self.settle(now);
         }
         self.recount_connection(index);
-        if !self.closing.is_empty() {
-            self.settle(now);
-        }
+        self.settle(now);
         received
     }
 
@@ -90,7 +86,7 @@ impl Broker {
                 rest = &[];
                 break;
             }
-            if connection.waiting || self.is_clogged(index) {
+            if connection.waiting || self.is_clogged(connection) {
                 self.tell_clogged(index);
                 return self.wait(now, index, bytes.len() - rest.len(), 0);
             }
@@ -110,7 +106,7 @@ impl Broker {
                     };
                     self.end_burst(now);
                     self.close(now, index, reason);
-                    self.settle(now);
+                    self.end_step(now);
                     rest = &[];
                     break;
                 }
@@ -120,7 +116,7 @@ impl Broker {
                         self.reached(bound, index);
                     }
                     self.malformed(now, index, None, error);
-                    self.settle(now);
+                    self.end_step(now);
                     rest = &[];
                     break;
                 }
@@ -133,7 +129,7 @@ impl Broker {
                 Ok(Flow::Wait) => return self.wait(now, index, bytes.len() - rest.len(), len),
                 Ok(Flow::Turn) => return self.wait_for_turn(now, index, bytes.len() - rest.len()),
                 Ok(Flow::Taken) => {
-                    self.settle(now);
+                    self.end_step(now);
                     return self.wait(now, index, bytes.len() - rest.len() + len, 0);
                 }
                 Ok(Flow::Line) => return self.wait(now, index, bytes.len() - rest.len(), 0),
@@ -144,7 +140,7 @@ impl Broker {
             }
             // A message that has joined a burst has led to nothing else yet.
             if self.burst.is_empty() {
-                self.settle(now);
+                self.end_step(now);
             }
             rest = rest.get(len..).unwrap_or_default();
         }
@@ -245,10 +241,18 @@ impl Broker {
             }
         };
         if matches!(flow, Flow::Next | Flow::Taken) {
-            self.forget_question(index);
-            self.forget_progress(index);
+            self.forget_taken(index);
         }
         Ok(flow)
+    }
+
+    /// A packet is done with: what was kept for it until now is of no more use.
+    #[inline]
+    fn forget_taken(&mut self, index: u32) {
+        let Some(connection) = self.connections.get_mut(index) else { return };
+        if connection.question.is_some() || connection.progress.is_some() {
+            (connection.question, connection.progress) = (None, None);
+        }
     }
 
     /// What bounds a packet, and to how many bytes.
@@ -289,8 +293,8 @@ impl Broker {
 
     /// Whether the client leaves so many answers unread, or has asked for retained messages so
     /// often, that its input has to wait.
-    pub(super) fn is_clogged(&self, index: u32) -> bool {
-        let Some(connection) = self.connections.get(index) else { return false };
+    #[inline]
+    pub(super) fn is_clogged(&self, connection: &Connection) -> bool {
         // A Session is looked at only if there can be something to see: of many that take turns, it
         // is in no cache.
         let is_asking = !self.replays.is_empty()

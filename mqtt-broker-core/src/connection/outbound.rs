@@ -2,19 +2,26 @@
 
 mod message;
 mod put_off;
+mod straight;
 pub(crate) mod written;
 
 use alloc::boxed::Box;
 
-use mqtt_codec::{Ack, Packet, PacketIdentifier, Properties, ReasonCode, Version};
+use mqtt_codec::{
+    Ack, EncodeError, Packet, PacketIdentifier, PacketType, Properties, ReasonCode, Version,
+};
 
 use self::message::tail;
 use self::put_off::PutOff;
 use crate::boundary::Lsn;
 use crate::broker::Broker;
+use crate::connection::answers::ACK_BYTES;
 use crate::policy::Policy;
 use crate::session::queue::{AckKind, Flags, Item, UnderWay};
 use crate::time::Instant;
+
+/// What a PUBREL says of a message that there is.
+const SUCCESS: ReasonCode = ReasonCode::SUCCESS;
 
 /// Payloads larger than this are lent for a vectored write instead of copied.
 const LEND: usize = 4096;
@@ -75,20 +82,20 @@ impl Broker {
         }
         let (mut len, mut lent) = (0, None);
         let mut put_off = PutOff::default();
-        let mut is_first = true;
+        let mut is_settled = !has_walks;
         loop {
             let room = buffer.get_mut(len..).unwrap_or_default();
             let step = if self.connections.get(index)?.partial.is_some() {
                 self.transmit_partial(index, room)
             } else {
-                let written = self.transmit_plain(index, room);
-                len += written;
-                let is_all = is_first && written > 0 && !has_walks;
-                if is_all && !self.connections.get(index)?.has_outgoing() {
-                    // Nothing has come about that would have to be settled.
-                    return Some((len, None));
+                let written = self.transmit_straight(index, room, put_off.is_due());
+                if written > 0 {
+                    len += written;
+                    if is_settled && !self.connections.get(index)?.has_outgoing() {
+                        return Some((len, None));
+                    }
+                    continue;
                 }
-                let room = room.get_mut(written..).unwrap_or_default();
                 let next = if put_off.is_due() {
                     self.transmit_behind(now, index, room, len == 0, policy, &mut put_off)
                 } else {
@@ -100,7 +107,8 @@ impl Broker {
                     None => break,
                 }
             };
-            is_first = false;
+            // What has come about may have to be settled.
+            is_settled = false;
             match step {
                 Step::Written(0) | Step::Full => break,
                 Step::Written(written) => len += written,
@@ -146,18 +154,16 @@ impl Broker {
                 let session = self.sessions.get(connection.session);
                 match session.and_then(|session| session.in_flight.get(identifier)) {
                     //= [MQTT-4.3.3-6]
-                    Some(UnderWay::Release(_)) => encode(
-                        &ack(AckKind::Pubrel, identifier, ReasonCode::SUCCESS),
-                        version,
-                        room,
-                    ),
+                    Some(UnderWay::Release(_)) => {
+                        step(encode_ack(AckKind::Pubrel, identifier, SUCCESS, version, room))
+                    }
                     _ => return Some(self.transmit_message(now, index, item, room, fresh, policy)),
                 }
             }
             Item::Ack { kind, packet_identifier, reason_code } => {
-                encode(&ack(kind, packet_identifier, reason_code), version, room)
+                step(encode_ack(kind, packet_identifier, reason_code, version, room))
             }
-            Item::Pingresp => encode(&Packet::Pingresp, version, room),
+            Item::Pingresp => step(Packet::Pingresp.encode(version, room)),
             Item::Packet(packet) => write(self.entries.packet(packet), room),
         };
         if matches!(step, Step::Full) {
@@ -189,7 +195,7 @@ impl Broker {
                 u32::try_from(self.entries.packet(packet).len()).unwrap_or(u32::MAX)
             }
             Item::Pingresp => 2,
-            _ => 4,
+            _ => ACK_BYTES,
         };
         connection.answer_bytes = connection.answer_bytes.saturating_sub(size);
         let waiting = connection.waiting;
@@ -205,17 +211,16 @@ impl Broker {
         let bytes: Box<[u8]> = match item {
             Item::Packet(packet) => self.entries.packet(packet).into(),
             item => {
-                let packet = match item {
+                let encoded = match item {
                     Item::Ack { kind, packet_identifier, reason_code } => {
-                        ack(kind, packet_identifier, reason_code)
+                        encode_ack(kind, packet_identifier, reason_code, version, &mut small)
                     }
                     Item::UnderWay(identifier) => {
-                        ack(AckKind::Pubrel, identifier, ReasonCode::SUCCESS)
+                        encode_ack(AckKind::Pubrel, identifier, SUCCESS, version, &mut small)
                     }
-                    _ => Packet::Pingresp,
+                    _ => Packet::Pingresp.encode(version, &mut small),
                 };
-                let len = packet.encode(version, &mut small).unwrap_or(0);
-                small.get(..len).unwrap_or_default().into()
+                small.get(..encoded.unwrap_or(0)).unwrap_or_default().into()
             }
         };
         self.answer_gone(index, item);
@@ -257,11 +262,15 @@ impl Broker {
     }
 }
 
-fn ack(
+/// Writes an acknowledgement without properties.
+#[inline]
+fn encode_ack(
     kind: AckKind,
     packet_identifier: PacketIdentifier,
     reason_code: ReasonCode,
-) -> Packet<'static> {
+    version: Version,
+    room: &mut [u8],
+) -> Result<usize, EncodeError> {
     //= [MQTT-3.1.2-29]
     //= [MQTT-3.4.2-2]
     //= [MQTT-3.4.2-3]
@@ -273,12 +282,13 @@ fn ack(
     //= [MQTT-3.7.2-3]
     let properties = Properties::EMPTY;
     let ack = Ack { packet_identifier, reason_code, properties };
-    match kind {
-        AckKind::Puback => Packet::Puback(ack),
-        AckKind::Pubrec => Packet::Pubrec(ack),
-        AckKind::Pubrel => Packet::Pubrel(ack),
-        AckKind::Pubcomp => Packet::Pubcomp(ack),
-    }
+    let packet_type = match kind {
+        AckKind::Puback => PacketType::Puback,
+        AckKind::Pubrec => PacketType::Pubrec,
+        AckKind::Pubrel => PacketType::Pubrel,
+        AckKind::Pubcomp => PacketType::Pubcomp,
+    };
+    ack.encode(packet_type, version, room)
 }
 
 /// Copies as much as there is room for; how much that was.
@@ -301,6 +311,6 @@ fn write(bytes: &[u8], room: &mut [u8]) -> Step {
     }
 }
 
-fn encode(packet: &Packet<'_>, version: Version, room: &mut [u8]) -> Step {
-    packet.encode(version, room).map_or(Step::Full, Step::Written)
+fn step(encoded: Result<usize, EncodeError>) -> Step {
+    encoded.map_or(Step::Full, Step::Written)
 }

@@ -186,7 +186,8 @@ impl Broker {
 
     /// Input is welcome again, unless another cause to wait is left.
     pub(crate) fn resume(&mut self, index: u32) {
-        let clogged = self.is_clogged(index) || self.connections.input_waits(index);
+        let is_clogged = self.connections.get(index).is_some_and(|found| self.is_clogged(found));
+        let clogged = is_clogged || self.connections.input_waits(index);
         let Some(connection) = self.connections.get_mut(index) else { return };
         let open = connection.question.as_ref().is_some_and(|question| question.ticket.is_some());
         if connection.waiting && !open && !clogged && connection.throttled().is_none() {

@@ -239,7 +239,8 @@ impl Broker {
             if !outcome.replay || self.retained.len() == 0 {
                 continue;
             }
-            if number > done && (self.work.is_done() || self.is_clogged(index)) {
+            let is_clogged = self.connections.get(index).is_some_and(|it| self.is_clogged(it));
+            if number > done && (self.work.is_done() || is_clogged) {
                 progress.replayed = Some(number);
                 return false;
             }
@@ -336,16 +337,6 @@ impl Broker {
             }),
         );
         Flow::Next
-    }
-
-    /// The packet at hand is done with.
-    #[inline]
-    pub(super) fn forget_progress(&mut self, index: u32) {
-        if let Some(connection) = self.connections.get_mut(index) {
-            if connection.progress.is_some() {
-                connection.progress = None;
-            }
-        }
     }
 
     fn take_progress(&mut self, index: u32) -> Progress {

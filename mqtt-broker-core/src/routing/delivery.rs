@@ -9,7 +9,7 @@ use crate::broker::Broker;
 use crate::defect::Defect;
 use crate::peers::is_peer;
 use crate::publication::Publication;
-use crate::session::queue::Item;
+use crate::session::queue::{Copy, Flags, Item};
 use crate::session::sending::{Addressed, UNREAD, queued_size};
 use crate::store::Claim;
 use crate::subscription::{Match, Matches};
@@ -114,7 +114,7 @@ impl Broker {
                 continue;
             }
             let delivery = addressed(found, routed.qos, routed.retain);
-            if delivery.qos == QoS::AtMostOnce && self.send_one_at_once(routed, delivery) {
+            if self.send_one_at_once(routed, delivery) {
                 held += 1;
             } else if is_local(delivery.subscriber) {
                 self.deliver_aside(now, routed, delivery);
@@ -148,18 +148,20 @@ impl Broker {
         }
     }
 
-    /// [`send_at_once`](Self::send_at_once) for one copy.
+    /// Sends one copy the short way; whether there is nothing to be weighed.
     #[inline]
     fn send_one_at_once(&mut self, routed: Routed, delivery: Delivery) -> bool {
         if self.is_planted(Defect::LostEnqueue) || self.is_planted(Defect::DoubleDelivery) {
             return false;
         }
-        let item = Item::Live {
-            publication: routed.publication,
-            identifiers: delivery.identifier.into(),
-            retain: delivery.retain,
-        };
-        self.send_at_once(delivery.subscriber, &[item], routed.size)
+        let Delivery { subscriber, qos, retain, .. } = delivery;
+        let (publication, identifiers) = (routed.publication, delivery.identifier.into());
+        if qos == QoS::AtMostOnce {
+            let item = Item::Live { publication, identifiers, retain };
+            return self.send_at_once(subscriber, &[item], routed.size);
+        }
+        let flags = Flags::default().with(Flags::RETAIN, retain);
+        self.start_at_once(subscriber, Copy { publication, identifiers, group: 0, qos, flags })
     }
 
     /// Puts QoS 0 copies that count for `size` in the line of a subscriber's connection, if there is

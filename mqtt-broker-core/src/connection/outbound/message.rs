@@ -3,29 +3,48 @@
 use alloc::boxed::Box;
 use alloc::vec;
 
-use mqtt_codec::{Delivery, PlainPublish, PublishHead, SubscriptionIdentifier, Version};
+use mqtt_codec::{Delivery, PacketIdentifier, PublishHead, SubscriptionIdentifier, Version};
 
-use super::written::{Piece, Written};
 use super::{LEND, Lent, Partial, Step, copy_into};
 use crate::boundary::{DropCause, Lsn};
 use crate::broker::Broker;
 use crate::connection::topic_alias::Outgoing;
 use crate::policy::Policy;
-use crate::publication::{Publication, Publications};
-use crate::session::queue::{Flags, Identifiers, Item, UnderWay};
-use crate::session::sending::queued_size;
+use crate::publication::Publication;
+use crate::session::queue::{Copy, Flags, Identifiers, Item, UnderWay};
 use crate::time::Instant;
 
 /// One copy, wherever it lies.
 pub(super) struct Outbound {
     pub(super) publication: u32,
     pub(super) identifiers: Identifiers,
-    delivery: Delivery,
-    retain: bool,
+    pub(super) delivery: Delivery,
+    pub(super) retain: bool,
     sent: bool,
 }
 
 impl Outbound {
+    /// A QoS 0 message.
+    #[inline]
+    pub(super) const fn live(publication: u32, identifiers: Identifiers, retain: bool) -> Self {
+        let delivery = Delivery::AtMostOnce;
+        Self { publication, identifiers, delivery, retain, sent: false }
+    }
+
+    /// A message of a window; `None` if it cannot be in one.
+    #[inline]
+    //= [MQTT-3.3.1-1]
+    //= [MQTT-3.3.1-3]
+    //= [MQTT-4.3.1-1]
+    //= [MQTT-4.3.2-2]
+    //= [MQTT-4.3.3-2]
+    pub(super) fn under_way(copy: &Copy, identifier: PacketIdentifier) -> Option<Self> {
+        let Copy { publication, identifiers, qos, flags, .. } = *copy;
+        let sent = flags.has(Flags::SENT);
+        let delivery = Delivery::new(qos, sent, Some(identifier))?;
+        Some(Self { publication, identifiers, delivery, retain: flags.has(Flags::RETAIN), sent })
+    }
+
     /// Whether its time has passed before it was sent once.
     #[inline]
     //= [MQTT-3.3.2-5]
@@ -57,67 +76,6 @@ impl Outbound {
 }
 
 impl Broker {
-    /// Writes QoS 0 messages as long as nothing is to be decided about them: they do not expire,
-    /// have no Subscription Identifier, and fit. How many bytes that is.
-    ///
-    /// What [`transmit_message`](Self::transmit_message) does, without a look at anything twice.
-    #[inline]
-    pub(super) fn transmit_plain(&mut self, index: u32, room: &mut [u8]) -> usize {
-        let Some(connection) = self.connections.get(index) else { return 0 };
-        match self.entries.outgoing.front(&connection.outgoing).first() {
-            Some(Item::Live { .. }) => self.transmit_live(index, room),
-            _ => 0,
-        }
-    }
-
-    #[inline(never)]
-    fn transmit_live(&mut self, index: u32, room: &mut [u8]) -> usize {
-        let Some(connection) = self.connections.get_mut(index) else { return 0 };
-        let aliases = connection.aliases.as_ref();
-        if self.config.ask_deliver || aliases.is_some_and(|aliases| aliases.are_sent()) {
-            return 0;
-        }
-        let (version, maximum) = (connection.version, connection.maximum_packet_size.get());
-        let written = self.written.of(version);
-        let (mut len, mut sent, mut size) = (0, 0, 0u32);
-        loop {
-            let mut taken = 0u8;
-            let front = self.entries.outgoing.front(&connection.outgoing);
-            while let Some(items @ [item, ..]) = front.get(usize::from(taken)..) {
-                let room = room.get_mut(len..).unwrap_or_default();
-                let publications = &mut self.publications;
-                let piece = match written.copy(items, publications, maximum, room) {
-                    Some(piece) => piece,
-                    None => match write_plain(*item, publications, version, maximum, room) {
-                        Some(piece) => {
-                            let packet = room.get(..piece.len).unwrap_or_default();
-                            let_go_of_plain(item, publications, written, packet);
-                            piece
-                        }
-                        None => break,
-                    },
-                };
-                len += piece.len;
-                size = size.saturating_add(piece.size);
-                taken += piece.messages;
-            }
-            let whole = taken > 0 && usize::from(taken) == front.len();
-            sent += u32::from(taken);
-            self.entries.outgoing.advance(&mut connection.outgoing, taken);
-            if !whole {
-                break;
-            }
-        }
-        if sent > 0 {
-            connection.live_messages = connection.live_messages.saturating_sub(sent);
-            connection.live_bytes = connection.live_bytes.saturating_sub(size);
-            self.entries.give(sent);
-            self.stats.packets_sent += u64::from(sent);
-            self.stats.publish_sent += u64::from(sent);
-        }
-        len
-    }
-
     /// Writes the message that comes next, if the policy lets the client have it; drops it if it may
     /// not have it.
     pub(super) fn transmit_message(
@@ -234,27 +192,14 @@ impl Broker {
     pub(super) fn outbound(&self, index: u32, item: Item) -> Option<Outbound> {
         match item {
             Item::Live { publication, identifiers, retain } => {
-                let delivery = Delivery::AtMostOnce;
-                Some(Outbound { publication, identifiers, delivery, retain, sent: false })
+                Some(Outbound::live(publication, identifiers, retain))
             }
             Item::UnderWay(identifier) => {
                 let session = self.sessions.get(self.connections.get(index)?.session)?;
                 let UnderWay::Message(copy) = session.in_flight.get(identifier)? else {
                     return None;
                 };
-                let sent = copy.flags.has(Flags::SENT);
-                Some(Outbound {
-                    publication: copy.publication,
-                    identifiers: copy.identifiers,
-                    //= [MQTT-3.3.1-1]
-                    //= [MQTT-3.3.1-3]
-                    //= [MQTT-4.3.1-1]
-                    //= [MQTT-4.3.2-2]
-                    //= [MQTT-4.3.3-2]
-                    delivery: Delivery::new(copy.qos, sent, Some(identifier))?,
-                    retain: copy.flags.has(Flags::RETAIN),
-                    sent,
-                })
+                Outbound::under_way(copy, identifier)
             }
             _ => None,
         }
@@ -317,49 +262,6 @@ impl Broker {
             connection.live_bytes = connection.live_bytes.saturating_sub(size);
         }
         self.free_item(item);
-    }
-}
-
-/// Writes a QoS 0 message that does not expire and has no property of its own, if it is to be copied
-/// and there is room.
-#[inline]
-fn write_plain(
-    item: Item,
-    publications: &Publications,
-    version: Version,
-    maximum: u32,
-    room: &mut [u8],
-) -> Option<Piece> {
-    let Item::Live { publication, identifiers, retain } = item else { return None };
-    let publication = publications.get(publication)?;
-    if !identifiers.is_none() || publication.expires_at != Instant::NEVER {
-        return None;
-    }
-    let (topic, pass_through_len) = (publication.topic(), publication.pass_through_len());
-    let tail = tail(publication, version == Version::V5);
-    if tail.len() > LEND {
-        return None;
-    }
-    let plain = PlainPublish { retain, topic, pass_through_len, tail };
-    let len = plain.encode(version, room)?;
-    let size = queued_size(publication.len());
-    (len <= maximum as usize).then_some(Piece { messages: 1, len, size })
-}
-
-/// Lets go of a message that was written so. If others wait for it, it is kept as it was written.
-#[inline]
-fn let_go_of_plain(
-    item: &Item,
-    publications: &mut Publications,
-    written: &mut Written,
-    packet: &[u8],
-) {
-    let Item::Live { publication, .. } = *item else { return };
-    let Some(stored) = publications.get_mut(publication) else { return };
-    if stored.release_unless_last() {
-        written.keep(item, publications, packet);
-    } else {
-        publications.release(publication);
     }
 }
 
