@@ -16,7 +16,7 @@ use mqtt_codec::{
 use crate::policy::AuthenticationStep;
 use crate::time::Instant;
 
-pub use self::event::{DropCause, Event, RefusalCause};
+pub use self::event::{DropCause, Event, RefusalCause, Unsupported};
 
 /// Names one Network Connection from its [`handle_accept`](crate::Broker::handle_accept) to its
 /// [`handle_eof`](crate::Broker::handle_eof).

@@ -212,7 +212,7 @@ pub use mqtt_codec as codec;
 pub use self::boundary::{
     ApplicationMessage, CloseReason, ConnectionHandle, DropCause, Error, Event, LocalSubscription,
     Lsn, Message, Output, Peer, Received, RefusalCause, Request, SessionView, Shard, Ticket,
-    Transmit,
+    Transmit, Unsupported,
 };
 pub use self::broker::{Broker, Replay, ReplayCause, ReplayError};
 pub use self::config::{Config, Limit, Limits, Overrate, QueueOverflow, Reached, Stats};

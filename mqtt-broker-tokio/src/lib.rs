@@ -83,7 +83,7 @@ pub use mqtt_broker_core::{
     AllowAll, AuthenticateRequest, AuthenticationStep, CloseReason, Config, ConnectRequest,
     DeliverRequest, DropCause, Event, Limit, Limits, Lsn, Overrate, Peer, Policy, PublishRequest,
     QueueOverflow, RefusalCause, ReplayError, Request, Stats, SubscribeRequest, UnsubscribeRequest,
-    Verdict,
+    Unsupported, Verdict,
 };
 pub use mqtt_codec;
 pub use mqtt_codec::{

@@ -1,6 +1,6 @@
 //! What would help somebody who was refused: the command under which it would not have been so.
 
-use mqtt_broker_core::{Config, DropCause, Peer, RefusalCause};
+use mqtt_broker_core::{Config, DropCause, Peer, RefusalCause, Unsupported};
 
 use crate::configuration::argument_for;
 
@@ -111,13 +111,13 @@ impl Cures {
     }
 }
 
-/// The setting that turns on what the core calls so.
-fn setting_of(unsupported: &str) -> Option<&'static str> {
+/// The setting that turns it on; `None` if the client has to do without.
+fn setting_of(unsupported: Unsupported) -> Option<&'static str> {
     match unsupported {
-        "retained messages" => Some("retain_available=true"),
-        "this QoS of the Will Message" => Some("maximum_qos=2"),
-        "shared subscriptions" => Some("shared_subscriptions=true"),
-        "wildcards in Topic Filters" => Some("wildcard_subscriptions=true"),
+        Unsupported::RetainedMessages => Some("retain_available=true"),
+        Unsupported::WillQoS => Some("maximum_qos=2"),
+        Unsupported::SharedSubscriptions => Some("shared_subscriptions=true"),
+        Unsupported::WildcardSubscriptions => Some("wildcard_subscriptions=true"),
         _ => None,
     }
 }

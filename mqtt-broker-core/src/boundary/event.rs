@@ -223,8 +223,8 @@ pub enum RefusalCause {
     Malformed(DecodeError),
     /// The Client Identifier cannot be accepted.
     ClientIdentifier,
-    /// It asks for something this broker does not have or take, named by the text.
-    Unsupported(&'static str),
+    /// It asks for something that this broker does not have or take.
+    Unsupported(Unsupported),
 }
 
 impl fmt::Display for RefusalCause {
@@ -236,6 +236,58 @@ impl fmt::Display for RefusalCause {
             Self::ClientIdentifier => f.write_str("client identifier not acceptable"),
             Self::Unsupported(what) => write!(f, "not supported: {what}"),
         }
+    }
+}
+
+/// What a broker does not have, or does not take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Unsupported {
+    /// Retained messages, asked for by a Will Message:
+    /// [`Config::retain_available`](crate::Config::retain_available).
+    RetainedMessages,
+    /// A Will Message above [`Config::maximum_qos`](crate::Config::maximum_qos).
+    WillQoS,
+    /// [`Config::shared_subscriptions`](crate::Config::shared_subscriptions).
+    SharedSubscriptions,
+    /// [`Config::wildcard_subscriptions`](crate::Config::wildcard_subscriptions).
+    WildcardSubscriptions,
+    /// A payload, of a Will Message too, that is declared UTF-8 and is not:
+    /// [`Config::validate_payload_format`](crate::Config::validate_payload_format).
+    PayloadFormat,
+    /// The Session of a client that is connected, for one that is gone by now
+    /// ([`Broker::handle_end_of_input`](crate::Broker::handle_end_of_input)).
+    Takeover,
+}
+
+impl Unsupported {
+    /// Every one, in the order of their declaration.
+    pub const ALL: [Self; 6] = [
+        Self::RetainedMessages,
+        Self::WillQoS,
+        Self::SharedSubscriptions,
+        Self::WildcardSubscriptions,
+        Self::PayloadFormat,
+        Self::Takeover,
+    ];
+
+    /// What it is, in words.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::RetainedMessages => "retained messages",
+            Self::WillQoS => "this QoS of the Will Message",
+            Self::SharedSubscriptions => "shared subscriptions",
+            Self::WildcardSubscriptions => "wildcards in Topic Filters",
+            Self::PayloadFormat => "a payload that is declared UTF-8 and is not",
+            Self::Takeover => "taking over from a client that is connected, when gone",
+        }
+    }
+}
+
+impl fmt::Display for Unsupported {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text())
     }
 }
 

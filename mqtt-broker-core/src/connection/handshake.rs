@@ -15,7 +15,7 @@ use super::answers::{Answerable, PropertyList};
 use super::inbound::{Flow, Handled};
 use super::policy::Ask;
 use super::topic_alias::TopicAliases;
-use crate::boundary::{CloseReason, Event, RefusalCause};
+use crate::boundary::{CloseReason, Event, RefusalCause, Unsupported};
 use crate::broker::Broker;
 use crate::config::Limit;
 use crate::defect::Defect;
@@ -149,19 +149,22 @@ impl Broker {
                     return Err(Refusal::at_limit(code, limit));
                 }
                 Some((code, None)) => {
-                    return Err(Refusal::new(code, RefusalCause::Unsupported("this Will Message")));
+                    return Err(Refusal::new(
+                        code,
+                        RefusalCause::Unsupported(Unsupported::PayloadFormat),
+                    ));
                 }
             }
             //= [MQTT-3.2.2-12]
             if will.qos > self.config.maximum_qos {
                 let code = ReasonCode::QOS_NOT_SUPPORTED;
-                let cause = RefusalCause::Unsupported("this QoS of the Will Message");
+                let cause = RefusalCause::Unsupported(Unsupported::WillQoS);
                 return Err(Refusal::new(code, cause));
             }
             //= [MQTT-3.2.2-13]
             if will.retain && !self.config.retain_available {
                 let code = ReasonCode::RETAIN_NOT_SUPPORTED;
-                let cause = RefusalCause::Unsupported("retained messages");
+                let cause = RefusalCause::Unsupported(Unsupported::RetainedMessages);
                 return Err(Refusal::new(code, cause));
             }
         }
@@ -208,8 +211,7 @@ impl Broker {
             None => connect.client_identifier.as_str(),
         };
         if self.would_displace(index, client_identifier) {
-            let cause =
-                RefusalCause::Unsupported("taking over from a client that is connected, when gone");
+            let cause = RefusalCause::Unsupported(Unsupported::Takeover);
             return Err(Refusal::new(ReasonCode::UNSPECIFIED_ERROR, cause));
         }
         let opened = self

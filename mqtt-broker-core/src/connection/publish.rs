@@ -8,7 +8,7 @@ use mqtt_codec::{
 use super::answers::Answerable;
 use super::inbound::{Flow, Handled};
 use super::policy::Ask;
-use crate::boundary::{CloseReason, RefusalCause};
+use crate::boundary::{CloseReason, RefusalCause, Unsupported};
 use crate::broker::Broker;
 use crate::config::Limit;
 use crate::defect::Defect;
@@ -17,9 +17,6 @@ use crate::policy::Policy;
 use crate::publication::Draft;
 use crate::session::queue::{AckKind, NONE};
 use crate::time::Instant;
-
-/// What is wrong with a payload whose Payload Format Indicator is false.
-const NOT_TEXT: &str = "a payload that is declared UTF-8 and is not";
 
 impl Broker {
     pub(super) fn on_publish(
@@ -172,7 +169,7 @@ impl Broker {
         let (properties, payload) = (&publish.properties, publish.payload);
         let (reason_code, limit) = self.unacceptable(topic, properties, payload)?;
         let Some(limit) = limit else {
-            return Some((reason_code, RefusalCause::Unsupported(NOT_TEXT)));
+            return Some((reason_code, RefusalCause::Unsupported(Unsupported::PayloadFormat)));
         };
         self.reached(limit, index);
         Some((reason_code, RefusalCause::Limit(limit.name())))

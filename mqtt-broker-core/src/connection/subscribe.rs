@@ -13,7 +13,7 @@ use super::answers::Answerable;
 use super::inbound::{Flow, Handled};
 use super::line::For;
 use super::policy::Ask;
-use crate::boundary::{CloseReason, Event, RefusalCause};
+use crate::boundary::{CloseReason, Event, RefusalCause, Unsupported};
 use crate::broker::{Broker, NEWCOMER, spilled};
 use crate::config::Limit;
 use crate::defect::Defect;
@@ -357,10 +357,11 @@ impl Broker {
         asked: SubscriptionOptions,
         identifier: Option<SubscriptionIdentifier>,
     ) -> Told {
-        if let Some((reason_code, words, limit)) = self.unavailable(filter) {
-            let Some(limit) = limit else {
-                return refused(reason_code, "", RefusalCause::Unsupported(words));
-            };
+        if let Some((reason_code, cause)) = self.unsupported(filter) {
+            return refused(reason_code, "", RefusalCause::Unsupported(cause));
+        }
+        if let Some((words, limit)) = self.is_too_long(filter) {
+            let reason_code = ReasonCode::TOPIC_FILTER_INVALID;
             self.reached(limit, self.sessions.get(key).map_or(NONE, |session| session.connection));
             return at_limit(reason_code, words, limit);
         }
@@ -445,27 +446,28 @@ impl Broker {
         true
     }
 
-    /// Why no one can subscribe to this here: the code, words, and the limit if it is one.
-    fn unavailable(
-        &self,
-        filter: TopicFilter<'_>,
-    ) -> Option<(ReasonCode, &'static str, Option<Limit>)> {
+    /// Why nobody can subscribe to this here.
+    fn unsupported(&self, filter: TopicFilter<'_>) -> Option<(ReasonCode, Unsupported)> {
         if filter.is_shared() && !self.config.shared_subscriptions {
-            let what = "shared subscriptions";
-            return Some((ReasonCode::SHARED_SUBSCRIPTIONS_NOT_SUPPORTED, what, None));
+            let code = ReasonCode::SHARED_SUBSCRIPTIONS_NOT_SUPPORTED;
+            return Some((code, Unsupported::SharedSubscriptions));
         }
         //= 3.1.1 [MQTT-3.8.3-2]
         if filter.has_wildcard() && !self.config.wildcard_subscriptions {
-            let what = "wildcards in Topic Filters";
-            return Some((ReasonCode::WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED, what, None));
+            let code = ReasonCode::WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED;
+            return Some((code, Unsupported::WildcardSubscriptions));
         }
-        let (limits, code) = (&self.config.limits, ReasonCode::TOPIC_FILTER_INVALID);
+        None
+    }
+
+    /// The limit that a Topic Filter is beyond, and in words.
+    fn is_too_long(&self, filter: TopicFilter<'_>) -> Option<(&'static str, Limit)> {
+        let limits = &self.config.limits;
         if filter.as_bytes().len() > usize::from(limits.topic_bytes) {
-            return Some((code, "longer than `topic_bytes` allows", Some(Limit::TopicBytes)));
+            return Some(("longer than `topic_bytes` allows", Limit::TopicBytes));
         }
         let too_deep = filter.levels().count() > usize::from(limits.topic_levels);
-        let words = "more levels than `topic_levels` allows";
-        too_deep.then_some((code, words, Some(Limit::TopicLevels)))
+        too_deep.then_some(("more levels than `topic_levels` allows", Limit::TopicLevels))
     }
 }
 

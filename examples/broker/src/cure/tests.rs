@@ -87,11 +87,22 @@ fn a_limit_of_0_becomes_the_usual_one_and_the_highest_has_no_cure() {
 #[test]
 fn what_is_turned_off_can_be_turned_on() {
     let cures = cures(&["mqtt-broker"], Config::default());
-    let cause = RefusalCause::Unsupported("wildcards in Topic Filters");
-    assert_eq!(
-        cures.of_refusal(cause).unwrap(),
-        "mqtt-broker --set mqtt.wildcard_subscriptions=true"
-    );
+    for unsupported in Unsupported::ALL {
+        let setting = match unsupported {
+            Unsupported::RetainedMessages => Some("retain_available=true"),
+            Unsupported::WillQoS => Some("maximum_qos=2"),
+            Unsupported::SharedSubscriptions => Some("shared_subscriptions=true"),
+            Unsupported::WildcardSubscriptions => Some("wildcard_subscriptions=true"),
+            // For the client to do otherwise.
+            Unsupported::PayloadFormat | Unsupported::Takeover => None,
+            new => panic!("{new:?}: what turns it on?"),
+        };
+        let cure = setting.map(|setting| format!("mqtt-broker --set mqtt.{setting}"));
+        assert_eq!(cures.of_refusal(RefusalCause::Unsupported(unsupported)), cure);
+        if let Some(argument) = setting.map(|setting| format!("mqtt.{setting}")) {
+            crate::configuration::Configuration::default().set(&argument).unwrap();
+        }
+    }
 }
 
 #[test]
