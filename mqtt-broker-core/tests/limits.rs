@@ -166,7 +166,7 @@ fn outputs_that_the_host_does_not_poll_are_dropped_and_counted() {
     broker.publish(NOW, &message).unwrap();
     assert_eq!(broker.stats().dropped_outputs, 1);
     let told = events(&mut broker);
-    assert_eq!(told, [Event::OutputsDropped { count: 1 }]);
+    assert!(matches!(told[..], [Event::OutputsDropped { count: 1, .. }]), "{told:?}");
 }
 
 #[test]

@@ -175,7 +175,7 @@ impl Writer {
                 let client = Text(client_identifier);
                 info!(%client, %peer, cause = reason.to_string(), "client disconnected");
             }
-            Event::Refused { client_identifier, peer, reason_code, cause } => {
+            Event::Refused { client_identifier, peer, reason_code, cause, .. } => {
                 if self.refusals.take(Instant::now()) {
                     self.write_refusal(client_identifier, *peer, *reason_code, *cause);
                 }
@@ -185,7 +185,7 @@ impl Writer {
                     warn!(%peer, cause = reason.to_string(), "connection closed: no MQTT client");
                 }
             }
-            Event::LimitReached { limit, client_identifier, peer } => {
+            Event::LimitReached { limit, client_identifier, peer, .. } => {
                 if self.drops.take(Instant::now()) {
                     let (client, limit) = (Text(client_identifier), limit.name());
                     let cure = Cure(self.cures.of_limits(&[limit]));
@@ -203,23 +203,23 @@ impl Writer {
             {
                 self.write_loss(event);
             }
-            Event::Missed { client_identifier, clients, topic } => {
+            Event::Missed { client_identifier, clients, topic, .. } => {
                 let (client, topic) = (Text(client_identifier), Text(topic));
                 let cure = self.cures.keep_qos0();
                 debug!(%client, clients, %topic, %cure, "QoS 0 message not kept for absent clients");
             }
-            Event::RetainedExpired { topic } => {
+            Event::RetainedExpired { topic, .. } => {
                 debug!(topic = %Text(topic), "retained message expired");
             }
-            Event::Subscribed { client_identifier, filter, qos } => {
+            Event::Subscribed { client_identifier, filter, qos, .. } => {
                 let client = Text(client_identifier);
                 debug!(%client, filter = %Text(filter), %qos, "client subscribed");
             }
-            Event::Unsubscribed { client_identifier, filter } => {
+            Event::Unsubscribed { client_identifier, filter, .. } => {
                 let client = Text(client_identifier);
                 debug!(%client, filter = %Text(filter), "client unsubscribed");
             }
-            Event::SessionEnded { client_identifier, messages } => {
+            Event::SessionEnded { client_identifier, messages, .. } => {
                 debug!(client = %Text(client_identifier), messages, "session ended");
             }
             // One too many for this stretch of time.
@@ -237,37 +237,39 @@ impl Writer {
     /// Something that did not come about: what, why, and how it would.
     fn write_loss(&self, event: &Event) {
         match event {
-            Event::Dropped { client_identifier, topic, cause } => {
+            Event::Dropped { client_identifier, topic, cause, .. } => {
                 let (client, topic) = (Text(client_identifier), Text(topic));
                 let cure = Cure(self.cures.of_drop(*cause));
                 warn!(%client, %topic, cause = cause.to_string(), %cure, "message dropped");
             }
-            Event::NotPublished { client_identifier, topic, reason_code: code, cause } => {
+            Event::NotPublished { client_identifier, topic, reason_code: code, cause, .. } => {
                 let (client, topic) = (Text(client_identifier), Text(topic));
                 let (cause, cure) = (cause.to_string(), Cure(self.cures.of_refusal(*cause)));
                 warn!(%client, %topic, cause, %code, %cure, "message not published");
             }
-            Event::NotSubscribed { client_identifier, filter, reason_code: code, cause } => {
+            Event::NotSubscribed {
+                client_identifier, filter, reason_code: code, cause, ..
+            } => {
                 let (client, filter) = (Text(client_identifier), Text(filter));
                 let (cause, cure) = (cause.to_string(), Cure(self.cures.of_refusal(*cause)));
                 warn!(%client, %filter, cause, %code, %cure, "subscription refused");
             }
-            Event::NotUnsubscribed { client_identifier, filter, reason_code: code } => {
+            Event::NotUnsubscribed { client_identifier, filter, reason_code: code, .. } => {
                 let (client, filter) = (Text(client_identifier), Text(filter));
                 warn!(%client, %filter, cause = "not allowed", %code, "subscription not ended");
             }
-            Event::NotRetained { client_identifier, topic, limit } => {
+            Event::NotRetained { client_identifier, topic, limit, .. } => {
                 let (client, topic) = (Text(client_identifier), Text(topic));
                 let limit = limit.name();
                 let cure = Cure(self.cures.of_limits(&[limit]));
                 warn!(%client, %topic, limit, %cure, "will message not retained");
             }
-            Event::RetainedCutShort { client_identifier, filter } => {
+            Event::RetainedCutShort { client_identifier, filter, .. } => {
                 let (client, filter) = (Text(client_identifier), Text(filter));
                 let (limit, cure) = ("memory", Cure(self.cures.of_limits(&["memory"])));
                 warn!(%client, %filter, limit, %cure, "not all retained messages sent");
             }
-            Event::OutputsDropped { count } => {
+            Event::OutputsDropped { count, .. } => {
                 let (limit, cure) = ("outputs", Cure(self.cures.of_limits(&["outputs"])));
                 warn!(count, limit, %cure, "events dropped: the broker's host is too slow");
             }

@@ -9,11 +9,13 @@ use mqtt_codec::{DecodeError, QoS, ReasonCode, Version};
 use super::{CloseReason, ConnectionHandle, Peer, Shard};
 use crate::config::Limit;
 
-/// Something that happened. Each is told once, in the order of things.
+/// Something that happened. Each is told once, in the order of things. Kinds of events may be added, and
+/// fields to each: a pattern ends with `..`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
     /// A client connected.
+    #[non_exhaustive]
     Connected {
         /// Its connection.
         connection: ConnectionHandle,
@@ -27,6 +29,7 @@ pub enum Event {
         session_present: bool,
     },
     /// A connection attempt was refused.
+    #[non_exhaustive]
     Refused {
         /// Its Client Identifier, as far as it came.
         client_identifier: String,
@@ -39,6 +42,7 @@ pub enum Event {
     },
     /// The broker closes a connection that never had a Session: what came was no CONNECT, or came
     /// too late.
+    #[non_exhaustive]
     Closed {
         /// The connection.
         connection: ConnectionHandle,
@@ -48,6 +52,7 @@ pub enum Event {
         reason: CloseReason,
     },
     /// A connected client is gone.
+    #[non_exhaustive]
     Disconnected {
         /// Its connection, which no longer exists.
         connection: ConnectionHandle,
@@ -59,6 +64,7 @@ pub enum Event {
         reason: CloseReason,
     },
     /// A client subscribed.
+    #[non_exhaustive]
     Subscribed {
         /// Its Client Identifier.
         client_identifier: String,
@@ -68,6 +74,7 @@ pub enum Event {
         qos: QoS,
     },
     /// A client unsubscribed.
+    #[non_exhaustive]
     Unsubscribed {
         /// Its Client Identifier.
         client_identifier: String,
@@ -75,6 +82,7 @@ pub enum Event {
         filter: String,
     },
     /// A Session ended, with its subscriptions and what was queued.
+    #[non_exhaustive]
     SessionEnded {
         /// Its Client Identifier.
         client_identifier: String,
@@ -83,6 +91,7 @@ pub enum Event {
         messages: u32,
     },
     /// Somebody was refused because a bound was reached.
+    #[non_exhaustive]
     LimitReached {
         /// Which.
         limit: Limit,
@@ -92,6 +101,7 @@ pub enum Event {
         peer: Peer,
     },
     /// A message was not delivered to a subscriber.
+    #[non_exhaustive]
     Dropped {
         /// The subscriber's Client Identifier; empty if it is the host, or if nobody is left of its
         /// share group.
@@ -103,6 +113,7 @@ pub enum Event {
     },
     /// A QoS 0 message was not kept for clients that are away, as
     /// [`Config::queue_qos0`](crate::Config::queue_qos0) says.
+    #[non_exhaustive]
     Missed {
         /// The Client Identifier of one of them.
         client_identifier: String,
@@ -112,6 +123,7 @@ pub enum Event {
         topic: String,
     },
     /// A client's message was not published.
+    #[non_exhaustive]
     NotPublished {
         /// Its Client Identifier.
         client_identifier: String,
@@ -123,6 +135,7 @@ pub enum Event {
         cause: RefusalCause,
     },
     /// A client was not given a subscription.
+    #[non_exhaustive]
     NotSubscribed {
         /// Its Client Identifier.
         client_identifier: String,
@@ -134,6 +147,7 @@ pub enum Event {
         cause: RefusalCause,
     },
     /// The [`Policy`](crate::Policy) did not let a client end a subscription.
+    #[non_exhaustive]
     NotUnsubscribed {
         /// Its Client Identifier.
         client_identifier: String,
@@ -143,6 +157,7 @@ pub enum Event {
         reason_code: ReasonCode,
     },
     /// A Will Message was published, and not retained although it should have been.
+    #[non_exhaustive]
     NotRetained {
         /// The Client Identifier of its publisher.
         client_identifier: String,
@@ -152,12 +167,14 @@ pub enum Event {
         limit: Limit,
     },
     /// A retained message expired: it is forgotten when a new subscription comes upon it.
+    #[non_exhaustive]
     RetainedExpired {
         /// The Topic Name.
         topic: String,
     },
     /// There was no memory to go on sending the retained messages for a new subscription: the
     /// subscriber does without the rest of them.
+    #[non_exhaustive]
     RetainedCutShort {
         /// Its Client Identifier; empty if it is the host.
         client_identifier: String,
@@ -166,11 +183,13 @@ pub enum Event {
     },
     /// Events and host messages were dropped before this one, because the host did not poll them in
     /// time ([`Limits::outputs`](crate::Limits::outputs)) or there was no memory.
+    #[non_exhaustive]
     OutputsDropped {
         /// How many.
         count: u64,
     },
     /// A message was not forwarded to a peer: too many wait for it.
+    #[non_exhaustive]
     ForwardDropped {
         /// The peer.
         peer: Shard,

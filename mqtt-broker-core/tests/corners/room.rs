@@ -145,7 +145,7 @@ fn the_notice_of_dropped_outputs_waits_until_there_is_room() {
     }
     let mut told = 0;
     while let Some(output) = world.broker.poll_output() {
-        if let Output::Event(Event::OutputsDropped { count }) = output {
+        if let Output::Event(Event::OutputsDropped { count, .. }) = output {
             told += count;
         }
     }

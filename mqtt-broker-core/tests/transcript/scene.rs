@@ -33,7 +33,7 @@ impl Scene {
     /// Notes an event that transcripts speak of.
     pub(crate) fn hear(&mut self, event: Event) {
         match event {
-            Event::Dropped { client_identifier, topic, cause } => {
+            Event::Dropped { client_identifier, topic, cause, .. } => {
                 let who = match cause {
                     DropCause::HostFull => "host".into(),
                     _ if client_identifier.is_empty() => "nobody".into(),
@@ -41,7 +41,7 @@ impl Scene {
                 };
                 self.misses.push((who, format!("{topic:?}: {cause}")));
             }
-            Event::SessionEnded { client_identifier, messages } => {
+            Event::SessionEnded { client_identifier, messages, .. } => {
                 if messages > 0 {
                     let text = format!("{messages} messages went with {client_identifier:?}");
                     self.told.push(text);
@@ -62,26 +62,28 @@ impl Scene {
 /// An event that a transcript may speak of, as it does.
 fn told(event: &Event) -> Option<String> {
     Some(match event {
-        Event::NotPublished { client_identifier: who, topic, reason_code, cause } => {
+        Event::NotPublished { client_identifier: who, topic, reason_code, cause, .. } => {
             format!("{who:?} did not publish {topic:?}: {cause} ({reason_code})")
         }
-        Event::NotSubscribed { client_identifier: who, filter, reason_code, cause } => {
+        Event::NotSubscribed { client_identifier: who, filter, reason_code, cause, .. } => {
             format!("{who:?} did not subscribe to {filter:?}: {cause} ({reason_code})")
         }
-        Event::NotUnsubscribed { client_identifier: who, filter, reason_code } => {
+        Event::NotUnsubscribed { client_identifier: who, filter, reason_code, .. } => {
             format!("{who:?} did not unsubscribe from {filter:?} ({reason_code})")
         }
-        Event::NotRetained { client_identifier: who, topic, limit } => {
+        Event::NotRetained { client_identifier: who, topic, limit, .. } => {
             format!("the Will Message of {who:?} to {topic:?} is not retained: {limit}")
         }
-        Event::RetainedExpired { topic } => format!("the retained message of {topic:?} expired"),
-        Event::RetainedCutShort { client_identifier: who, filter } => {
+        Event::RetainedExpired { topic, .. } => {
+            format!("the retained message of {topic:?} expired")
+        }
+        Event::RetainedCutShort { client_identifier: who, filter, .. } => {
             format!("{who:?} does without retained messages of {filter:?}")
         }
-        Event::Missed { client_identifier: who, clients, topic } => {
+        Event::Missed { client_identifier: who, clients, topic, .. } => {
             format!("{who:?}, one of {clients}, missed {topic:?}")
         }
-        Event::OutputsDropped { count } => format!("{count} outputs were dropped"),
+        Event::OutputsDropped { count, .. } => format!("{count} outputs were dropped"),
         Event::LimitReached { limit, client_identifier: who, .. } => {
             format!("{who:?} reached the limit {limit}")
         }

@@ -284,13 +284,13 @@ impl Oracles {
                     self.step(moment, Step::Disconnected { link });
                 }
             }
-            Event::Subscribed { client_identifier: name, filter, qos } => {
+            Event::Subscribed { client_identifier: name, filter, qos, .. } => {
                 let right = authority::subscribed(name, filter);
                 self.judge("authority", right);
                 let (name, filter) = (name.clone(), filter.clone());
                 self.step(moment, Step::Subscribed { name, filter, qos: *qos });
             }
-            Event::Unsubscribed { client_identifier: name, filter } => {
+            Event::Unsubscribed { client_identifier: name, filter, .. } => {
                 let (name, filter) = (name.clone(), filter.clone());
                 self.step(moment, Step::Unsubscribed { name, filter });
             }
@@ -309,7 +309,7 @@ impl Oracles {
                 self.ends.ended(name, call.lsn.filter(|_| is_known));
                 self.step(moment, Step::Ended { name: name.clone() });
             }
-            Event::Dropped { client_identifier: name, topic, cause } => {
+            Event::Dropped { client_identifier: name, topic, cause, .. } => {
                 let tight = self.settings.is_tight;
                 let right = limits::dropped(&self.config, tight, self.has_small_clients, *cause);
                 self.judge("limits", right);
