@@ -31,7 +31,7 @@ const SHOWN: usize = 80;
 #[derive(Debug)]
 enum Entry {
     Event(Event),
-    Ending(Signal),
+    Ending(Signal, String),
 }
 
 /// The end of the log that others hold; never blocks.
@@ -50,9 +50,9 @@ impl EventSender {
         }
     }
 
-    /// Notes that a signal ends the broker.
-    pub(crate) fn send_ending(&self, signal: Signal) {
-        self.enter(Entry::Ending(signal));
+    /// Notes that a signal ends the broker, and what that waits for.
+    pub(crate) fn send_ending(&self, signal: Signal, awaited: String) {
+        self.enter(Entry::Ending(signal, awaited));
     }
 
     fn enter(&self, entry: Entry) {
@@ -130,8 +130,11 @@ impl Writer {
             self.settle(Instant::now());
             match entry {
                 Ok(Entry::Event(event)) => self.write(&event),
-                Ok(Entry::Ending(signal)) => {
-                    info!(%signal, "ending; a second signal, after half a second, ends at once");
+                Ok(Entry::Ending(signal, awaited)) => {
+                    info!(
+                        %signal,
+                        "ending: {awaited}; a second signal, after half a second, ends at once"
+                    );
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,

@@ -62,9 +62,13 @@ pub(crate) fn run(
     let addresses = server.local_addrs();
     let card = Card::new(&addresses, configuration.open, open_command);
     let shutdown = server.shutdown_handle();
+    let mut awaited = format!("clients have {} s to take what is to be sent", GRACE.as_secs());
+    if journal.is_on() {
+        awaited.push_str(", and the journal is written to its end");
+    }
     thread::Builder::new()
         .name("signals".into())
-        .spawn(move || end_on_signal(signals, &shutdown, &weak_sender))?;
+        .spawn(move || end_on_signal(signals, &shutdown, &weak_sender, awaited))?;
     crate::say(&card.to_string());
     info!(?addresses, open = configuration.open, "listening");
     if journal.is_on() {
@@ -116,9 +120,14 @@ fn bind(
     attempt(&without_ipv6).map_err(BindError)
 }
 
-/// Waits for a signal and ends the broker; a later signal, or a broker that does not end, ends the
-/// process.
-fn end_on_signal(mut signals: Signals, shutdown: &ShutdownHandle, log: &Weak<EventSender>) {
+/// Waits for a signal and ends the broker, telling what is `awaited`; a later signal, or a broker that
+/// does not end, ends the process.
+fn end_on_signal(
+    mut signals: Signals,
+    shutdown: &ShutdownHandle,
+    log: &Weak<EventSender>,
+    awaited: String,
+) {
     let signal = loop {
         match signals.next() {
             Signal::Hangup => {
@@ -130,14 +139,21 @@ fn end_on_signal(mut signals: Signals, shutdown: &ShutdownHandle, log: &Weak<Eve
         }
     };
     if let Some(log) = log.upgrade() {
-        log.send_ending(signal);
+        log.send_ending(signal, awaited);
     }
     shutdown.shutdown();
     let begun = Instant::now();
     while let Some(left) = PATIENCE.checked_sub(begun.elapsed()) {
         match signals.next_within(left) {
             Some(Signal::Hangup) => {}
-            Some(signal) if begun.elapsed() >= SAME_WISH => process::exit(signal.exit_code()),
+            Some(signal) if begun.elapsed() >= SAME_WISH => {
+                let code = signal.exit_code();
+                log::print(format!(
+                    "mqtt-broker: a second signal ({signal}): ended at once, with exit status {code}; \
+                     clients may lack what was to be sent\n"
+                ));
+                process::exit(code);
+            }
             _ => {}
         }
     }

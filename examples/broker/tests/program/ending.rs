@@ -49,6 +49,28 @@ fn a_later_signal_ends_it_at_once() {
     }
     let (code, log) = broker.ended();
     assert_eq!(code, Some(143), "{log:?}");
+    let last = log.last().unwrap();
+    assert!(last.contains("a second signal (terminate): ended at once"), "{log:?}");
+}
+
+#[test]
+fn what_an_end_waits_for_is_told() {
+    let line = |more: &[&str]| {
+        let broker = Running::start(&[&HERE[..], more].concat());
+        broker.signal("INT");
+        broker.logged("signal=interrupt")
+    };
+    let first = line(&[]);
+    assert!(
+        first.contains("ending: clients have 2 s to take what is to be sent; a second"),
+        "{first}"
+    );
+    let directory = concat!(env!("CARGO_TARGET_TMPDIR"), "/ending");
+    let with_journal = line(&["--journal", directory]);
+    assert!(
+        with_journal.contains("sent, and the journal is written to its end;"),
+        "{with_journal}"
+    );
 }
 
 /// A shell and a supervisor may both pass on the same wish.
