@@ -23,6 +23,7 @@ use crate::listener;
 use crate::server::Server;
 use crate::shard::Parts;
 use crate::store::Store;
+use crate::stranger::Protocol;
 
 /// Puts a [`Server`] together; from [`Server::builder`].
 pub struct Builder {
@@ -43,6 +44,7 @@ impl Builder {
             hooks: Hooks {
                 policy: Box::new(AllowAll),
                 events: None,
+                strangers: None,
                 decide: None,
                 #[cfg(feature = "recording")]
                 recording: None,
@@ -67,7 +69,7 @@ impl Builder {
     }
 
     /// The broker's configuration. This binding fills in `seed` if it is 0 and turns `events` off
-    /// without [`events`](Self::events). `journal` is on with a [`store`](Self::store) and off
+    /// without [`events`](Self::events) and [`strangers`](Self::strangers). `journal` is on with a [`store`](Self::store) and off
     /// without, and `recording` is what `record` says (feature `recording`).
     ///
     /// What connections hold outside the broker, parts of packets and output that is not taken, may be an
@@ -157,6 +159,16 @@ impl Builder {
         self
     }
 
+    /// Hears of those who are turned away ([`Refused`](Event::Refused), [`Closed`](Event::Closed)) and spoke
+    /// another protocol than MQTT, as far as what was read first shows; [`events`](Self::events) does not
+    /// hear of these then. They have mistaken the port, and a log can tell them so. What is said of
+    /// `events` is true of it, too.
+    #[must_use]
+    pub fn strangers(mut self, strangers: impl FnMut(&Event, Protocol) + Send + 'static) -> Self {
+        self.hooks.strangers = Some(Box::new(strangers));
+        self
+    }
+
     /// Writes down all that happens, up to `limit` bytes, for
     /// [`play`](mqtt_broker_core::play): a tool to find out what went wrong. It holds what clients
     /// sent, passwords too. `sink` is written to on the broker's thread once a turn, so a slow one
@@ -198,7 +210,7 @@ impl Builder {
         if self.config.seed == 0 {
             self.config.seed = entropy();
         }
-        self.config.events &= self.hooks.events.is_some();
+        self.config.events &= self.hooks.events.is_some() || self.hooks.strangers.is_some();
         self.config.journal = self.store.is_some();
         #[cfg(feature = "recording")]
         {

@@ -14,6 +14,7 @@ use mqtt_broker_core::{Broker, ConnectionHandle, Instant, Policy, Received};
 use self::buffers::{Full, Kept, Unsent};
 use crate::buffers::{Account, LITTLE};
 use crate::sockets::Sockets;
+use crate::stranger::Protocol;
 use crate::transport::{LESS_IS_ALL, Transport};
 
 pub(crate) use flags::Flags;
@@ -131,6 +132,13 @@ impl Connection {
             Poll::Ready(Ok(read)) => read,
         };
         *step.received += read;
+        if self.flags.add(Flags::HEARD) {
+            self.flags.add(match Protocol::of(&step.buffer[front..front + read]) {
+                Some(Protocol::Tls) => Flags::TLS,
+                Some(Protocol::Http) => Flags::HTTP,
+                None => Flags::HEARD,
+            });
+        }
         if front < kept_len || front + read < needed {
             let bytes = &step.buffer[front..front + read];
             if let Err(Full) = self.kept.append(step.account, bytes, needed) {
@@ -260,6 +268,14 @@ impl Connection {
         self.flags.add(Flags::OUTPUT);
         self.kept.clear();
         Next::Wait
+    }
+
+    /// What it spoke instead of MQTT, if that was anything known.
+    pub(crate) const fn spoke(&self) -> Option<Protocol> {
+        if self.flags.has(Flags::TLS) {
+            return Some(Protocol::Tls);
+        }
+        if self.flags.has(Flags::HTTP) { Some(Protocol::Http) } else { None }
     }
 
     /// Where it comes from, as far as the system still knows.

@@ -75,6 +75,7 @@ mod shard;
 mod shutdown;
 mod sockets;
 mod store;
+mod stranger;
 mod subscription;
 mod transport;
 
@@ -100,4 +101,5 @@ pub use message::Message;
 pub use server::{Server, Serving};
 pub use shutdown::ShutdownHandle;
 pub use store::{Apply, Batch, FileStore, MemoryStore, Store, SyncLevel};
+pub use stranger::Protocol;
 pub use subscription::{OnFull, Subscribe, Subscription};

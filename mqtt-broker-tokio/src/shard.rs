@@ -343,9 +343,8 @@ impl Shard {
                     }
                 }
                 Output::Event(event) => {
-                    if let Some(events) = &mut self.parts.hooks.events {
-                        events(&event);
-                    }
+                    let slots = &mut self.slots;
+                    self.parts.hooks.tell(&event, |handle| connection(slots, handle)?.spoke());
                 }
                 _ => {}
             }

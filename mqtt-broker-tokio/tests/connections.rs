@@ -10,8 +10,8 @@ use std::thread;
 
 use client::{Client, Running, encode, publish};
 use mqtt_broker_tokio::{
-    Config, ConnectRequest, Event, Message, Policy, QoS, ReasonCode, RefusalCause, Server, Verdict,
-    Version,
+    Config, ConnectRequest, Event, Message, Policy, Protocol, QoS, ReasonCode, RefusalCause,
+    Server, Verdict, Version,
 };
 use mqtt_codec::{Connect, Packet, Properties, Utf8String};
 
@@ -373,4 +373,33 @@ fn connect(client_identifier: &str) -> Packet<'_> {
         user_name: None,
         password: None,
     })
+}
+
+#[test]
+fn whoever_speaks_another_protocol_is_told_of_as_a_stranger() {
+    let (told, heard) = std::sync::mpsc::channel();
+    let tell = told.clone();
+    let server = Running::start_with(
+        Server::builder()
+            .events(move |event| told.send((event.clone(), None)).unwrap())
+            .strangers(move |event, protocol| tell.send((event.clone(), Some(protocol))).unwrap()),
+    );
+    for (said, spoken) in [
+        (&b"\x16\x03\x01\x02\x00\x01\x00\x01"[..], Some(Protocol::Tls)),
+        (b"GET / HTTP/1.1\r\n\r\n", Some(Protocol::Http)),
+        (b"nothing known", None),
+    ] {
+        let mut client = Client::open(server.address, Version::V5);
+        client.stream.write_all(said).unwrap();
+        client.expect_end();
+        let (event, protocol) = heard.recv().unwrap();
+        assert!(matches!(event, Event::Closed { .. } | Event::Refused { .. }), "{event:?}");
+        assert_eq!(protocol, spoken);
+    }
+    // Whoever has begun with MQTT has not mistaken the port, whatever comes then.
+    let mut client = Client::connect(server.address, Version::V3_1_1, "c");
+    client.stream.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+    client.expect_end();
+    assert!(heard.try_iter().all(|(_, protocol)| protocol.is_none()));
+    server.stop(client);
 }

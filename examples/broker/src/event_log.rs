@@ -11,6 +11,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use mqtt_broker_core::{DropCause, Event, Peer, RefusalCause};
+use mqtt_broker_tokio::Protocol;
 use mqtt_codec::ReasonCode;
 use tracing::{debug, info, warn};
 
@@ -31,6 +32,8 @@ const SHOWN: usize = 80;
 #[derive(Debug)]
 enum Entry {
     Event(Event),
+    /// One who spoke another protocol was turned away.
+    Stranger(Peer, Protocol),
     Ending(Signal, String),
 }
 
@@ -47,6 +50,18 @@ impl EventSender {
     pub(crate) fn send(&self, event: &Event) {
         if level_of(event) <= self.level {
             self.enter(Entry::Event(event.clone()));
+        }
+    }
+
+    /// Notes the event that somebody is turned away who spoke another protocol.
+    pub(crate) fn send_stranger(&self, event: &Event, protocol: Protocol) {
+        match event {
+            Event::Closed { peer, .. } | Event::Refused { peer, .. }
+                if level_of(event) <= self.level =>
+            {
+                self.enter(Entry::Stranger(*peer, protocol));
+            }
+            _ => {}
         }
     }
 
@@ -130,6 +145,12 @@ impl Writer {
             self.settle(Instant::now());
             match entry {
                 Ok(Entry::Event(event)) => self.write(&event),
+                Ok(Entry::Stranger(peer, protocol)) => {
+                    if self.refusals.take(Instant::now()) {
+                        let (spoken, cure) = mistaken(protocol);
+                        warn!(%peer, cure, "connection closed: {spoken} on a port for MQTT over plain TCP");
+                    }
+                }
                 Ok(Entry::Ending(signal, awaited)) => {
                     info!(
                         %signal,
@@ -288,6 +309,23 @@ impl Writer {
             Some(cure) => warn!(%client, %peer, reason, code, %cure, "client refused"),
             None => warn!(%client, %peer, reason, code, "client refused"),
         }
+    }
+}
+
+/// What somebody speaks who has mistaken the port, and what would help: this program has no other kind of
+/// port.
+fn mistaken(protocol: Protocol) -> (&'static str, &'static str) {
+    match protocol {
+        Protocol::Tls => (
+            "TLS is spoken",
+            "a client without TLS (mqtt://, not mqtts://), or a proxy before this port that ends TLS",
+        ),
+        Protocol::Http => (
+            "HTTP is spoken",
+            "a client over TCP (mqtt://, not http:// or ws://), or a proxy before this port that takes \
+             WebSockets",
+        ),
+        _ => ("another protocol is spoken", "a client over TCP (mqtt://)"),
     }
 }
 

@@ -64,7 +64,7 @@ fn run(settings: &arguments::Settings) -> Result<(), Box<dyn Error>> {
         .with_open(configuration.open);
     let record = settings.record.as_deref();
     let recording = record.map(|file| Recording::new(file, settings.record_limit));
-    let ended = server::run(&configuration, cures, recording.as_ref());
+    let ended = server::run(&configuration, &cures, recording.as_ref());
     log.finish();
     ended
 }

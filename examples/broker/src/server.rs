@@ -36,7 +36,7 @@ const SAME_WISH: Duration = Duration::from_millis(500);
 /// A port that cannot be listened on, with what to do; or what the system refused.
 pub(crate) fn run(
     configuration: &Configuration,
-    cures: Cures,
+    cures: &Cures,
     recording: Option<&Recording>,
 ) -> Result<(), Box<dyn Error>> {
     let open_command = cures.open();
@@ -46,7 +46,7 @@ pub(crate) fn run(
     let sender = Arc::new(sender);
     let server = match bind(configuration, &sender, recording) {
         Err(BindError(error)) if !error.limits_needed().is_empty() => {
-            return Err(too_small(&error, &cures).into());
+            return Err(too_small(&error, cures).into());
         }
         bound => bound?,
     };
@@ -89,11 +89,12 @@ fn bind(
     recording: Option<&Recording>,
 ) -> Result<Server, BindError> {
     let attempt = |addresses: &[String]| {
-        let events = Arc::clone(events);
+        let (events, strangers) = (Arc::clone(events), Arc::clone(events));
         let mut builder = Server::builder()
             .config(configuration.broker.clone())
             .policy(LoopbackUnlessOpen { open: configuration.open })
             .events(move |event| events.send(event))
+            .strangers(move |event, protocol| strangers.send_stranger(event, protocol))
             .shutdown_grace(GRACE);
         if let Some(recording) = recording {
             builder = builder.record(recording.limit, recording.clone());

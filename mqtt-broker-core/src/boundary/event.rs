@@ -31,6 +31,8 @@ pub enum Event {
     /// A connection attempt was refused.
     #[non_exhaustive]
     Refused {
+        /// The connection.
+        connection: ConnectionHandle,
         /// Its Client Identifier, as far as it came.
         client_identifier: String,
         /// Where it is.

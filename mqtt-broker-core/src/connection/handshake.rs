@@ -389,7 +389,10 @@ impl Broker {
         if let Some(limit) = refusal.limit {
             self.reached_by(limit, &client_identifier, peer);
         }
-        self.event(|_| Some(Event::Refused { client_identifier, peer, reason_code, cause }));
+        self.event(|broker| {
+            let connection = broker.connections.handle(index)?;
+            Some(Event::Refused { connection, client_identifier, peer, reason_code, cause })
+        });
         if let Some(handle) = self.connections.handle(index) {
             //= [MQTT-3.2.2-7]
             //= [MQTT-4.13.2-1]

@@ -26,6 +26,12 @@ impl Flags {
     pub(crate) const TO_TRANSMIT: Self = Self(1 << 8);
     /// It is in the list of what is to be served, in this turn or the next.
     pub(crate) const TO_SERVE: Self = Self(1 << 9);
+    /// Something was read from it.
+    pub(crate) const HEARD: Self = Self(1 << 10);
+    /// That began as TLS does.
+    pub(crate) const TLS: Self = Self(1 << 11);
+    /// That began as HTTP does.
+    pub(crate) const HTTP: Self = Self(1 << 12);
 
     /// Of a connection that is new. Nothing was seen of it, so a write is tried and a read is not.
     pub(crate) const NEW: Self = Self::WRITABLE;

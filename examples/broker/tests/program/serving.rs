@@ -1,6 +1,7 @@
 //! Clients that come, are served or refused, and go.
 
 use std::fs;
+use std::io::Write as _;
 use std::net::TcpListener;
 use std::path::Path;
 
@@ -137,6 +138,30 @@ fn a_refusal_names_the_cure() {
     let line = broker.logged("client refused");
     assert!(line.contains("peer=127.0.0.1:"), "{line}");
     assert!(line.ends_with("--set mqtt.allow_empty_client_id=true"), "{line}");
+}
+
+/// Who has mistaken the port is told in the words of the protocol that was spoken.
+#[test]
+fn tls_and_http_on_the_port_are_recognized() {
+    let broker = start(&[]);
+    for (said, spoken, cure) in [
+        (&b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..], "TLS", "mqtt://, not mqtts://"),
+        (b"GET /mqtt HTTP/1.1\r\nUpgrade: websocket\r\n\r\n", "HTTP", "not http:// or ws://"),
+        (b"POST / HTTP/1.1\r\n\r\n", "HTTP", "WebSockets"),
+    ] {
+        let mut stream = std::net::TcpStream::connect(broker.address()).unwrap();
+        stream.write_all(said).unwrap();
+        let line = broker.logged("connection closed");
+        let told =
+            format!("connection closed: {spoken} is spoken on a port for MQTT over plain TCP");
+        assert!(line.contains("WARN") && line.contains(&told), "{line}");
+        assert!(line.contains("peer=127.0.0.1:") && line.contains(cure), "{line}");
+    }
+    // Anything else is told of as before.
+    let mut stream = std::net::TcpStream::connect(broker.address()).unwrap();
+    stream.write_all(b"SSH-2.0-OpenSSH\r\n").unwrap();
+    let line = broker.logged("connection closed");
+    assert!(line.contains("no MQTT client"), "{line}");
 }
 
 #[test]
