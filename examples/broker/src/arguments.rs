@@ -6,7 +6,7 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand};
 
 use crate::address::ListenAddress;
-use crate::configuration::{Configuration, Problems};
+use crate::configuration::{Configuration, Problems, SIZE_FORMS, parse_size};
 use crate::log::LogLevel;
 
 /// An MQTT broker for MQTT 5.0, 3.1.1 and 3.1.
@@ -72,7 +72,7 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "FILE")]
     pub(crate) record: Option<PathBuf>,
     /// Ends the recording, and nothing else, at this size.
-    #[arg(long, value_name = "BYTES", default_value_t = 1 << 30, requires = "record")]
+    #[arg(long, value_name = "SIZE", default_value = "1 GiB", value_parser = size, requires = "record")]
     pub(crate) record_limit: u64,
     /// Logs this and what is more severe.
     #[arg(long, value_name = "LEVEL")]
@@ -105,6 +105,11 @@ impl Settings {
         configuration.log = self.log.unwrap_or(configuration.log);
         Ok(configuration)
     }
+}
+
+/// A size as the configuration takes it.
+fn size(text: &str) -> Result<u64, String> {
+    parse_size(text).ok_or_else(|| format!("a size is {SIZE_FORMS}"))
 }
 
 #[cfg(test)]

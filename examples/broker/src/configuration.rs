@@ -26,7 +26,7 @@ pub(crate) use problem::{Problem, Problems};
 pub(crate) use journal::JournalSettings;
 use keys::{KEYS, Key, Section, WrongValue};
 use value::Value;
-pub(crate) use value::grouped;
+pub(crate) use value::{SIZE_FORMS, grouped, parse_size};
 
 /// Everything that an operator can choose.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -47,3 +47,16 @@ fn every_wrong_set_is_told() {
     let problems = arguments.settings.configuration().unwrap_err();
     assert_eq!(problems.0.len(), 2, "{problems}");
 }
+
+#[test]
+fn a_recording_ends_at_a_size_as_the_configuration_has_it() {
+    let limit = |arguments: &[&str]| {
+        let all = ["mqtt-broker", "--record", "file"].iter().chain(arguments);
+        Arguments::try_parse_from(all).map(|arguments| arguments.settings.record_limit)
+    };
+    assert_eq!(limit(&[]).unwrap(), 1 << 30);
+    assert_eq!(limit(&["--record-limit", "64M"]).unwrap(), 64 << 20);
+    assert_eq!(limit(&["--record-limit", "1000"]).unwrap(), 1000);
+    let error = limit(&["--record-limit", "much"]).unwrap_err().to_string();
+    assert!(error.contains("a size is a number, or a text with a unit"), "{error}");
+}

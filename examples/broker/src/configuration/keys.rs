@@ -125,27 +125,61 @@ impl<T> Key<T> {
     ///
     /// What the value should have been.
     pub(crate) fn assign(&self, config: &mut T, value: &Value) -> Result<(), WrongValue> {
-        let wrong = || {
+        let wrong = |forms: Option<&str>| {
             let (section, name, found) = (self.section.name(), self.name, value.described());
-            WrongValue(format!("`{section}.{name}` takes {self}, not {found}"))
+            let write = forms.map(|forms| format!("; write {forms}")).unwrap_or_default();
+            WrongValue(format!("`{section}.{name}` takes {}, not {found}{write}", self.bounds()))
         };
         match self.access {
             Access::Number { write, .. } => {
-                let number = self.number(value).ok_or_else(wrong)?;
+                let number = self.number(value).ok_or_else(|| wrong(self.forms()))?;
                 if !self.range.contains(&number) {
-                    return Err(wrong());
+                    return Err(wrong(None));
                 }
-                write(config, number).ok_or_else(wrong)
+                write(config, number).ok_or_else(|| wrong(None))
             }
             Access::Text { write, .. } => {
-                let Value::Text(text) = value else { return Err(wrong()) };
+                let Value::Text(text) = value else { return Err(wrong(None)) };
                 let fits = u64::try_from(text.len()).is_ok_and(|len| self.range.contains(&len));
                 if !fits || text.chars().any(char::is_control) {
-                    return Err(wrong());
+                    return Err(wrong(None));
                 }
                 write(config, text);
                 Ok(())
             }
+        }
+    }
+
+    /// The values that it takes, in words.
+    fn bounds(&self) -> String {
+        let (low, high) = (*self.range.start(), *self.range.end());
+        let (low, high) = (grouped(low.into()), grouped(high.into()));
+        match self.kind {
+            Kind::Count => format!("{low} to {high}"),
+            Kind::Size => format!("{low} to {high} bytes"),
+            Kind::Duration => format!("{low} to {high} seconds"),
+            Kind::DurationOrNever => format!("{low} to {high} seconds or \"never\""),
+            Kind::Flag => "true or false".to_owned(),
+            Kind::Text => {
+                format!("a text of at most {high} bytes, without control characters; \"\" is none")
+            }
+            Kind::Word(words) => {
+                let words: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
+                match words.split_last() {
+                    Some((last, [])) => last.clone(),
+                    Some((last, others)) => format!("{} or {last}", others.join(", ")),
+                    None => String::new(),
+                }
+            }
+        }
+    }
+
+    /// How numbers with units are written.
+    const fn forms(&self) -> Option<&'static str> {
+        match self.kind {
+            Kind::Size => Some(value::SIZE_FORMS),
+            Kind::Duration | Kind::DurationOrNever => Some(value::DURATION_FORMS),
+            Kind::Count | Kind::Flag | Kind::Text | Kind::Word(_) => None,
         }
     }
 
@@ -170,48 +204,11 @@ impl<T> Key<T> {
     }
 }
 
-/// The values that a key takes, in words.
+/// The values that a key takes, and how they are written.
 impl<T> fmt::Display for Key<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (low, high) = (*self.range.start(), *self.range.end());
-        match self.kind {
-            Kind::Count => {
-                write!(f, "{} to {}", grouped(low.into()), grouped(high.into()))
-            }
-            Kind::Size => write!(
-                f,
-                "{} to {} bytes, as a number or a text such as \"16 MiB\"",
-                grouped(low.into()),
-                grouped(high.into())
-            ),
-            Kind::Duration => write!(
-                f,
-                "{low} to {} seconds, as a number or a text such as \"30s\" or \"1h\"",
-                grouped(high.into())
-            ),
-            Kind::DurationOrNever => write!(
-                f,
-                "{low} to {} seconds, as a number, a text such as \"30s\" or \"1h\", or \"never\"",
-                grouped(high.into())
-            ),
-            Kind::Flag => f.write_str("true or false"),
-            Kind::Text => write!(
-                f,
-                "a text of at most {} bytes, without control characters; \"\" is none",
-                grouped(high.into())
-            ),
-            Kind::Word(words) => {
-                for (place, word) in words.iter().enumerate() {
-                    let before = match place {
-                        0 => "",
-                        _ if place + 1 == words.len() => " or ",
-                        _ => ", ",
-                    };
-                    write!(f, "{before}\"{word}\"")?;
-                }
-                Ok(())
-            }
-        }
+        f.write_str(&self.bounds())?;
+        self.forms().map_or(Ok(()), |forms| write!(f, ": {forms}"))
     }
 }
 

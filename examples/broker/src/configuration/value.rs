@@ -85,32 +85,82 @@ fn number(text: &str) -> Option<i128> {
     i128::from_str_radix(&digits.replace('_', ""), base).ok()
 }
 
-/// The units of sizes, with what each is in bytes. The largest that divides a size comes first
-/// among those that [`size_text`] shows.
-const SIZE_UNITS: [(&str, u64); 9] = [
+/// What sizes may look like, in words. The letters mean what they mean to GNU's tools.
+pub(crate) const SIZE_FORMS: &str = "a number, or a text with a unit such as \"16 MiB\": K, M, G, T or \
+     KiB, MiB, GiB, TiB for powers of 1,024, kB, MB, GB, TB for those of 1,000";
+
+/// What durations may look like, in words.
+pub(crate) const DURATION_FORMS: &str =
+    "a number, or a text with units such as \"30s\", \"5 min\" or \"1h30m\": s, m or min, h, d, w";
+
+/// The units of sizes, with what each is in bytes; capital and small letters are the same. The largest
+/// that divides a size comes first among those that [`size_text`] shows.
+const SIZE_UNITS: [(&str, u64); 19] = [
     ("GiB", 1 << 30),
     ("MiB", 1 << 20),
     ("KiB", 1 << 10),
     ("B", 1),
+    ("TiB", 1 << 40),
+    ("K", 1 << 10),
+    ("M", 1 << 20),
+    ("G", 1 << 30),
+    ("T", 1 << 40),
+    ("Ki", 1 << 10),
+    ("Mi", 1 << 20),
+    ("Gi", 1 << 30),
+    ("Ti", 1 << 40),
     ("kB", 1_000),
     ("MB", 1_000_000),
     ("GB", 1_000_000_000),
+    ("TB", 1_000_000_000_000),
     ("byte", 1),
     ("bytes", 1),
 ];
 
-/// The units of durations, with what each is in seconds, the largest first.
-const DURATION_UNITS: [(&str, u64); 5] =
-    [("d", 86_400), ("h", 3_600), ("min", 60), ("m", 60), ("s", 1)];
+/// The units of durations, with what each is in seconds, the largest first among those that
+/// [`duration_text`] shows.
+const DURATION_UNITS: [(&str, u64); 18] = [
+    ("d", DAY),
+    ("h", 3_600),
+    ("min", 60),
+    ("s", 1),
+    ("m", 60),
+    ("w", 7 * DAY),
+    ("week", 7 * DAY),
+    ("weeks", 7 * DAY),
+    ("day", DAY),
+    ("days", DAY),
+    ("hour", 3_600),
+    ("hours", 3_600),
+    ("minute", 60),
+    ("minutes", 60),
+    ("mins", 60),
+    ("sec", 1),
+    ("second", 1),
+    ("seconds", 1),
+];
 
-/// Bytes, from a text such as `16 MiB`; `None` if it is none.
+const DAY: u64 = 86_400;
+
+/// Bytes, from a text such as `16 MiB` or `2G`; `None` if it is none.
 pub(crate) fn parse_size(text: &str) -> Option<u64> {
-    with_unit(text, &SIZE_UNITS)
+    match with_unit(text, &SIZE_UNITS)? {
+        (bytes, "") => Some(bytes),
+        _ => None,
+    }
 }
 
-/// Seconds, from a text such as `30s` or `1h`; `None` if it is none.
+/// Seconds, from a text such as `30s` or `1h 30m`; `None` if it is none.
 pub(crate) fn parse_duration(text: &str) -> Option<u64> {
-    with_unit(text, &DURATION_UNITS)
+    let (mut seconds, mut rest) = with_unit(text, &DURATION_UNITS)?;
+    while !rest.is_empty() {
+        // What has another part before it has a unit.
+        let has_unit = !rest.ends_with(|c: char| c.is_ascii_digit() || c == '_');
+        let (more, after) = with_unit(rest, &DURATION_UNITS).filter(|_| has_unit)?;
+        seconds = seconds.checked_add(more)?;
+        rest = after;
+    }
+    Some(seconds)
 }
 
 /// Bytes as a person reads them: `16 MiB`, `1500 B`.
@@ -144,17 +194,20 @@ pub(crate) fn grouped(number: i128) -> String {
     text
 }
 
-fn with_unit(text: &str, units: &[(&str, u64)]) -> Option<u64> {
+/// The number at the beginning of a text, times its unit if it has one; and what comes after that.
+fn with_unit<'a>(text: &'a str, units: &[(&str, u64)]) -> Option<(u64, &'a str)> {
     let text = text.trim();
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '_').unwrap_or(text.len());
-    let (number, unit) = text.split_at(end);
+    let (number, rest) = text.split_at(end);
     let number: u64 = number.replace('_', "").parse().ok()?;
-    let unit = unit.trim();
-    if unit.is_empty() {
-        return Some(number);
+    let rest = rest.trim_start();
+    if rest.is_empty() {
+        return Some((number, rest));
     }
+    let end = rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len());
+    let (unit, rest) = rest.split_at(end);
     let (_, factor) = units.iter().find(|(name, _)| name.eq_ignore_ascii_case(unit))?;
-    number.checked_mul(*factor)
+    Some((number.checked_mul(*factor)?, rest.trim_start()))
 }
 
 #[cfg(test)]

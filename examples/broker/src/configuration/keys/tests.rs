@@ -116,8 +116,19 @@ fn a_value_out_of_range_is_refused_with_the_range() {
     );
     assert_eq!(
         assigned("maximum_packet_size", &Value::Text("1 GiB".to_owned())).unwrap_err(),
-        "`mqtt.maximum_packet_size` takes 128 to 268,435,460 bytes, as a number or a text such \
-         as \"16 MiB\", not \"1 GiB\""
+        "`mqtt.maximum_packet_size` takes 128 to 268,435,460 bytes, not \"1 GiB\""
+    );
+    // What is not understood is answered with what is.
+    assert_eq!(
+        assigned("maximum_packet_size", &Value::Text("1 parsec".to_owned())).unwrap_err(),
+        "`mqtt.maximum_packet_size` takes 128 to 268,435,460 bytes, not \"1 parsec\"; write a number, \
+         or a text with a unit such as \"16 MiB\": K, M, G, T or KiB, MiB, GiB, TiB for powers of \
+         1,024, kB, MB, GB, TB for those of 1,000"
+    );
+    assert_eq!(
+        assigned("connect_timeout", &Value::Text("5 parsecs".to_owned())).unwrap_err(),
+        "`mqtt.connect_timeout` takes 1 to 65,535 seconds, not \"5 parsecs\"; write a number, or a \
+         text with units such as \"30s\", \"5 min\" or \"1h30m\": s, m or min, h, d, w"
     );
     assert_eq!(
         assigned("queue_overflow", &Value::Text("drop".to_owned())).unwrap_err(),

@@ -15,6 +15,27 @@ fn sizes_have_units() {
 }
 
 #[test]
+fn sizes_are_spelt_as_elsewhere() {
+    for (spellings, bytes) in [
+        (&["512k", "512K", "512 KiB", "512Ki", "524288", "524_288 bytes"][..], 512 << 10),
+        (&["64m", "64M", "64 MiB", "64Mi", "64mib"], 64 << 20),
+        (&["2g", "2G", "2 GiB", "2Gi", "2gib"], 2 << 30),
+        (&["1t", "1T", "1 TiB", "1Ti"], 1 << 40),
+        (&["512kB", "512 KB"], 512_000),
+        (&["64MB", "64 mb"], 64_000_000),
+        (&["2GB", "2 gb"], 2_000_000_000),
+        (&["1TB"], 1_000_000_000_000),
+    ] {
+        for spelling in spellings {
+            assert_eq!(parse_size(spelling), Some(bytes), "{spelling}");
+        }
+    }
+    for wrong in ["2 G B", "1.5G", "2G 5M", "1 Pi", "G2", "2,000", "-2G", "2x"] {
+        assert_eq!(parse_size(wrong), None, "{wrong}");
+    }
+}
+
+#[test]
 fn durations_have_units() {
     assert_eq!(parse_duration("30s"), Some(30));
     assert_eq!(parse_duration("1h"), Some(3600));
@@ -23,6 +44,20 @@ fn durations_have_units() {
     assert_eq!(parse_duration("7d"), Some(604_800));
     assert_eq!(parse_duration("90"), Some(90));
     assert_eq!(parse_duration("1 MiB"), None);
+    for (spellings, seconds) in [
+        (&["90s", "90 sec", "90 seconds", "1m30s", "1 min 30 s"][..], 90),
+        (&["1h30m", "1h 30min", "90 minutes", "1 hour 30 mins", "1H30M"], 5400),
+        (&["2d", "2 days", "1 day 24 hours"], 172_800),
+        (&["1w", "1 week", "7d"], 604_800),
+    ] {
+        for spelling in spellings {
+            assert_eq!(parse_duration(spelling), Some(seconds), "{spelling}");
+        }
+    }
+    for wrong in ["1min30", "30 1m", "1h,30m", "1.5h", "500ms", "h", "", "18446744073709551615s 1s"]
+    {
+        assert_eq!(parse_duration(wrong), None, "{wrong}");
+    }
 }
 
 #[test]
