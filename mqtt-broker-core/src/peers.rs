@@ -99,6 +99,8 @@ struct Peer {
     resend: u64,
     resend_until: u64,
     walk: Option<Walk>,
+    /// Another walk waits to be sent: what changes meanwhile is told with it.
+    restates: bool,
     sync: Sync,
     /// It has been told, or is being told, of every change of a retained message. A broker that
     /// comes back does not know.
@@ -187,6 +189,8 @@ struct Live {
 
 enum Item {
     Interest(Arc<[u8]>, bool),
+    /// All interests, from here on.
+    Restate,
     Mark(u64),
     Marked(u64),
     Received(u64),

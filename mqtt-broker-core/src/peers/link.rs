@@ -56,7 +56,7 @@ impl Broker {
         (state.link, state.said_hello, state.notified) = (Link::Down, false, false);
         // What was told may not have come.
         state.abreast &= state.sync == Sync::None;
-        (state.walk, state.sync) = (None, Sync::None);
+        (state.walk, state.restates, state.sync) = (None, false, Sync::None);
         (state.ordered_live, state.answers, state.late) = (0, 0, Late::default());
         let ordered = core::mem::take(&mut state.ordered);
         let live = core::mem::take(&mut state.live);
@@ -147,16 +147,17 @@ impl Broker {
             told = true;
             for shard in peers.shards() {
                 let Some(state) = peers.get_mut(shard) else { continue };
-                if state.link != Link::Up {
+                if state.link != Link::Up || state.restates {
                     continue;
                 }
-                if state.waiting() < limit {
+                if state.ordered.len() < limit {
                     state.ordered.push_back((Lsn(0), Item::Interest(filter.clone(), wanted)));
-                } else if !matches!(state.walk, Some(Walk::Begin)) {
+                } else {
                     // All of them once more is no more than this, and a mark after them than many.
-                    state.walk = Some(Walk::Begin);
                     let told_by = |item: &_| matches!(item, Item::Interest(..) | Item::Mark(_));
                     state.ordered.retain(|(_, item)| !told_by(item));
+                    state.ordered.push_back((Lsn(0), Item::Restate));
+                    state.restates = true;
                     if mark > 0 {
                         state.mark(mark);
                     }

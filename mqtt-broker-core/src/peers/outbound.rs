@@ -180,6 +180,10 @@ impl Broker {
                 let filter = TopicFilter::assume_valid(&filter);
                 Frame::Interest { wanted, filter }.encode(out);
             }
+            Item::Restate => {
+                (state.walk, state.restates) = (Some(Walk::Begin), false);
+                return Made::Again;
+            }
             Item::Mark(mark) => Frame::Mark(mark).encode(out),
             Item::Marked(mark) => {
                 state.answered();

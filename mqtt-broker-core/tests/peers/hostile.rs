@@ -3,7 +3,7 @@
 use mqtt_broker_core::{
     AllowAll, ApplicationMessage, Broker, Config, Error, Instant, Limit, Peer, Shard,
 };
-use mqtt_codec::{Properties, Property, TopicName};
+use mqtt_codec::{Properties, Property, QoS, TopicName};
 use proptest::prelude::*;
 
 const NOW: Instant = Instant::from_secs(1);
@@ -124,6 +124,37 @@ fn who_has_more_than_was_ever_sent_is_sent_nothing_for_ever() {
     }
     assert_eq!(broker.poll_forward(NOW, Shard(1)), None);
     assert!(broker.poll_output().is_none(), "there is always more");
+}
+
+/// A peer for which as much is kept as may be, which takes a frame now and then, and clients that come
+/// and go meanwhile.
+#[test]
+fn who_comes_and_goes_does_not_keep_a_peer_from_what_is_kept_for_it() {
+    let mut broker = joined(|config| config.limits.forwards = 3);
+    // It wants "a".
+    broker.handle_forward(NOW, Shard(1), &[4, 1, 1, b'a']).unwrap();
+    broker.handle_peer_down(NOW, Shard(1));
+    for _ in 0..3 {
+        let topic = TopicName::new("a").unwrap();
+        let message =
+            ApplicationMessage { qos: QoS::AtLeastOnce, ..ApplicationMessage::new(topic, b"x") };
+        broker.publish(NOW, &message).unwrap();
+    }
+    assert_eq!(broker.stats().forwards_kept, 3);
+    broker.handle_peer_up(NOW, Shard(1)).unwrap();
+    broker.handle_forward(NOW, Shard(1), &[1, 5, 0, 0]).unwrap();
+    let mut kept = 0;
+    let bytes = b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x00\x00\x01a\x82\x06\x00\x01\x00\x01a\x00";
+    for _ in 0..100 {
+        let connection = broker.handle_accept(NOW, Peer::default()).unwrap();
+        broker.handle_input(NOW, connection, bytes, &mut AllowAll);
+        sync(&mut broker);
+        let frame = broker.poll_forward(NOW, Shard(1));
+        kept += u32::from(frame.is_some_and(|frame| frame[0] == 7));
+        broker.handle_eof(NOW, connection);
+        sync(&mut broker);
+    }
+    assert_eq!(kept, 3);
 }
 
 /// A disk that is full, and a peer whose clients come and go, and publish: what cannot be recorded is
