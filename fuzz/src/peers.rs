@@ -66,7 +66,7 @@ impl World {
         let rounds = if self.broker.config().shards > 1 { 2 } else { 0 };
         for peer in 0..rounds * PEERS {
             self.join(peer);
-            for frame in [&[1, 1, 0, 0][..], &[2], &[3]] {
+            for frame in [&[1, 1, 1, 0, 0][..], &[2], &[3]] {
                 self.broker.handle_forward(self.now, of(peer), frame).unwrap();
             }
             self.part(peer);

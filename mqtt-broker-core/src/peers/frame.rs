@@ -9,6 +9,10 @@ use mqtt_codec::{PassThrough, QoS, TopicFilter, TopicName};
 use super::stamps::Stamp;
 use crate::journal::{Fields, Malformed, Reader, pass_through};
 
+/// The version of all frames of a link. Its place, after the kind of the first of them, is the same in
+/// any other.
+const VERSION: u8 = 1;
+
 /// One frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Frame<'a> {
@@ -72,7 +76,7 @@ impl<'a> Frame<'a> {
         let mut put = Fields(out);
         match *self {
             Self::Hello { run, your_run, received } => {
-                put.kind(1).number(run).number(your_run).number(received);
+                put.kind(1).kind(VERSION).number(run).number(your_run).number(received);
             }
             Self::Restate => drop(put.kind(2)),
             Self::Restated => drop(put.kind(3)),
@@ -107,6 +111,7 @@ impl<'a> Frame<'a> {
     pub(crate) fn decode(bytes: &'a [u8]) -> Result<Self, Malformed> {
         let mut take = Reader(bytes);
         let frame = match take.byte()? {
+            1 if take.byte()? != VERSION => return Err("frames of an unknown version"),
             1 => Self::Hello {
                 run: take.number()?,
                 your_run: take.number()?,

@@ -33,7 +33,7 @@ fn a_link_begins_with_hello() {
     let mut broker = broker();
     broker.handle_peer_up(NOW, Shard(1)).unwrap();
     assert_eq!(broker.handle_forward(NOW, Shard(1), &[2]), Err(Error::Frame("no hello")));
-    assert_eq!(broker.handle_forward(NOW, Shard(1), &[1, 5, 0, 0]), Ok(()));
+    assert_eq!(broker.handle_forward(NOW, Shard(1), &[1, 1, 5, 0, 0]), Ok(()));
     assert_eq!(broker.handle_forward(NOW, Shard(1), &[2]), Ok(()));
 }
 
@@ -55,7 +55,7 @@ fn joined(change: impl Fn(&mut Config)) -> Broker {
     change(&mut config);
     let mut broker = Broker::new(config);
     broker.handle_peer_up(NOW, Shard(1)).unwrap();
-    broker.handle_forward(NOW, Shard(1), &[1, 5, 0, 0]).unwrap();
+    broker.handle_forward(NOW, Shard(1), &[1, 1, 5, 0, 0]).unwrap();
     sync(&mut broker);
     broker
 }
@@ -114,7 +114,7 @@ fn who_comes_and_goes_while_a_peer_takes_nothing_leaves_nothing() {
 fn who_has_more_than_was_ever_sent_is_sent_nothing_for_ever() {
     let mut broker = joined(|_| ());
     // What it says of our run has to be right: it is the time of the first link.
-    let mut hello = vec![1, 5];
+    let mut hello = vec![1, 1, 5];
     hello.extend(&number(0, NOW.0)[1..]);
     hello.extend(&number(0, u64::MAX)[1..]);
     broker.handle_forward(NOW, Shard(1), &hello).unwrap();
@@ -142,7 +142,7 @@ fn who_comes_and_goes_does_not_keep_a_peer_from_what_is_kept_for_it() {
     }
     assert_eq!(broker.stats().forwards_kept, 3);
     broker.handle_peer_up(NOW, Shard(1)).unwrap();
-    broker.handle_forward(NOW, Shard(1), &[1, 5, 0, 0]).unwrap();
+    broker.handle_forward(NOW, Shard(1), &[1, 1, 5, 0, 0]).unwrap();
     let mut kept = 0;
     let bytes = b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x00\x00\x01a\x82\x06\x00\x01\x00\x01a\x00";
     for _ in 0..100 {
@@ -242,7 +242,7 @@ proptest! {
         let mut broker = broker();
         broker.handle_peer_up(NOW, Shard(1)).unwrap();
         // A run, what it has of ours, and more than there ever was.
-        let mut hello = vec![1, 5];
+        let mut hello = vec![1, 1, 5];
         hello.extend([0xC0, 0x84, 0x3D]);
         hello.extend([0xFF; 9]);
         hello.push(1);

@@ -10,7 +10,7 @@ const PEER: Shard = Shard(1);
 fn broker() -> Broker {
     let mut broker = Broker::new(config());
     broker.handle_peer_up(NOW, PEER).unwrap();
-    say(&mut broker, &[1, 5, 0, 0]);
+    say(&mut broker, &[1, 1, 5, 0, 0]);
     broker
 }
 
@@ -135,7 +135,7 @@ fn what_it_wants_no_more_is_forgotten_however_fast_links_come_and_go() {
     for filter in ["new", "newer"] {
         broker.handle_peer_down(NOW, PEER);
         broker.handle_peer_up(NOW, PEER).unwrap();
-        say(&mut broker, &[1, 5, 0, 0]);
+        say(&mut broker, &[1, 1, 5, 0, 0]);
         say(&mut broker, &[2]);
         wants(&mut broker, filter);
         say(&mut broker, &[3]);
@@ -164,7 +164,7 @@ fn what_it_had_told_counts_until_all_is_told_again() {
             broker = replayed(&records);
         }
         broker.handle_peer_up(NOW, PEER).unwrap();
-        say(&mut broker, &[1, 5, 0, 0]);
+        say(&mut broker, &[1, 1, 5, 0, 0]);
         say(&mut broker, &[2]);
         wants(&mut broker, "after");
         let all = ["before", "meanwhile", "after"];

@@ -51,6 +51,13 @@ fn every_frame_comes_back_and_no_part_of_it_is_one() {
 }
 
 #[test]
+fn frames_of_another_version_are_refused() {
+    let hello = Frame::Hello { run: 5, your_run: 0, received: 0 };
+    assert_eq!(Frame::decode(&[1, 1, 5, 0, 0]), Ok(hello));
+    assert_eq!(Frame::decode(&[1, 2, 5, 0, 0, 7]), Err("frames of an unknown version"));
+}
+
+#[test]
 fn the_groups_of_a_message_are_filters() {
     let mut groups = Vec::new();
     Fields(&mut groups).bytes(b"$share/g/a/+").bytes(b"$share/h/#");
