@@ -198,7 +198,8 @@ impl Replay {
         let expected = Lsn(self.last.0.saturating_add(1));
         let begins = header.kind == Kind::SnapshotBegins;
         let out_of_place = match self.phase {
-            Phase::Start if begins || header.lsn == expected => None,
+            // Others follow.
+            Phase::Start if begins && header.lsn.0 >> 63 == 0 || header.lsn == expected => None,
             Phase::Start => Some(ReplayCause::NoBeginning),
             _ if header.lsn == expected => None,
             _ => Some(ReplayCause::Gap(expected)),

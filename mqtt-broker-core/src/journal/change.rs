@@ -189,7 +189,7 @@ impl<'a> Change<'a> {
         let mut take = Reader(bytes);
         let change = match take.byte()? {
             1 => Self::Published(Published {
-                sequence: take.number()?,
+                sequence: take.counted()?,
                 expires_at: take.instant()?,
                 qos: take.qos()?,
                 retain: take.flag()?,
@@ -201,7 +201,7 @@ impl<'a> Change<'a> {
             3 => Self::Retained { sequence: take.number()? },
             4 => Self::RetainedCleared { topic: take.topic()? },
             5 => Self::Restarted,
-            6 => Self::Counted { sequence: take.number()?, sessions: take.number()? },
+            6 => Self::Counted { sequence: take.counted()?, sessions: take.counted()? },
             7 => Self::Run(take.number()?),
             8 => Self::Stamped {
                 topic: take.topic()?,
@@ -213,7 +213,7 @@ impl<'a> Change<'a> {
                 Self::Peer(peer, PeerChange::decode(kind, &mut take)?)
             }
             kind => {
-                let session = take.number()?;
+                let session = take.counted()?;
                 Self::Session(session, SessionChange::decode(kind, &mut take)?)
             }
         };
@@ -294,7 +294,8 @@ impl<'a> SessionChange<'a> {
             25 => Self::Released(take.packet_identifier()?),
             26 => Self::Queued {
                 sequence: take.number()?,
-                qos: take.qos()?,
+                // One of QoS 0 lasts as long as the broker runs.
+                qos: Some(take.qos()?).filter(|qos| *qos > QoS::AtMostOnce).ok_or("no QoS")?,
                 retain: take.flag()?,
                 group: take.number_u32()?,
                 identifier: take.identifier()?,

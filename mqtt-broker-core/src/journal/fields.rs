@@ -81,6 +81,11 @@ impl<'a> Reader<'a> {
         Err("a large number")
     }
 
+    /// A number of a row that goes on from there.
+    pub(crate) fn counted(&mut self) -> Result<u64, Malformed> {
+        self.number().ok().filter(|number| number >> 63 == 0).ok_or("a large number")
+    }
+
     pub(crate) fn number_u32(&mut self) -> Result<u32, Malformed> {
         u32::try_from(self.number()?).map_err(|_| "a large number")
     }

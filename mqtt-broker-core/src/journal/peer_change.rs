@@ -63,13 +63,13 @@ impl<'a> PeerChange<'a> {
             44 => Self::Uninterested { filter: take.filter()? },
             45 => Self::Restated { turn: take.flag()? },
             46 => Self::Kept {
-                sequence: take.number()?,
+                sequence: take.counted()?,
                 publication: take.number()?,
                 count: take.number()?,
                 direct: take.flag()?,
                 groups: take.bytes()?,
             },
-            47 => Self::Confirmed { sequence: take.number()? },
+            47 => Self::Confirmed { sequence: take.counted()? },
             _ => return Err("a change of no known kind"),
         })
     }

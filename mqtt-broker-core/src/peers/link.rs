@@ -150,7 +150,7 @@ impl Broker {
                 if state.link != Link::Up || state.restates {
                     continue;
                 }
-                if state.ordered.len() < limit {
+                if state.waiting() < limit.saturating_add(state.kept.len()) {
                     state.ordered.push_back((Lsn(0), Item::Interest(filter.clone(), wanted)));
                 } else {
                     // All of them once more is no more than this, and a mark after them than many.

@@ -3,6 +3,7 @@
 #![allow(clippy::indexing_slicing, clippy::unwrap_used)]
 
 mod bursts;
+mod forged;
 mod left_over;
 mod limits;
 #[path = "../packets/packets_with.rs"]

@@ -52,7 +52,7 @@ fn changes() -> Vec<Change<'static>> {
     let len = mqtt_codec::Properties::new(&list).encode_pass_through(&mut properties).unwrap();
     let properties: &'static [u8] = Vec::leak(properties[..len].to_vec());
     let mut changes: Vec<_> =
-        session.into_iter().map(|change| Change::Session(u64::MAX, change)).collect();
+        session.into_iter().map(|change| Change::Session(u64::MAX >> 1, change)).collect();
     changes.extend([
         Change::Published(Published {
             sequence: 127,
@@ -67,7 +67,7 @@ fn changes() -> Vec<Change<'static>> {
         Change::Retained { sequence: 0 },
         Change::RetainedCleared { topic },
         Change::Restarted,
-        Change::Counted { sequence: u64::MAX, sessions: 1 },
+        Change::Counted { sequence: u64::MAX >> 1, sessions: 1 },
     ]);
     changes
 }
