@@ -98,7 +98,9 @@ impl Subscriptions {
             Some(interests) if !is_peer(subscriber) => Some(interests.hold(filter.as_bytes())),
             _ => None,
         };
-        let added = if self.len < self.limit && !matches!(interest, Some(Err(Full))) {
+        // What a peer wants is bounded there: to leave it out would lose what is published here.
+        let has_room = self.len < self.limit || is_peer(subscriber);
+        let added = if has_room && !matches!(interest, Some(Err(Full))) {
             let subscription = Subscription::new(subscriber, site, options, identifier);
             match self.groups.site_list_mut(&mut self.tree, site) {
                 Some(site_list) => self.table.insert(site_list, list, subscription),

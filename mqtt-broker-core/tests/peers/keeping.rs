@@ -295,3 +295,29 @@ fn a_snapshot_tells_of_peers_too() {
     assert_eq!(world.payloads("ben"), ["0", "1", "2"]);
     world.end();
 }
+
+/// Of the filters of both shards there are more than one of them may have.
+#[test]
+fn what_peers_want_is_known_however_many_subscriptions_there_may_be() {
+    let mut world = World::new(2, |config| config.limits.subscriptions = 3);
+    world.connect("ann", true, 0);
+    world.connect("ben", true, 0);
+    world.cut(0, 1);
+    for filter in ["a", "b"] {
+        world.subscribe("ann", filter, QoS::AtLeastOnce);
+        world.subscribe("ben", &format!("{filter}/#"), QoS::AtLeastOnce);
+    }
+    world.join(0, 1);
+    world.settle();
+    for topic in ["a", "b"] {
+        world.publish("ann", topic, QoS::AtLeastOnce, topic);
+        world.publish("ben", topic, QoS::AtLeastOnce, topic);
+    }
+    assert_eq!(world.payloads("ann"), ["a", "a", "b", "b"]);
+    assert_eq!(world.payloads("ben"), ["a", "a", "b", "b"]);
+    // They count for who subscribes here.
+    world.answers("ann");
+    world.subscribe("ann", "c", QoS::AtLeastOnce);
+    assert!(world.answers("ann")[0].contains("0x97"), "no room");
+    world.end();
+}
