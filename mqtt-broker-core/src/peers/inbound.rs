@@ -240,7 +240,7 @@ impl Broker {
         };
         let topic = message.topic;
         let before = self.peers.as_deref().map(|peers| peers.stamps.get(topic.as_bytes()));
-        if message.stamp.count > 0 && Some(message.stamp) > before {
+        if message.retain && message.stamp.count > 0 && Some(message.stamp) > before {
             match self.retain(publication) {
                 Ok(()) => self.note_stamp(publication, message.stamp, message.payload.is_empty()),
                 Err(limit) => {

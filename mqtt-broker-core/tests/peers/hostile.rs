@@ -196,6 +196,26 @@ fn who_says_what_cannot_be_recorded_has_to_say_it_again() {
     assert_eq!(broker.handle_forward(NOW, Shard(1), &message(20_001, 0)), Ok(()));
 }
 
+/// Messages that say which retained one they are, and are none.
+#[test]
+fn who_stamps_what_is_not_retained_leaves_nothing() {
+    let mut broker = joined(|_| ());
+    let mut held = 0;
+    for round in 1..=20_000 {
+        let mut message = vec![7, 0, 0, 0, 0, 1, 1, 0, 0];
+        let topic = format!("{round}");
+        message.extend([u8::try_from(topic.len()).unwrap()]);
+        message.extend(topic.as_bytes());
+        message.extend([0, 1, b'x']);
+        broker.handle_forward(NOW, Shard(1), &message).unwrap();
+        sync(&mut broker);
+        if round == 1000 {
+            held = broker.stats().memory;
+        }
+    }
+    assert!(broker.stats().memory < held + 100, "{} after {held}", broker.stats().memory);
+}
+
 /// Retained messages that expire, each with a topic of its own, and a client that asks for all of them
 /// then.
 #[test]
