@@ -217,6 +217,13 @@ impl Broker {
 
     /// Retains and routes what a peer has accepted.
     fn take_message(&mut self, now: Instant, message: &Message<'_>) {
+        let topic = message.topic;
+        let before = self.peers.as_deref().map(|peers| peers.stamps.get(topic.as_bytes()));
+        let changes = message.retain && message.stamp.count > 0 && Some(message.stamp) > before;
+        // It is told again, as are all, to who may lack some.
+        if !changes && !message.direct && message.groups.is_empty() {
+            return;
+        }
         let expires_at = match message.time_left {
             None => Instant::NEVER,
             Some(left) => now + Duration::from_micros(left.min(u64::from(u32::MAX) * 1_000_000)),
@@ -226,7 +233,7 @@ impl Broker {
             expires_at,
             qos: message.qos,
             retain: message.retain,
-            topic: message.topic,
+            topic,
             properties: message.properties,
             payload: message.payload,
         };
@@ -238,9 +245,7 @@ impl Broker {
                 return;
             }
         };
-        let topic = message.topic;
-        let before = self.peers.as_deref().map(|peers| peers.stamps.get(topic.as_bytes()));
-        if message.retain && message.stamp.count > 0 && Some(message.stamp) > before {
+        if changes {
             match self.retain(publication) {
                 Ok(()) => self.note_stamp(publication, message.stamp, message.payload.is_empty()),
                 Err(limit) => {
