@@ -91,8 +91,6 @@ pub(crate) struct Connection {
     pub(crate) input_ended: bool,
     /// Its input had to wait, and it has not been heard since: its silence was not its own.
     pub(crate) was_stopped: bool,
-    /// It was sent a CONNACK of success: DISCONNECT has a meaning.
-    pub(crate) greeted: bool,
     pub(crate) aliases: Option<Box<TopicAliases>>,
     /// A message whose receipt the policy has put off.
     pub(crate) stalled: Option<Box<Stalled>>,
@@ -131,6 +129,8 @@ pub(crate) struct Connection {
     places: Places,
     /// Reason Strings and User Properties are welcome on every packet.
     pub(crate) problem_information: bool,
+    /// It was sent a CONNACK of success: DISCONNECT has a meaning.
+    pub(crate) greeted: bool,
 }
 
 impl Connection {
