@@ -132,7 +132,8 @@ fn limits_that_are_too_low_for_a_store_are_told() {
     let needed = error.limits_needed();
     let names: Vec<_> = needed.iter().map(|limit| (limit.name, limit.configured)).collect();
     assert_eq!(names, [("retained", 3), ("publications", 7), ("memory", 1 << 16)]);
-    let [retained, publications, memory] = [0, 1, 2].map(|place| needed[place].needed as usize);
+    let at_least = |place: usize| usize::try_from(needed[place].needed).unwrap();
+    let [retained, publications, memory] = [0, 1, 2].map(at_least);
     // The new one is there before the old one is gone.
     assert_eq!((retained, publications), (40, 41));
     assert!((200_000..400_000).contains(&memory), "{memory}");
