@@ -389,15 +389,13 @@ impl Broker {
         if let Some(limit) = refusal.limit {
             self.reached_by(limit, &client_identifier, peer);
         }
-        self.event(|broker| {
-            let connection = broker.connections.handle(index)?;
+        let Some(connection) = self.connections.handle(index) else { return };
+        self.event(|_| {
             Some(Event::Refused { connection, client_identifier, peer, reason_code, cause })
         });
-        if let Some(handle) = self.connections.handle(index) {
-            //= [MQTT-3.2.2-7]
-            //= [MQTT-4.13.2-1]
-            self.outputs.push(Pending::Close(handle, CloseReason::Refused(reason_code)));
-        }
+        //= [MQTT-3.2.2-7]
+        //= [MQTT-4.13.2-1]
+        self.outputs.push(Pending::Close(connection, CloseReason::Refused(reason_code)));
     }
 
     pub(super) fn send_refusal(
