@@ -148,10 +148,7 @@ impl Broker {
             lsn = connection.promised.max(lsn);
             connection.promised = lsn;
         }
-        let is_free = self.journal.is_durable(lsn)
-            && !connection.connack_held
-            && connection.held_live == 0
-            && self.releasing == 0;
+        let is_free = self.journal.is_durable(lsn) && connection.held.is_empty();
         let (lines, line) = (&mut self.entries.outgoing, &mut connection.outgoing);
         if is_free && lines.push(line, item).is_ok() {
             if !connection.notified {

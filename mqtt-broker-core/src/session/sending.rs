@@ -137,10 +137,8 @@ impl Broker {
             || session.on_wire >= connection.receive_maximum
             || !session.in_flight.resent()
             || session.in_flight.growth() > 0
-            || connection.connack_held
-            || connection.held_live > 0
+            || !connection.held.is_empty()
             || !self.journal.is_durable(connection.promised)
-            || self.releasing > 0
             || self.account.is_short()
         {
             return false;
