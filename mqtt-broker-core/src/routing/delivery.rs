@@ -203,7 +203,15 @@ impl Broker {
         let mut more = core::mem::take(&mut self.more_identifiers);
         self.work.add(deliveries.len());
         let mut rest = more.drain(..).peekable();
+        let copies = u32::try_from(deliveries.len()).unwrap_or(u32::MAX);
+        self.publications.hold_for(routed.publication, copies);
+        let mut held = 0;
         for (place, delivery) in (0u32..).zip(deliveries.drain(..)) {
+            let has_more = rest.peek().is_some_and(|(of, _)| *of == place);
+            if !has_more && self.send_one_at_once(routed, delivery) {
+                held += 1;
+                continue;
+            }
             let mut message = delivery.message(routed.publication);
             while let Some((_, identifier)) = rest.next_if(|(of, _)| *of == place) {
                 self.entries.add_identifier(&mut message.identifiers, identifier);
@@ -211,6 +219,7 @@ impl Broker {
             self.queue_copy(routed, delivery, message);
         }
         drop(rest);
+        self.publications.release_for(routed.publication, copies - held);
         (self.deliveries, self.more_identifiers) = (deliveries, more);
     }
 
