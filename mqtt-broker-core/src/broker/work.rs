@@ -22,7 +22,7 @@ impl Broker {
     /// How many steps of work one call takes before it puts off what is left, unless
     /// [`Config::steps_per_call`](crate::Config::steps_per_call) says otherwise. A step is a look at
     /// one thing: a packet, 256 of its bytes, a Topic Filter, a subscription that matches, a copy
-    /// that is queued (two of them, if they have QoS 0 and nothing is to be weighed), an entry that is
+    /// that is queued (two of them, if nothing is to be weighed about them), an entry that is
     /// freed, a topic that is passed, a deadline that has come; some tens of nanoseconds.
     ///
     /// It is as many because the host writes after the call: a burst that is cut in parts is one write

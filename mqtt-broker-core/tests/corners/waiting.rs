@@ -51,6 +51,30 @@ fn what_is_behind_a_retained_message_waits_for_that_alone() {
     assert_eq!(world.read(subscriber)[..4], [0x40, 3, 0, 7], "the PUBACK");
 }
 
+/// What is durable leaves over turns if it is much; what is published meanwhile has nothing to wait
+/// for, and stays behind it all the same.
+//= [MQTT-4.6.0-5] type=test
+#[test]
+fn what_is_let_go_over_turns_is_not_overtaken() {
+    let mut world = World::new(|config| (config.journal, config.steps_per_call) = (true, 64));
+    let publisher = world.connected("publisher", &[]);
+    let subscribers: Vec<_> = (0..50).map(|n| world.subscribed(&format!("s{n}"), "t", 1)).collect();
+    for subscriber in &subscribers {
+        world.send(*subscriber, &message(0x33, "kept", 7, b"x"));
+    }
+    world.send(publisher, &message(0x32, "t", 1, b"first"));
+    world.rest();
+    world.durable();
+    world.send(publisher, &message(0x32, "t", 2, b"second"));
+    world.rest();
+    for subscriber in subscribers {
+        let read = world.read(subscriber);
+        let place = |payload: &[u8]| read.windows(payload.len()).position(|part| part == payload);
+        assert!(place(b"first") < place(b"second"), "{read:x?}");
+        assert!(place(b"second").is_some(), "{read:x?}");
+    }
+}
+
 /// There are more than the queue takes: the rest has yet to be looked for.
 //= [MQTT-3.10.4-2] type=test
 #[test]
