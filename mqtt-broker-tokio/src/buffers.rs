@@ -10,6 +10,10 @@ use core::time::Duration;
 
 use mqtt_broker_core::{Config, Instant};
 
+/// How long a part of a packet may stay as it is before it counts as abandoned. A line that is slow or was
+/// lost for a moment brings something within that time.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+
 /// What a connection may hold when others hold all that there is: enough for a small packet.
 pub(crate) const LITTLE: usize = 4 << 10;
 
@@ -19,7 +23,7 @@ const PART: usize = 8;
 /// So many of the largest packets may be held, however small `limits.memory` is.
 const PACKETS: usize = 4;
 
-/// How long the log says nothing more of connections that were ended.
+/// How long the log says nothing more of connections that were ended for the same reason.
 const QUIET: Duration = Duration::from_secs(1);
 
 /// What the connections hold beside the broker, from [`Handle::buffers`](crate::Handle::buffers): parts of
@@ -32,10 +36,14 @@ pub struct Buffers {
     /// The most that it may be: an eighth of [`Limits::memory`](crate::Limits::memory) or, where that is
     /// more, four packets of [`Config::maximum_packet_size`], though not more than all of `memory`.
     /// A quarter of it is for input alone. Up to twice as much is there for connections that hold 4 KiB
-    /// or less.
+    /// or less. While others give way, the one buffer that they do it for is there, too.
     pub most: usize,
     /// Connections that were ended because they would have made it more.
     pub ended: u64,
+    /// Connections that were ended in favour of such a one: each held more than 4 KiB of a packet, of
+    /// which nothing had come for 10 seconds. They are looked for when there is no room, not before, in
+    /// 256 slots at a time, and those that have waited longest give way.
+    pub abandoned: u64,
 }
 
 /// The bytes of all buffers of all connections.
@@ -44,16 +52,26 @@ pub(crate) struct Account {
     bytes: Cell<usize>,
     most: usize,
     ended: Cell<u64>,
-    /// How large the buffer would have been that did not fit last.
+    abandoned: Cell<u64>,
+    /// How large the buffer is, or would have been, that did not fit last.
     refused: Cell<usize>,
-    /// When the log was told last.
-    told: Cell<Option<Instant>>,
+    /// How much all of it may be for that one to fit.
+    fits: Cell<usize>,
+    /// When the log was told of those that were ended last, and of those that were abandoned.
+    told: [Cell<Option<Instant>>; 2],
 }
 
 impl Account {
     pub(crate) fn new(most: usize) -> Self {
-        let (bytes, refused) = (Cell::new(0), Cell::new(0));
-        Self { bytes, most, ended: Cell::new(0), refused, told: Cell::new(None) }
+        Self {
+            bytes: Cell::new(0),
+            most,
+            ended: Cell::new(0),
+            abandoned: Cell::new(0),
+            refused: Cell::new(0),
+            fits: Cell::new(most),
+            told: [Cell::new(None), Cell::new(None)],
+        }
     }
 
     /// How much connections may hold with this configuration.
@@ -84,8 +102,14 @@ impl Account {
         let has_room = (self.bytes.get() - from).saturating_add(to) <= most;
         if !has_room {
             self.refused.set(to);
+            self.fits.set(most);
         }
         has_room
+    }
+
+    /// Whether the buffer that did not fit last, and is held all the same, does not fit yet.
+    pub(crate) fn is_beyond(&self) -> bool {
+        self.bytes.get() > self.fits.get()
     }
 
     /// A buffer of `from` bytes has become one of `to` bytes.
@@ -93,11 +117,11 @@ impl Account {
         self.bytes.set(self.bytes.get() - from + to);
     }
 
-    /// A connection is ended because what it would hold has no room.
+    /// A connection is ended because what it holds has no room.
     pub(crate) fn note_ended(&self, now: Instant, peer: Option<SocketAddr>) {
         let ended = self.ended.get() + 1;
         self.ended.set(ended);
-        if !self.is_to_be_told(now) {
+        if !is_to_be_told(&self.told[0], now) {
             return;
         }
         tracing::warn!(
@@ -111,17 +135,40 @@ impl Account {
         );
     }
 
-    /// Whoever opens many connections must not fill the log.
-    fn is_to_be_told(&self, now: Instant) -> bool {
-        let is_due = self.told.get().is_none_or(|told| now.since(told) >= QUIET);
-        if is_due {
-            self.told.set(Some(now));
+    /// A connection is ended that left a part of a packet unmoved for so long, as another needs the room.
+    pub(crate) fn note_abandoned(&self, now: Instant, peer: Option<SocketAddr>, unmoved: Duration) {
+        let abandoned = self.abandoned.get() + 1;
+        self.abandoned.set(abandoned);
+        if !is_to_be_told(&self.told[1], now) {
+            return;
         }
-        is_due
+        tracing::warn!(
+            peer = peer.map(tracing::field::display),
+            seconds = unmoved.as_secs(),
+            held = self.bytes.get(),
+            most = self.most,
+            abandoned,
+            "connection ended: it sent part of a packet and then nothing for so many seconds, and another \
+             needs the room; with a larger `limits.memory` there may be room for both"
+        );
     }
 
     /// What a host sees of it.
     pub(crate) fn buffers(&self) -> Buffers {
-        Buffers { bytes: self.bytes.get(), most: self.most, ended: self.ended.get() }
+        Buffers {
+            bytes: self.bytes.get(),
+            most: self.most,
+            ended: self.ended.get(),
+            abandoned: self.abandoned.get(),
+        }
     }
+}
+
+/// Whoever opens many connections must not fill the log.
+fn is_to_be_told(told: &Cell<Option<Instant>>, now: Instant) -> bool {
+    let is_due = told.get().is_none_or(|told| now.since(told) >= QUIET);
+    if is_due {
+        told.set(Some(now));
+    }
+    is_due
 }

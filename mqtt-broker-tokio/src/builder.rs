@@ -74,7 +74,7 @@ impl Builder {
     ///
     /// What connections hold outside the broker, parts of packets and output that is not taken, may be an
     /// eighth of [`Limits::memory`](crate::Limits::memory) on top of it: a connection that would make it
-    /// more is ended, see [`Buffers`](crate::Buffers).
+    /// more is ended, unless another has left a part of a packet and does not go on, see [`Buffers`](crate::Buffers).
     #[must_use]
     pub fn config(mut self, config: Config) -> Self {
         self.config = config;

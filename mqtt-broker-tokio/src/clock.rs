@@ -22,6 +22,12 @@ impl Clock {
         Instant(0) + (self.epoch + self.started.elapsed())
     }
 
+    /// Makes it later by so much.
+    #[cfg(test)]
+    pub(crate) fn skip(&mut self, time: Duration) {
+        self.epoch += time;
+    }
+
     /// What the system's clock would have shown at `instant`.
     pub(crate) fn system_time(instant: Instant) -> SystemTime {
         UNIX_EPOCH + Duration::from_micros(instant.as_micros())

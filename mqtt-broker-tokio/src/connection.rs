@@ -11,7 +11,7 @@ use std::rc::Rc;
 
 use mqtt_broker_core::{Broker, ConnectionHandle, Instant, Policy, Received};
 
-use self::buffers::{Full, Kept, Unsent};
+use self::buffers::{Fit, Kept, Unsent};
 use crate::buffers::{Account, LITTLE};
 use crate::sockets::Sockets;
 use crate::stranger::Protocol;
@@ -46,7 +46,8 @@ pub(crate) enum Next {
     Again,
     /// To be ended: `handle_eof`, and gone.
     End,
-    /// The same, because there is no room for what it would hold.
+    /// There is no room for what it holds now: others are to make some, or it is to be ended. In the
+    /// first case, another step.
     Full,
 }
 
@@ -139,18 +140,17 @@ impl Connection {
                 None => Flags::HEARD,
             });
         }
-        if front < kept_len || front + read < needed {
+        let fit = if front < kept_len || front + read < needed {
             let bytes = &step.buffer[front..front + read];
-            if let Err(Full) = self.kept.append(step.account, bytes, needed) {
-                return Next::Full;
-            }
+            let fit = self.kept.append(step.account, step.now, bytes, needed);
             if kept_len + read >= needed {
                 self.offer_kept(step);
             }
-        } else if let Err(Full) = self.offer_read(step, front + read) {
-            return Next::Full;
-        }
-        self.read_on()
+            fit
+        } else {
+            self.offer_read(step, front + read)
+        };
+        if fit == Fit::Beyond { Next::Full } else { self.read_on() }
     }
 
     /// Reads a little while the broker takes nothing. A peer that ends without having said anything
@@ -172,12 +172,13 @@ impl Connection {
                 Poll::Pending => 0,
             };
         }
-        if let Err(Full) = self.kept.append(step.account, &step.buffer[..read], needed) {
-            return Next::Full;
-        }
+        let fit = self.kept.append(step.account, step.now, &step.buffer[..read], needed);
         let is_gone = self.flags.has(Flags::PEER_ENDED) && kept_len <= needed;
         if is_gone || self.phase == Phase::Broken && read == 0 {
             return Next::End;
+        }
+        if fit == Fit::Beyond {
+            return Next::Full;
         }
         if read > 0 { self.read_on() } else { Next::Wait }
     }
@@ -270,6 +271,13 @@ impl Connection {
         Next::Wait
     }
 
+    /// Since when its peer has left it with a large part of a packet, if nothing but the peer is in the
+    /// way of its going on.
+    pub(crate) fn abandoned_since(&self) -> Option<Instant> {
+        let is_up_to_us = Flags::WAITING.or(Flags::RESUMED).or(Flags::TO_SERVE);
+        if self.flags.has(is_up_to_us) { None } else { self.kept.unmoved_since() }
+    }
+
     /// What it spoke instead of MQTT, if that was anything known.
     pub(crate) const fn spoke(&self) -> Option<Protocol> {
         if self.flags.has(Flags::TLS) {
@@ -284,15 +292,15 @@ impl Connection {
     }
 
     /// Gives the broker the first `len` bytes of the buffer and keeps what it leaves.
-    fn offer_read(&mut self, step: &mut Step<'_>, len: usize) -> Result<(), Full> {
+    fn offer_read(&mut self, step: &mut Step<'_>, len: usize) -> Fit {
         let bytes = &step.buffer[..len];
         let received = step.broker.handle_input(step.now, self.handle, bytes, step.policy);
         self.note(received);
         if received.consumed == len {
             self.kept.clear();
-            return Ok(());
+            return Fit::Within;
         }
-        self.kept.replace(step.account, &bytes[received.consumed..], received.needed)
+        self.kept.replace(step.account, step.now, &bytes[received.consumed..], received.needed)
     }
 
     /// Gives the broker what is kept, and drops what it consumes.
@@ -300,7 +308,7 @@ impl Connection {
         let (kept, _) = self.kept.get();
         let received = step.broker.handle_input(step.now, self.handle, kept, step.policy);
         self.note(received);
-        self.kept.consume(received.consumed, received.needed);
+        self.kept.consume(step.now, received.consumed, received.needed);
     }
 
     fn note(&mut self, received: Received) {
@@ -373,16 +381,17 @@ impl Connection {
         }
         let first_left = &first[written.min(first.len())..];
         let second_left = &second[written.saturating_sub(first.len())..];
-        if let Err(Full) = self.unsent.put(account, first_left, second_left) {
-            return ControlFlow::Break(Next::Full);
-        }
+        let fit = self.unsent.put(account, first_left, second_left);
         if self.flags.add(Flags::WATCHED) {
             let slot = self.handle.index();
             if sockets.watch_writing(self.transport.socket(), slot).is_err() {
                 return self.broken();
             }
         }
-        self.flush()
+        match self.flush() {
+            ControlFlow::Break(Next::Wait) if fit == Fit::Beyond => ControlFlow::Break(Next::Full),
+            flushed => flushed,
+        }
     }
 
     /// Writes what is left of `unsent`. It ends with what the connection needs if it blocks, so that the

@@ -4,6 +4,7 @@
 //! then each connection that has something to send gets one write. See
 //! [`Broker`](mqtt_broker_core::Broker) for the order of its verbs.
 
+mod abandoned;
 mod accepting;
 mod commands;
 
@@ -87,6 +88,8 @@ pub(crate) struct Shard {
     received: usize,
     /// What connections hold.
     account: Rc<Account>,
+    /// The slot from which on abandoned parts of packets are looked for.
+    hand: usize,
     /// What is served in the next turn, whatever happens until then.
     again: Vec<Source>,
     /// Connections to transmit for.
@@ -143,6 +146,7 @@ impl Shard {
             write_buffer: vec![0; WRITE_BUFFER],
             received: 0,
             account: Rc::new(Account::new(parts.most_buffered)),
+            hand: 0,
             again,
             transmit: Vec::new(),
             expiring: VecDeque::new(),
@@ -288,12 +292,7 @@ impl Shard {
             Next::Wait => {}
             Next::Again => self.serve_again(index),
             Next::End => self.end(now, index),
-            Next::Full => {
-                if let Some(Some(connection)) = self.slots.get_mut(index) {
-                    self.account.note_ended(now, connection.peer());
-                }
-                self.end(now, index);
-            }
+            Next::Full => self.make_room(now, index),
         }
     }
 

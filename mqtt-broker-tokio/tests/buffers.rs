@@ -4,6 +4,7 @@
 
 mod client;
 
+use core::time::Duration;
 use std::io::{ErrorKind, Read, Write};
 use std::thread;
 
@@ -124,6 +125,62 @@ fn packets_that_do_not_come_whole_take_what_they_may_and_the_others_are_served()
     drop(clients);
     until(|| held(&server).bytes == 0);
     server.stop((small, newcomer));
+}
+
+/// Waits a moment for the server to end it.
+fn is_ended(client: &mut Client) -> bool {
+    client.stream.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+    match client.stream.read(&mut [0]) {
+        Ok(0) => true,
+        Ok(_) => false,
+        Err(error) => error.kind() == ErrorKind::ConnectionReset,
+    }
+}
+
+#[test]
+fn who_leaves_a_part_of_a_packet_gives_way_and_who_sends_slowly_does_not() {
+    let server = server();
+    let mut reader = Client::connect(server.address, Version::V5, "reader");
+    reader.subscribe("t", QoS::AtMostOnce);
+    let payload = [7; PACKET - 100];
+    let packet = encode(&publish("t", &payload), Version::V5);
+    let part = packet.len() - 2000;
+    let mut clients: Vec<Client> = (0..MOST / packet.len())
+        .map(|index| {
+            let mut client =
+                Client::connect(server.address, Version::V5, &format!("client {index}"));
+            client.stream.write_all(&packet[..part]).unwrap();
+            until(|| held(&server).bytes >= (index + 1) * part);
+            client
+        })
+        .collect();
+    let mut slow = clients.remove(0);
+    let mut sent = part;
+    let mut ended = 0;
+    let start = std::time::Instant::now();
+    let mut newcomer = loop {
+        assert!(start.elapsed() < 3 * client::PATIENCE, "nobody gives way");
+        let mut newcomer = Client::connect(server.address, Version::V5, "newcomer");
+        send_some(&mut newcomer, &packet[..part]);
+        until(|| held(&server).ended > ended || held(&server).abandoned > 0);
+        if held(&server).abandoned > 0 {
+            break newcomer;
+        }
+        ended += 1;
+        slow.stream.write_all(&packet[sent..=sent]).unwrap();
+        sent += 1;
+        assert!(!is_ended(&mut clients[0]), "it gave way to nobody");
+    };
+    assert!(is_ended(&mut clients[0]), "it has waited longest");
+    let [_, second, third] = &mut clients[..] else { panic!("four parts of packets are held") };
+    for (client, sent) in [(&mut newcomer, part), (&mut slow, sent), (second, part), (third, part)]
+    {
+        client.stream.write_all(&packet[sent..]).unwrap();
+        assert!(reader.receive().1 == payload, "the payload came out different");
+    }
+    let buffers = held(&server);
+    assert_eq!((buffers.ended, buffers.abandoned), (ended, 1));
+    server.stop((reader, newcomer, slow, clients));
 }
 
 #[test]

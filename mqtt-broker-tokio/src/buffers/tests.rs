@@ -41,11 +41,15 @@ fn who_does_not_read_leaves_a_quarter_to_those_who_publish() {
 fn the_log_is_told_once_a_second_and_the_host_of_all() {
     let account = Account::new(0);
     let start = Instant::from_millis(0);
-    assert!(account.is_to_be_told(start));
-    assert!(!account.is_to_be_told(start + Duration::from_millis(999)));
-    assert!(account.is_to_be_told(start + QUIET));
+    let told = Cell::new(None);
+    assert!(is_to_be_told(&told, start));
+    assert!(!is_to_be_told(&told, start + Duration::from_millis(999)));
+    assert!(is_to_be_told(&told, start + QUIET));
     for _ in 0..3 {
         account.note_ended(start, None);
     }
-    assert_eq!(account.buffers(), Buffers { bytes: 0, most: 0, ended: 3 });
+    for _ in 0..2 {
+        account.note_abandoned(start, None, PATIENCE);
+    }
+    assert_eq!(account.buffers(), Buffers { bytes: 0, most: 0, ended: 3, abandoned: 2 });
 }

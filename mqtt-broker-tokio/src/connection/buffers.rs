@@ -6,11 +6,18 @@ mod tests;
 
 use std::rc::Rc;
 
+use mqtt_broker_core::Instant;
+
 use crate::buffers::{Account, LITTLE};
 
-/// What a connection would hold has no room.
-#[derive(Debug)]
-pub(super) struct Full;
+/// How what a connection holds now fits into what all of them may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(super) enum Fit {
+    Within,
+    /// There was no room, and it is held all the same: until somebody gives way, which is now.
+    Beyond,
+}
 
 /// Input that the broker has not consumed: part of a packet, or what waits.
 #[derive(Debug, Default)]
@@ -21,6 +28,8 @@ struct Input {
     buffer: Buffer,
     /// How much must be kept before the broker can go on, or is the packet that waits.
     needed: usize,
+    /// When some of it came, or the broker took some, last.
+    moved: Instant,
 }
 
 /// Output that the transport did not take.
@@ -47,6 +56,12 @@ impl Kept {
         self.0.as_ref().map_or((&[], 0), |input| (&input.buffer.bytes, input.needed))
     }
 
+    /// Since when nothing was added to it, nor taken from it, if it is more than everybody may keep.
+    pub(super) fn unmoved_since(&self) -> Option<Instant> {
+        let input = self.0.as_ref()?;
+        (input.buffer.bytes.capacity() > LITTLE).then_some(input.moved)
+    }
+
     pub(super) fn clear(&mut self) {
         self.0 = None;
     }
@@ -56,55 +71,62 @@ impl Kept {
     pub(super) fn append(
         &mut self,
         account: &Rc<Account>,
+        now: Instant,
         bytes: &[u8],
         needed: usize,
-    ) -> Result<(), Full> {
+    ) -> Fit {
         let len = self.get().0.len() + bytes.len();
         if len == 0 {
             self.clear();
-            return Ok(());
+            return Fit::Within;
         }
-        let input = self.0.get_or_insert_with(|| Box::new(Input::new(account)));
-        input.needed = needed;
+        let input = self.0.get_or_insert_with(|| Box::new(Input::new(account, now)));
+        (input.needed, input.moved) = (needed, now);
+        let mut fit = Fit::Within;
         if len > input.buffer.bytes.capacity() {
             let room = needed.min(len.saturating_mul(2)).max(len);
             let before = input.buffer.bytes.capacity();
             let has_room = |room: &usize| account.has_room_for_input(before, *room);
-            input.buffer.grow([room, len].into_iter().find(has_room).ok_or(Full)?);
+            let room = [room, len].into_iter().find(has_room);
+            if room.is_none() {
+                fit = Fit::Beyond;
+            }
+            input.buffer.grow(room.unwrap_or(len));
         }
         input.buffer.bytes.extend_from_slice(bytes);
-        Ok(())
+        fit
     }
 
     /// Keeps these instead of what was kept.
     pub(super) fn replace(
         &mut self,
         account: &Rc<Account>,
+        now: Instant,
         bytes: &[u8],
         needed: usize,
-    ) -> Result<(), Full> {
+    ) -> Fit {
         if let Some(input) = &mut self.0 {
             input.buffer.bytes.clear();
             input.buffer.shrink(needed.max(bytes.len()));
         }
-        self.append(account, bytes, needed)
+        self.append(account, now, bytes, needed)
     }
 
     /// The broker has consumed so much of it.
-    pub(super) fn consume(&mut self, consumed: usize, needed: usize) {
+    pub(super) fn consume(&mut self, now: Instant, consumed: usize, needed: usize) {
         let Some(input) = &mut self.0 else { return };
         if consumed == input.buffer.bytes.len() {
             return self.clear();
         }
         input.buffer.bytes.drain(..consumed);
         input.buffer.shrink(needed);
-        input.needed = needed;
+        (input.needed, input.moved) = (needed, now);
     }
 }
 
 impl Input {
-    fn new(account: &Rc<Account>) -> Self {
-        Self { buffer: Buffer::new(account), needed: 0 }
+    fn new(account: &Rc<Account>, now: Instant) -> Self {
+        Self { buffer: Buffer::new(account), needed: 0, moved: now }
     }
 }
 
@@ -123,22 +145,15 @@ impl Unsent {
     }
 
     /// Holds both, one after the other; there was nothing before.
-    pub(super) fn put(
-        &mut self,
-        account: &Rc<Account>,
-        first: &[u8],
-        second: &[u8],
-    ) -> Result<(), Full> {
+    pub(super) fn put(&mut self, account: &Rc<Account>, first: &[u8], second: &[u8]) -> Fit {
         let len = first.len() + second.len();
-        if !account.has_room_for_output(len) {
-            return Err(Full);
-        }
+        let has_room = account.has_room_for_output(len);
         let mut buffer = Buffer::new(account);
         buffer.grow(len);
         buffer.bytes.extend_from_slice(first);
         buffer.bytes.extend_from_slice(second);
         self.0 = Some(Box::new(Rest { buffer, sent: 0 }));
-        Ok(())
+        if has_room { Fit::Within } else { Fit::Beyond }
     }
 
     /// The transport has taken so much more.
@@ -154,7 +169,7 @@ impl Buffer {
         Self { bytes: Vec::new(), account: Rc::clone(account) }
     }
 
-    /// Makes room for `room` bytes in all, which the account has.
+    /// Makes room for `room` bytes in all.
     fn grow(&mut self, room: usize) {
         let before = self.bytes.capacity();
         self.bytes.reserve_exact(room - self.bytes.len());

@@ -53,6 +53,11 @@ impl Flags {
         flags
     }
 
+    /// These and those.
+    pub(crate) const fn or(self, flags: Self) -> Self {
+        Self(self.0 | flags.0)
+    }
+
     /// Whether it has one of these.
     pub(crate) const fn has(self, flags: Self) -> bool {
         self.0 & flags.0 != 0
