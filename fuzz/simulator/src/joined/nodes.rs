@@ -70,6 +70,8 @@ pub(super) struct Nodes {
     pub(super) counts: Counts,
     pub(super) faults: FaultSet,
     calm: Calm,
+    /// No fault strikes.
+    at_peace: bool,
     random: Random,
     hash: u64,
     account: Vec<String>,
@@ -112,6 +114,7 @@ impl Nodes {
             counts: Counts::default(),
             faults,
             calm: Calm::No,
+            at_peace: false,
             random,
             hash: 0,
             account: Vec::new(),

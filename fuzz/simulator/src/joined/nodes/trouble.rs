@@ -57,7 +57,7 @@ impl Nodes {
 
     /// Whether a fault strikes, which is counted.
     pub(super) fn struck(&mut self, fault: Fault, per_mille: u64) -> bool {
-        let strikes = self.random.chance(per_mille) && self.faults.has(fault);
+        let strikes = self.random.chance(per_mille) && self.faults.has(fault) && !self.at_peace;
         self.counts.faults[fault as usize] += u64::from(strikes);
         strikes
     }
