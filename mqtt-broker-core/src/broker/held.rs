@@ -1,4 +1,4 @@
-//! What is held beside the tables: it is counted when it has changed, at the end of a step.
+//! What is held beside the tables: it is counted when it has changed, at the end of a step or of a call.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
