@@ -21,9 +21,6 @@ pub(crate) const UNREAD: u32 = 16 << 10;
 /// How many messages a client may leave unacknowledged before it counts as one that is behind.
 const UNACKNOWLEDGED: u16 = 64;
 
-/// A small machine has little room for the code of a second way.
-const IS_ROOMY: bool = usize::BITS > 32;
-
 /// A copy of a publication on its way to one Session.
 #[derive(Clone, core::marker::Copy)]
 pub(crate) struct Addressed {
@@ -120,47 +117,6 @@ impl Broker {
             }
         }
         Some(())
-    }
-
-    /// Puts a copy into the window of a subscriber and into the line of its connection, if there is
-    /// nothing to be weighed; whether that was so. The hold on its publication is the caller's business.
-    ///
-    /// What [`enqueue`](Self::enqueue) does, without a look at anything twice.
-    #[inline(never)]
-    pub(crate) fn start_at_once(&mut self, subscriber: u32, mut copy: Copy) -> bool {
-        let Some(session) = self.sessions.get_mut(subscriber) else { return false };
-        let Some(connection) = self.connections.get_mut(session.connection) else { return false };
-        if !IS_ROOMY
-            || session.is_journalled
-            || session.ended
-            || !session.waiting.is_empty()
-            || session.on_wire >= connection.receive_maximum
-            || !session.in_flight.resent()
-            || session.in_flight.growth() > 0
-            || !connection.held.is_empty()
-            || !self.journal.is_durable(connection.promised)
-            || self.account.is_short()
-        {
-            return false;
-        }
-        let Some(identifier) = session.in_flight.next_identifier() else { return false };
-        if self.entries.take_messages(1).is_err() {
-            return false;
-        }
-        let (lines, item) = (&mut self.entries.outgoing, Item::UnderWay(identifier));
-        if lines.push(&mut connection.outgoing, item).is_err() {
-            self.entries.give(1);
-            return false;
-        }
-        copy.flags.set(Flags::ON_WIRE, true);
-        copy.flags.set(Flags::LINKED, true);
-        session.in_flight.push(UnderWay::Message(copy));
-        session.on_wire += 1;
-        let (index, is_notified) = (session.connection, connection.notified);
-        if !is_notified {
-            self.notify(index);
-        }
-        true
     }
 
     /// Counts one more copy, with a place for it should it have to wait.

@@ -73,6 +73,7 @@ fn what_is_let_go_over_turns_is_not_overtaken() {
         assert!(place(b"first") < place(b"second"), "{read:x?}");
         assert!(place(b"second").is_some(), "{read:x?}");
     }
+    assert_eq!(world.broker.stats().publish_sent, 100);
 }
 
 /// There are more than the queue takes: the rest has yet to be looked for.
