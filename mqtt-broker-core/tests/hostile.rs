@@ -287,6 +287,7 @@ fn half_a_packet_for_ever() {
 fn one_that_subscribes_to_everything_and_never_reads() {
     let mut config = Config::default();
     (config.queue_messages, config.queue_bytes) = (100, 50_000);
+    config.inflight_messages = 64;
     for options in [0u8, 1, 2] {
         let mut street = Street::new(config.clone());
         let wire = street.connected(V5, "deaf");

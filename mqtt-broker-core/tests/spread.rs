@@ -103,6 +103,7 @@ impl World {
 
 fn config() -> Config {
     let mut config = Config::default();
+    config.inflight_messages = 64;
     config.events = false;
     config
 }
