@@ -129,7 +129,7 @@ impl Broker {
     pub(crate) fn retain(&mut self, publication: u32) -> Result<(), Limit> {
         let Some(stored) = self.publications.get(publication) else { return Ok(()) };
         //= [MQTT-3.3.1-8]
-        if !stored.retain {
+        if !stored.retain() {
             return Ok(());
         }
         if stored.payload().is_empty() {
@@ -142,14 +142,14 @@ impl Broker {
         self.check_retained(stored.topic(), len)?;
         if self.is_planted(Defect::RetainedOutOfOrder)
             && sequence % 4 == 3
-            && self.retained.get(stored.topic()).is_some()
+            && self.retained.get(&self.publications, stored.topic()).is_some()
         {
             return Ok(());
         }
         //= [MQTT-3.3.1-5]
         let before = self
             .account
-            .taking_for(Claim::Lasting, || self.retained.set(stored.topic(), publication));
+            .taking_for(Claim::Lasting, || self.retained.set(&self.publications, publication));
         let before = before.map_err(|Full| self.full(Limit::Retained))?;
         self.publications.hold(publication);
         self.retained.count_bytes(len, 0);
@@ -158,12 +158,13 @@ impl Broker {
         if let Some(before) = before {
             self.release_retained(before);
         }
+        self.publications.mark_retained(publication, true);
         Ok(())
     }
 
     /// Forgets the retained message of a topic.
     pub(crate) fn clear_retained(&mut self, topic: TopicName<'_>) {
-        let Some(before) = self.retained.remove(topic) else { return };
+        let Some(before) = self.retained.remove(&self.publications, topic) else { return };
         if !self.is_planted(Defect::RetainedResurrected) {
             self.journal.change(&Change::RetainedCleared { topic });
         }
@@ -173,7 +174,8 @@ impl Broker {
     /// Forgets the retained message of the topic of this publication.
     pub(crate) fn clear_retained_like(&mut self, publication: u32) {
         let Some(stored) = self.publications.get(publication) else { return };
-        let Some(before) = self.retained.remove(stored.topic()) else { return };
+        let removed = self.retained.remove(&self.publications, stored.topic());
+        let Some(before) = removed else { return };
         self.journal.change(&Change::RetainedCleared { topic: stored.topic() });
         self.release_retained(before);
     }
@@ -190,7 +192,8 @@ impl Broker {
             return Ok(());
         }
         // What it replaces makes room.
-        let before = self.retained.get(topic).and_then(|key| self.publications.get(key));
+        let before = self.retained.get(&self.publications, topic);
+        let before = before.and_then(|key| self.publications.get(key));
         if all - before.map_or(0, Publication::len) > limits.retained_bytes {
             return Err(Limit::RetainedBytes);
         }
@@ -201,6 +204,7 @@ impl Broker {
     pub(crate) fn release_retained(&mut self, publication: u32) {
         let len = self.publications.get(publication).map_or(0, Publication::len);
         self.retained.count_bytes(0, len);
+        self.publications.mark_retained(publication, false);
         self.unname(publication);
         self.publications.release(publication);
     }
@@ -258,7 +262,7 @@ impl Broker {
     pub(crate) fn choose_again(&mut self, now: Instant, orphan: &Orphan) {
         let publication = orphan.publication;
         let Some(stored) = self.publications.get(publication) else { return };
-        let (qos, retain, expired) = (stored.qos, stored.retain, stored.expired(now));
+        let (qos, retain, expired) = (stored.qos, stored.retain(), stored.expired(now));
         let key = self.subscriptions.group(orphan.group).filter(|_| !expired);
         match key.and_then(|key| self.choose_member(key, qos, retain, None)) {
             Some(delivery) => {

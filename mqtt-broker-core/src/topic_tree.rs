@@ -89,6 +89,31 @@ impl<V: Filed, S: Siblings> TopicTree<V, S> {
         Ok(key)
     }
 
+    /// A new child of the node `parent`, which has none with the text of `level`;
+    /// [`TopicTree::prune`] it if no value is put there.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] at the limit of nodes; nothing is changed.
+    pub(crate) fn add(&mut self, parent: u32, level: &Level<'_>) -> Result<u32, Full> {
+        let siblings = self.nodes.get(parent).ok_or(Full)?.children;
+        let text = self.texts.store(level)?;
+        let Ok(key) = self.nodes.insert(Node::new(parent, text)) else {
+            self.texts.remove(&text);
+            return Err(Full);
+        };
+        if let Err(full) = self.enter_siblings(siblings, key) {
+            self.nodes.remove(key);
+            self.texts.remove(&text);
+            return Err(full);
+        }
+        let children = S::link(&mut self.nodes, siblings, key).with(text);
+        if let Some(node) = self.nodes.get_mut(parent) {
+            node.children = children;
+        }
+        Ok(key)
+    }
+
     /// Removes the node, if it has neither value nor child, and then its ancestors likewise.
     pub(crate) fn prune(&mut self, key: u32) {
         let mut key = key;
@@ -115,12 +140,7 @@ impl<V: Filed, S: Siblings> TopicTree<V, S> {
 
     /// What is filed, in the order of the nodes' keys.
     pub(crate) fn values(&self) -> impl Iterator<Item = &V> {
-        self.values_from(0).map(|(_, value)| value)
-    }
-
-    /// The same from a key on, with the keys.
-    pub(crate) fn values_from(&self, key: u32) -> impl Iterator<Item = (u32, &V)> {
-        self.nodes.from(key).map(|(key, node)| (key, &node.value))
+        self.nodes.from(ROOT).map(|(_, node)| &node.value)
     }
 
     pub(crate) fn value_mut(&mut self, key: u32) -> Option<&mut V> {
@@ -191,25 +211,6 @@ impl<V: Filed, S: Siblings> TopicTree<V, S> {
         self.nodes.get(key).is_some_and(|node| self.texts.matches(&node.text, level))
     }
 
-    fn add(&mut self, parent: u32, level: &Level<'_>) -> Result<u32, Full> {
-        let siblings = self.nodes.get(parent).ok_or(Full)?.children;
-        let text = self.texts.store(level)?;
-        let Ok(key) = self.nodes.insert(Node::new(parent, text)) else {
-            self.texts.remove(&text);
-            return Err(Full);
-        };
-        if let Err(full) = self.enter_siblings(siblings, key) {
-            self.nodes.remove(key);
-            self.texts.remove(&text);
-            return Err(full);
-        }
-        if let Some(node) = self.nodes.get_mut(parent) {
-            node.children = siblings.with(key, level);
-        }
-        S::link(&mut self.nodes, parent, key);
-        Ok(key)
-    }
-
     /// Puts a new node into the index if it has siblings, and its only sibling too.
     fn enter_siblings(&mut self, siblings: Children, key: u32) -> Result<(), Full> {
         if siblings.is_empty() {
@@ -239,10 +240,10 @@ impl<V: Filed, S: Siblings> TopicTree<V, S> {
         if siblings.only().is_none() {
             self.index.remove(hash, key);
         }
-        S::unlink(&mut self.nodes, key);
+        let left = S::unlink(&mut self.nodes, siblings, key);
         let Node { text, .. } = self.nodes.remove(key)?;
         self.texts.remove(&text);
-        self.nodes.get_mut(parent)?.children = siblings.without(&text);
+        self.nodes.get_mut(parent)?.children = left.without(text);
         Some(parent)
     }
 }
@@ -250,7 +251,8 @@ impl<V: Filed, S: Siblings> TopicTree<V, S> {
 impl<V: Filed> TopicTree<V, Ordered> {
     /// The youngest child of a node.
     pub(crate) fn first_child(&self, key: u32) -> Option<u32> {
-        self.nodes.get(key)?.siblings.first_child.map(Key::get)
+        let children = self.nodes.get(key)?.children;
+        (!children.is_empty()).then_some(children.number())
     }
 
     /// The child of the same parent that is next in age.

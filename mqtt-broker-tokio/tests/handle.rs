@@ -273,23 +273,26 @@ fn retained_messages_are_listed_in_pages() {
     let server = Running::start();
     let handle = server.handle.blocking();
     for number in 0..20 {
-        let topic = format!("{}/{number}", if number % 2 == 0 { "even" } else { "odd" });
+        let topic = format!("{}/{number}/is/on", if number % 2 == 0 { "even" } else { "odd" });
         handle.publish(Message::new(topic, "x").with_retain(true)).unwrap();
     }
     let (mut topics, mut from, mut pages) = (Vec::new(), Some(0), 0);
     while let Some(place) = from {
-        let page = handle.retained_page("even/+", place, 3).unwrap();
+        let page = handle.retained_page("even/+/is/on", place, 3).unwrap();
         assert!(page.messages.len() <= 3);
         topics.extend(page.messages.into_iter().map(|message| message.topic));
         (from, pages) = (page.next, pages + 1);
         // What comes and goes meanwhile moves nothing else.
         handle
-            .publish(Message::new(format!("odd/{}", pages * 2 - 1), "").with_retain(true))
+            .publish(Message::new(format!("odd/{}/is/on", pages * 2 - 1), "").with_retain(true))
             .unwrap();
-        handle.publish(Message::new(format!("new/{pages}"), "x").with_retain(true)).unwrap();
+        for other in [format!("new/{pages}"), format!("even/{}/is/off", pages * 4)] {
+            handle.publish(Message::new(other, "x").with_retain(true)).unwrap();
+        }
     }
     topics.sort_unstable();
-    let mut even: Vec<_> = (0..20).step_by(2).map(|number| format!("even/{number}")).collect();
+    let mut even: Vec<_> =
+        (0..20).step_by(2).map(|number| format!("even/{number}/is/on")).collect();
     even.sort_unstable();
     assert_eq!(topics, even);
     assert!(pages >= 4, "{pages}");

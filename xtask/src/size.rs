@@ -63,7 +63,7 @@ const BROKER: Image = Image {
 const WHOLE_BROKER: Image = Image {
     features: &["journal", "peers"],
     used: "the same with journal and peers",
-    limit: 146 * 1024,
+    limit: 148 * 1024,
     ..BROKER
 };
 

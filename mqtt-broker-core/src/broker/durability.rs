@@ -35,10 +35,9 @@ impl Broker {
             return;
         }
         let Some(stored) = self.publications.get_mut(publication) else { return };
-        let known = stored.named > 0 && stored.told == self.journal.snapshots;
+        let is_untold = stored.tell(self.journal.snapshots) || stored.named == 0;
         stored.named += 1;
-        stored.told = self.journal.snapshots;
-        if !known {
+        if is_untold {
             self.journal.change(&Change::Published(Published::from(&*stored)));
         }
     }

@@ -145,8 +145,7 @@ impl Broker {
     /// Tells of a publication, unless this snapshot has.
     fn snapshot_publication(&mut self, publication: u32) {
         let Some(stored) = self.publications.get_mut(publication) else { return };
-        if stored.told != self.journal.snapshots {
-            stored.told = self.journal.snapshots;
+        if stored.tell(self.journal.snapshots) {
             self.work.add(1 + stored.len() / BYTES_PER_STEP);
             self.journal.change(&Change::Published(Published::from(&*stored)));
         }
@@ -201,7 +200,7 @@ impl Broker {
         let mut budget = u32::try_from(self.work.left()).unwrap_or(u32::MAX).max(1);
         loop {
             let before = budget;
-            let step = self.retained.next(&mut scan, &mut budget);
+            let step = self.retained.next(&self.publications, &mut scan, &mut budget);
             self.work.add((before - budget) as usize);
             let publication = match step {
                 Step::Found(publication) => publication,

@@ -88,7 +88,8 @@ impl Broker {
         let mut scan = self.retained.scan(filter);
         let mut budget = steps;
         let complete = loop {
-            let publication = match self.retained.next(&mut scan, &mut budget) {
+            let step = self.retained.next(&self.publications, &mut scan, &mut budget);
+            let publication = match step {
                 Step::Found(publication) => self.publications.get(publication),
                 Step::Budget => break false,
                 Step::Done => break true,
@@ -108,8 +109,9 @@ impl Broker {
     /// the last one.
     ///
     /// The first page begins at 0. A message that is retained throughout is in exactly one page; one
-    /// that comes meanwhile may take a place that has been passed. A page looks at topics that do not
-    /// match as well: for few of very many, [`retained`](Self::retained) is quicker.
+    /// that comes meanwhile may take a place that has been passed. A page looks at all messages that
+    /// are held, those too that do not match or only wait for clients: for few of very many,
+    /// [`retained`](Self::retained) is quicker.
     pub fn retained_from(
         &self,
         now: Instant,
@@ -119,13 +121,11 @@ impl Broker {
         mut visit: impl FnMut(Message<'_>) -> bool,
     ) -> Option<u32> {
         let mut left = steps;
-        for (place, publication) in self.retained.from(from) {
+        for (place, stored) in self.publications.from(from) {
             let Some(rest) = left.checked_sub(1) else { return Some(place) };
             left = rest;
-            let stored = publication.and_then(|key| self.publications.get(key));
-            let stored = stored.filter(|stored| !stored.expired(now));
-            let found = stored.filter(|stored| filter.matches(stored.topic()));
-            if found.is_some_and(|stored| !visit(retained_view(stored, now))) {
+            let is_shown = stored.is_retained() && !stored.expired(now);
+            if is_shown && filter.matches(stored.topic()) && !visit(retained_view(stored, now)) {
                 return Some(place);
             }
         }

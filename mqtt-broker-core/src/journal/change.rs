@@ -149,7 +149,7 @@ impl<'a> From<&'a Publication> for Published<'a> {
             sequence: publication.sequence,
             expires_at: publication.expires_at,
             qos: publication.qos,
-            retain: publication.retain,
+            retain: publication.retain(),
             topic: publication.topic(),
             properties: publication.pass_through(),
             payload: publication.payload(),

@@ -194,7 +194,7 @@ impl Broker {
     /// makes none or nobody else is to know.
     pub(crate) fn stamp(&mut self, now: crate::time::Instant, publication: u32) -> u64 {
         let Some(peers) = self.peers.as_deref_mut() else { return 0 };
-        let stored = self.publications.get(publication).filter(|stored| stored.retain);
+        let stored = self.publications.get(publication).filter(|stored| stored.retain());
         let Some(stored) = stored else { return 0 };
         let stamp = peers.stamps.next(now, peers.own);
         let cleared = stored.payload().is_empty();

@@ -126,7 +126,8 @@ impl Broker {
         let mut made = Made::Again;
         if let Some((_, topic, stamp, cleared)) = found {
             let topic = TopicName::assume_valid(topic);
-            let retained = self.retained.get(topic).and_then(|key| self.publications.get(key));
+            let retained = self.retained.get(&self.publications, topic);
+            let retained = retained.and_then(|key| self.publications.get(key));
             let message = Message {
                 sequence: 0,
                 qos: QoS::AtMostOnce,
@@ -244,7 +245,7 @@ impl Broker {
         let message = Message {
             sequence,
             qos: stored.qos,
-            retain: stored.retain,
+            retain: stored.retain(),
             stamp: Stamp { count, shard },
             direct,
             groups,

@@ -6,8 +6,11 @@ use mqtt_codec::TopicFilter;
 use smallvec::SmallVec;
 
 use super::Retained;
-use crate::store::Key;
+use crate::publication::Publications;
 use crate::topic_tree::{Level, ROOT, levels};
+
+/// How many bytes of a topic are looked at for one of the budget.
+const BYTES_PER_LOOK: usize = 64;
 
 /// A place in the retained messages that match one Topic Filter.
 ///
@@ -106,8 +109,9 @@ impl Retained {
 
     /// Goes on until the scan has found something or `budget` is zero.
     ///
-    /// Each move to another node, and each look at one, takes one from `budget`.
-    pub(crate) fn next(&mut self, scan: &mut Scan, budget: &mut u32) -> Step {
+    /// Each move to another node, and each look at one, takes one from `budget`, and a look at a long
+    /// topic takes more.
+    pub(crate) fn next(&mut self, all: &Publications, scan: &mut Scan, budget: &mut u32) -> Step {
         let start = scan.node;
         let step = loop {
             if scan.next == Move::Stop {
@@ -115,7 +119,7 @@ impl Retained {
             }
             let Some(left) = budget.checked_sub(1) else { break Step::Budget };
             *budget = left;
-            if let Some(publication) = self.step(scan) {
+            if let Some(publication) = self.step(all, scan, budget) {
                 break Step::Found(publication);
             }
         };
@@ -134,12 +138,18 @@ impl Retained {
     }
 
     /// Makes one move, and answers the publication it found.
-    fn step(&self, scan: &mut Scan) -> Option<u32> {
+    fn step(&self, all: &Publications, scan: &mut Scan, budget: &mut u32) -> Option<u32> {
         match scan.next {
             Move::Find => {
+                let kept = self.tree.value(scan.node)?.kept;
+                if let Some(lone) = kept.lone() {
+                    // What comes to be below is this one, or has come since.
+                    scan.next = Move::Leave;
+                    return scan.matches(all.topic(lone), budget).then_some(lone);
+                }
                 scan.next = Move::Descend;
                 if scan.is_match() {
-                    return self.tree.value(scan.node)?.publication.map(Key::get);
+                    return kept.publication();
                 }
             }
             Move::Descend => {
@@ -215,6 +225,25 @@ impl Scan {
     fn bytes(&self) -> usize {
         let ends = if self.ends.spilled() { self.ends.capacity() * size_of::<u16>() } else { 0 };
         self.filter.len() + ends
+    }
+
+    /// Whether the filter matches a topic that goes on from the node that the scan stands at, given
+    /// that it got there.
+    fn matches(&self, topic: &[u8], budget: &mut u32) -> bool {
+        if self.depth >= self.ends.len() {
+            return self.multi_level;
+        }
+        let more = u32::try_from(topic.len() / BYTES_PER_LOOK).unwrap_or(u32::MAX);
+        *budget = budget.saturating_sub(more);
+        let mut depth = self.depth;
+        for level in levels(topic).skip(self.depth) {
+            match self.select(depth) {
+                _ if depth >= self.ends.len() => return self.multi_level,
+                Select::Literal(text) if text != level.bytes() => return false,
+                Select::None | Select::Literal(_) | Select::All => depth += 1,
+            }
+        }
+        depth == self.ends.len()
     }
 
     /// Whether the filter matches the node that the scan stands at, given that it got there.

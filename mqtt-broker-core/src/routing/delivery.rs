@@ -39,7 +39,7 @@ pub(super) struct Routed {
 
 impl Routed {
     pub(super) fn of(publication: u32, stored: &Publication, origin: Option<u32>) -> Self {
-        let (qos, retain, sequence) = (stored.qos, stored.retain, stored.sequence);
+        let (qos, retain, sequence) = (stored.qos, stored.retain(), stored.sequence);
         Self { publication, qos, retain, sequence, origin, size: queued_size(stored.len()) }
     }
 }

@@ -308,7 +308,7 @@ impl Broker {
                 return Slice::NoRoom;
             }
             let before = budget;
-            let step = self.retained.next(&mut replay.scan, &mut budget);
+            let step = self.retained.next(&self.publications, &mut replay.scan, &mut budget);
             self.work.add((before - budget) as usize);
             match step {
                 Step::Done => return Slice::Done,

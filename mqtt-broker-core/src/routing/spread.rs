@@ -180,7 +180,7 @@ impl Broker {
     /// Whether it is done with; it does one thing at least.
     fn spread_some(&mut self, spread: &mut Spread) -> bool {
         let Some(stored) = self.publications.get(spread.publication) else { return true };
-        let (qos, retain) = (stored.qos, stored.retain);
+        let (qos, retain) = (stored.qos, stored.retain());
         loop {
             self.work.add(1);
             if let Some(&delivery) = spread.deliveries.get(spread.delivered) {

@@ -111,7 +111,7 @@ impl Broker {
         self.stats.wills = self.stats.wills.saturating_sub(1);
         let expires_at = self.expires_at(now, will.expiry_interval);
         self.publications.renew(will.publication, expires_at);
-        let retained = self.publications.get(will.publication).is_some_and(|p| p.retain);
+        let retained = self.publications.get(will.publication).is_some_and(|p| p.retain());
         let state = self.sessions.get(session).filter(|_| retained && self.config.events);
         // Routing may end connections whose Will Messages come in turn: they wait in line.
         self.wills.push_back(Due {

@@ -49,6 +49,11 @@ impl<'a> Iterator for Levels<'a> {
 }
 
 impl Levels<'_> {
+    /// Where the next level begins; beyond the end of the path if there is none.
+    pub(crate) const fn at(&self) -> usize {
+        self.at
+    }
+
     /// The first eight bytes of `rest`, which is what is left of the path. Where there are fewer, the
     /// others are zero.
     #[inline]

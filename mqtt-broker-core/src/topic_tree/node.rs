@@ -2,7 +2,6 @@
 
 use crate::store::Key;
 
-use super::Level;
 use super::level::Text;
 
 pub(crate) struct Node<V, S> {
@@ -26,21 +25,23 @@ impl<V: Default, S: Default> Node<V, S> {
     }
 }
 
-/// None (zero), the key of the only child, or the number of children; and which wildcards are there.
+/// None (zero), the key of the only child, or what [`Siblings`](super::Siblings) know of several; and
+/// which wildcards are there.
 ///
 /// The root has key 0 and is nobody's child, so zero means none.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
-pub(super) struct Children(u32);
+pub(crate) struct Children(u32);
 
 impl Children {
     /// The largest key and the largest number of children there is room for.
     pub(super) const MAXIMUM: u32 = (1 << 29) - 1;
-    /// The number, not a key: the children are in the index. It stays so until none is left,
-    /// because the last one could not be found without a search.
+    /// The children are in the index. It stays so until none is left, because the last one could not
+    /// be found without a search.
     const MANY: u32 = 1 << 29;
     const SINGLE_LEVEL: u32 = 1 << 30;
     const MULTI_LEVEL: u32 = 1 << 31;
 
+    #[inline]
     pub(super) const fn is_empty(self) -> bool {
         self.0 == 0
     }
@@ -61,26 +62,29 @@ impl Children {
         self.0 & Self::MULTI_LEVEL != 0
     }
 
-    /// With one more child, whose key and level are given.
-    pub(super) fn with(self, key: u32, level: &Level<'_>) -> Self {
-        let flag = Self::flag(level.text());
-        if self.is_empty() {
-            Self(key | flag)
-        } else if self.only().is_some() {
-            Self((self.0 & !Self::MAXIMUM) | 2 | Self::MANY | flag)
-        } else {
-            Self((self.0 + 1) | flag)
-        }
+    /// What is known of several children, or the key of the only one; zero without children.
+    pub(super) const fn number(self) -> u32 {
+        self.0 & Self::MAXIMUM
     }
 
-    /// With one child less, which had this text.
-    pub(super) fn without(self, text: &Text) -> Self {
-        let count = self.0 & Self::MAXIMUM;
-        if self.0 & Self::MANY == 0 || count <= 1 {
-            Self(0)
-        } else {
-            Self((self.0 - 1) & !Self::flag(*text))
-        }
+    /// The child of this key alone.
+    pub(super) const fn one(key: u32) -> Self {
+        Self(key)
+    }
+
+    /// The same children and others, of whom `number` is known. It is not zero.
+    pub(super) const fn many(self, number: u32) -> Self {
+        Self((self.0 & !Self::MAXIMUM) | Self::MANY | number)
+    }
+
+    /// With one that has this text.
+    pub(super) fn with(self, text: Text) -> Self {
+        Self(self.0 | Self::flag(text))
+    }
+
+    /// Without the one that had this text.
+    pub(super) fn without(self, text: Text) -> Self {
+        if self.is_empty() { self } else { Self(self.0 & !Self::flag(text)) }
     }
 
     fn flag(text: Text) -> u32 {

@@ -50,7 +50,7 @@ fn path_of(tree: &TopicTree<Value, Ordered>, key: u32) -> Vec<u8> {
 #[test]
 fn a_node_is_28_bytes() {
     assert_eq!(size_of::<Option<Node<Value, Unordered>>>(), 28);
-    assert_eq!(size_of::<Option<Node<Value, Ordered>>>(), 40);
+    assert_eq!(size_of::<Option<Node<Value, Ordered>>>(), 36);
 }
 
 //= [MQTT-4.7.3-4] type=test

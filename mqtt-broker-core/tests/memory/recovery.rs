@@ -53,6 +53,11 @@ fn until_refused(world: &mut World, mut act: impl FnMut(&mut World, u32)) -> u32
 /// A client of the name connects, subscribes, and has the message that it sends.
 fn is_served(world: &mut World, name: &str) -> ConnectionHandle {
     let wire = world.connected(V5, name).unwrap_or_else(|| panic!("{name} is let in"));
+    gets_its_message(world, wire, name)
+}
+
+/// The client of this name subscribes, and has the message that it sends.
+fn gets_its_message(world: &mut World, wire: usize, name: &str) -> ConnectionHandle {
     let handle = world.wires[wire].handle;
     world.wires[wire].seen = Some(Vec::new());
     world.send(wire, &subscribe(V5, [format!("of/{name}")].into_iter(), 1));
@@ -98,9 +103,13 @@ fn attack(name: &str, attack: impl Fn(&mut World, Order)) {
     }
 }
 
-/// Whoever comes now is let in, may subscribe, and has its messages: what lasts leaves room.
+/// Whoever comes now and leaves nothing behind is let in, may subscribe, and has its messages: what lasts
+/// leaves room.
 fn is_served_meanwhile(world: &mut World) {
-    let handle = is_served(world, "meanwhile");
+    let wire = world.open().unwrap();
+    world.send(wire, &connect(V5, 2, &[], &[string("meanwhile")]));
+    assert!(wire < world.wires.len(), "it is let in");
+    let handle = gets_its_message(world, wire, "meanwhile");
     let wire = world.wire(handle).unwrap();
     world.cut(wire);
 }

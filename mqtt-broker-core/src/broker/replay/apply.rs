@@ -35,7 +35,7 @@ impl Replay {
                 return self.broker.restore_retained(publication);
             }
             Change::RetainedCleared { topic } => {
-                if let Some(before) = broker.retained.remove(topic) {
+                if let Some(before) = broker.retained.remove(&broker.publications, topic) {
                     broker.release_retained(before);
                 }
             }

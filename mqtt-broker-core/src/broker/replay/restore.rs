@@ -8,7 +8,6 @@ use mqtt_codec::{PacketIdentifier, SubscriptionIdentifier};
 use super::ReplayCause;
 use super::apply::Applied;
 use crate::broker::Broker;
-use crate::publication::Publication;
 use crate::session::queue::{Copy, Flags, List, NONE, UnderWay};
 use crate::session::will::PendingWill;
 
@@ -18,15 +17,16 @@ const NO_IDENTIFIER: ReplayCause = ReplayCause::Unknown("Packet Identifier");
 impl Broker {
     pub(super) fn restore_retained(&mut self, publication: u32) -> Applied {
         let Some(stored) = self.publications.get(publication) else { return Err(NO_MESSAGE) };
-        let before = self.retained.set(stored.topic(), publication);
+        let len = stored.len();
+        let before = self.retained.set(&self.publications, publication);
         let before = before.map_err(|_| ReplayCause::Limit("retained"))?;
-        let len = self.publications.get(publication).map_or(0, Publication::len);
         self.publications.hold(publication);
         self.name(publication);
         self.retained.count_bytes(len, 0);
         if let Some(before) = before {
             self.release_retained(before);
         }
+        self.publications.mark_retained(publication, true);
         Ok(())
     }
 
