@@ -220,6 +220,16 @@ impl<T: Copy, const N: usize> Lists<T, N> {
         core::iter::successors(first, |block| self.blocks.get(block.next)).flat_map(Block::values)
     }
 
+    /// Changes the values of a list, the oldest first.
+    pub(crate) fn change(&mut self, list: &List, mut change: impl FnMut(&mut T)) {
+        let mut key = list.head;
+        while let Some(block) = self.blocks.get_mut(key) {
+            let places = usize::from(block.first)..usize::from(block.end.get());
+            block.values.get_mut(places).unwrap_or_default().iter_mut().for_each(&mut change);
+            key = block.next;
+        }
+    }
+
     /// The heap held, in bytes.
     pub(crate) fn bytes(&self) -> usize {
         self.blocks.bytes()

@@ -150,6 +150,32 @@ fn pubacks_that_are_put_off_count_against_the_receive_maximum() {
     assert_eq!((read[0], read[2]), (0xe0, 0x93), "{read:x?}");
 }
 
+/// A message that is too large is dropped while the next one waits for a record of its own already: it
+/// waits for that of the drop, too, or a broker that lost it would send both, in the wrong order.
+//= [MQTT-4.6.0-2] type=test
+#[test]
+fn what_is_held_already_waits_for_the_drop_before_it() {
+    let mut world = World::new(|config| config.journal = true);
+    // Maximum Packet Size 20.
+    let client = world.connected("client", &[LASTS, &[0x27, 0, 0, 0, 20]].concat());
+    world.subscribe(client, "t", 1);
+    world.durable();
+    world.read(client);
+    let publisher = world.connected("publisher", &[]);
+    world.send(publisher, &message(0x32, "t", 1, &[b'x'; 50]));
+    world.durable();
+    world.send(publisher, &message(0x32, "t", 2, b"next"));
+    let sent = world.broker.newest_record();
+    assert_eq!(world.read(client), []);
+    assert_eq!(world.broker.stats().dropped_too_large, 1);
+    assert!(world.broker.newest_record() > sent);
+    while world.broker.poll_journal().is_some() {}
+    world.broker.durable(sent);
+    assert_eq!(world.read(client), []);
+    world.broker.durable(world.broker.newest_record());
+    assert_eq!(world.read(client), message(0x32, "t", 2, b"next"));
+}
+
 /// Defers what is asked about every other Topic Filter, and counts the questions.
 #[derive(Default)]
 struct EveryOther {

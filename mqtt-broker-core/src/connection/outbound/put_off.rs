@@ -65,12 +65,18 @@ impl Broker {
         Some(Step::Nothing)
     }
 
-    /// Holds back what was put off, and whatever the call has left in the line behind it.
+    /// Holds back what was put off, whatever the call has left in the line behind it, and what is held
+    /// already: all of it comes after the message that was dropped.
     pub(super) fn hold_put_off(&mut self, index: u32, mut put_off: PutOff) {
         let Some(connection) = self.connections.get_mut(index) else { return };
         let mut left = core::mem::take(&mut connection.outgoing);
         let mut overfull = None;
-        self.work.add(left.len() as usize);
+        self.work.add(left.len() as usize + connection.held.len() as usize);
+        self.entries.held.change(&connection.held, |(lsn, item)| {
+            if item.is_in_order() {
+                *lsn = (*lsn).max(put_off.until);
+            }
+        });
         while let Some(item) = self.entries.outgoing.pop(&mut left) {
             let (entries, line) = (&mut self.entries, &mut connection.outgoing);
             let is_kept = self.account.urgently(|| match item.is_in_order() {
