@@ -7,6 +7,7 @@
 mod abandoned;
 mod accepting;
 mod commands;
+mod linger;
 
 use core::task::Waker;
 use core::time::Duration;
@@ -31,6 +32,7 @@ use crate::journal::{Journal, Recovered};
 use crate::listener::Listener;
 use crate::sockets::{Event, Sockets};
 use crate::subscription::Receiver;
+use linger::{Linger, Turn};
 
 /// Bytes of the one read buffer; also the most that one connection has read in one turn.
 const READ_BUFFER: usize = 256 << 10;
@@ -94,6 +96,11 @@ pub(crate) struct Shard {
     again: Vec<Source>,
     /// Connections to transmit for.
     transmit: Vec<ConnectionHandle>,
+    /// Bytes that were read in this turn, and sent on.
+    taken: u64,
+    /// To how many connections this turn has written.
+    written: usize,
+    linger: Linger,
     /// Connections being closed, in the order of their deadlines.
     expiring: VecDeque<(Instant, ConnectionHandle)>,
     commands_waker: Waker,
@@ -149,6 +156,9 @@ impl Shard {
             hand: 0,
             again,
             transmit: Vec::new(),
+            taken: 0,
+            written: 0,
+            linger: Linger::default(),
             expiring: VecDeque::new(),
             commands_waker: parts.calls.waker(Call::Commands),
             deadline: None,
@@ -199,6 +209,8 @@ impl Shard {
     /// One turn, and how long nothing is to be done after it.
     fn turn(&mut self, sources: &mut Vec<Source>) -> Result<Option<Duration>, Error> {
         let now = self.parts.clock.now();
+        let heard = sources.len();
+        (self.taken, self.written) = (0, 0);
         for source in sources.drain(..) {
             match source {
                 Source::Connection(index) => {
@@ -224,12 +236,16 @@ impl Shard {
         self.send(now);
         #[cfg(feature = "recording")]
         self.record();
+        let turn = Turn { began: now, heard, bytes: self.taken, written: self.written };
+        if self.linger.is_due(turn, || self.parts.clock.now()) && self.again.is_empty() {
+            Linger::pause();
+        }
         Ok(self.rest(now))
     }
 
     /// Does what the broker says, and sends what it has to send.
     fn send(&mut self, now: Instant) {
-        self.received = 0;
+        self.taken += core::mem::take(&mut self.received) as u64;
         self.drain_outputs(now);
         // The disk works while the sockets are written.
         self.journal(now);
@@ -268,6 +284,7 @@ impl Shard {
     /// One write for each connection that has something to send.
     fn transmit(&mut self, now: Instant) {
         let mut transmit = core::mem::take(&mut self.transmit);
+        self.written += transmit.len();
         for handle in transmit.drain(..) {
             let Some(connection) = connection(&mut self.slots, handle) else { continue };
             let mut step = Step {
