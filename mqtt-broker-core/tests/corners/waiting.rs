@@ -3,7 +3,9 @@
 
 use core::num::NonZeroU32;
 
-use mqtt_broker_core::{AllowAll, Duration, Output, Peer, Policy, SubscribeRequest, Verdict};
+use mqtt_broker_core::{
+    AllowAll, ConnectionHandle, Duration, Output, Peer, Policy, SubscribeRequest, Verdict,
+};
 use mqtt_codec::Version::V5;
 use mqtt_codec::{SubscriptionOptions, TopicFilter};
 
@@ -123,6 +125,18 @@ fn a_client_is_not_silent_while_its_input_is_stopped() {
     assert_eq!(broker.handle_input(now, handle, &one, &mut AllowAll).consumed, one.len());
 }
 
+/// A client that takes packets of 20 bytes, for which a longer message waits, and the publisher.
+fn one_too_large(world: &mut World) -> (ConnectionHandle, ConnectionHandle) {
+    let client = world.connected("client", &[LASTS, &[0x27, 0, 0, 0, 20]].concat());
+    world.subscribe(client, "t", 1);
+    world.durable();
+    world.read(client);
+    let publisher = world.connected("publisher", &[]);
+    world.send(publisher, &message(0x32, "t", 1, &[b'x'; 50]));
+    world.durable();
+    (client, publisher)
+}
+
 /// A message that is too large for the client is dropped, which a record tells; the PUBACKs behind it
 /// wait for that record.
 //= [MQTT-3.3.4-7] type=test
@@ -132,14 +146,7 @@ fn pubacks_that_are_put_off_count_against_the_receive_maximum() {
         config.journal = true;
         config.receive_maximum = 2;
     });
-    // Maximum Packet Size 20.
-    let client = world.connected("client", &[LASTS, &[0x27, 0, 0, 0, 20]].concat());
-    world.subscribe(client, "t", 1);
-    world.durable();
-    world.read(client);
-    let publisher = world.connected("publisher", &[]);
-    world.send(publisher, &message(0x32, "t", 1, &[b'x'; 50]));
-    world.durable();
+    let (client, _) = one_too_large(&mut world);
     for id in 1..3 {
         world.send(client, &message(0x32, "u", id, b""));
     }
@@ -156,14 +163,7 @@ fn pubacks_that_are_put_off_count_against_the_receive_maximum() {
 #[test]
 fn what_is_held_already_waits_for_the_drop_before_it() {
     let mut world = World::new(|config| config.journal = true);
-    // Maximum Packet Size 20.
-    let client = world.connected("client", &[LASTS, &[0x27, 0, 0, 0, 20]].concat());
-    world.subscribe(client, "t", 1);
-    world.durable();
-    world.read(client);
-    let publisher = world.connected("publisher", &[]);
-    world.send(publisher, &message(0x32, "t", 1, &[b'x'; 50]));
-    world.durable();
+    let (client, publisher) = one_too_large(&mut world);
     world.send(publisher, &message(0x32, "t", 2, b"next"));
     let sent = world.broker.newest_record();
     assert_eq!(world.read(client), []);
